@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * A disk: a block device or a plain file, read and written at byte offsets, past the page cache
+ * where that is possible. No other file of the library opens, reads, writes or flushes a target.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct disk;
+
+/* A part of a disk, in bytes: a partition, a slot, a file's extent. */
+struct extent {
+	uint64_t start;
+	uint64_t size;
+};
+
+/* Alignment of buffers, offsets and sizes for which disk_read() and disk_write() bypass the page
+ * cache; other requests work too, through it. */
+#define DISK_ALIGN 4096u
+
+/**
+ * Open @path. Read-only unless @writable. Neither locks nor changes anything.
+ * Returns -errno: those of open(2), -ENOTBLK if it is neither a block device nor a plain file.
+ * The caller frees the disk with disk_close().
+ */
+int disk_open(const char *path, bool writable, struct disk **ret_disk);
+
+/** Close; NULL is allowed. Releases the lock. */
+void disk_close(struct disk *disk);
+void disk_closep(struct disk **disk);
+
+const char *disk_path(const struct disk *disk);
+bool disk_is_block_device(const struct disk *disk);
+
+/** The device number of a block device, 0 for a plain file. */
+dev_t disk_devno(const struct disk *disk);
+
+/** The size in bytes. */
+uint64_t disk_size(const struct disk *disk);
+
+/** The buffered descriptor, for libblkid; owned by the disk. */
+int disk_fd(const struct disk *disk);
+
+/**
+ * Take the exclusive lock (flock(2), as udev and systemd-repart do), waiting at most
+ * @timeout_ms milliseconds. Returns -EBUSY if another holds it.
+ */
+int disk_lock(struct disk *disk, int timeout_ms);
+
+/** Read @size bytes at byte @offset. Returns -errno; -ENODATA if the disk ends before. */
+int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t size);
+
+/** Like disk_read(), but what is returned was read from the medium, not from the page cache. */
+int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, size_t size);
+
+/** Write @size bytes at byte @offset. Durable only after disk_flush(). Returns -errno. */
+int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t size);
+
+/** Make all writes durable: returns when the medium holds them. Returns -errno. */
+int disk_flush(struct disk *disk);
+
+/** Allocate a buffer of @size bytes that is aligned to DISK_ALIGN; free() it. NULL: no memory. */
+void *disk_buffer(size_t size);

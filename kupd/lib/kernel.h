@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * A kernel image: an x86 bzImage (Linux boot protocol 2.08 or later) or an arm64 Image.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define KERNEL_RELEASE_MAX 128u /* with the final 0; utsname has 65 */
+
+struct kernel {
+	char release[KERNEL_RELEASE_MAX]; /* what `uname -r` will say */
+	const char *machine;              /* "x86", "arm64": static text */
+	bool is_signed;                   /* has a Secure Boot (Authenticode) signature */
+};
+
+/**
+ * Read the kernel image open at @fd (a plain file, any position) and check that it is whole:
+ * the sizes of its header, and the content against its signature's digest if it is signed, else
+ * against the CRC-32 that a bzImage ends with (an unsigned arm64 Image has none).
+ * @name is the path, for messages. Reports what is wrong.
+ * Returns -ERR_REFUSED if it is no kernel, or not whole; -errno of read(2).
+ */
+int kernel_read(int fd, const char *name, struct kernel *ret_kernel);
+
+/**
+ * The release of the image whose first bytes are @head, without any check of the rest: for a
+ * kernel that lies on a stick. 64 KiB are enough for a bzImage.
+ * Does not report. Returns -ENOEXEC if they hold no version string.
+ */
+int kernel_release(const void *head, uint64_t size, char ret_release[KERNEL_RELEASE_MAX]);

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct {
+	const char *program;
+	enum log_level level;
+	void (*sink)(void *data, const char *text);
+	void *sink_data;
+} logger = {.program = "liveng", .level = LOG_NORMAL};
+
+void log_init(const char *program, enum log_level level)
+{
+	logger.program = program;
+	logger.level = level;
+}
+
+void log_set_sink(void (*sink)(void *data, const char *text), void *data)
+{
+	logger.sink = sink;
+	logger.sink_data = data;
+}
+
+int log_shows(enum log_level level)
+{
+	return level <= logger.level;
+}
+
+__attribute__((format(printf, 2, 0))) static void print(
+	const char *prefix, const char *format, va_list arguments)
+{
+	int saved_errno = errno;
+	char text[2048];
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	fprintf(stderr, "%s: %s%s\n", logger.program, prefix, text);
+	if (logger.sink && !prefix[0])
+		logger.sink(logger.sink_data, text);
+	errno = saved_errno;
+}
+
+void log_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print("", format, arguments);
+	va_end(arguments);
+}
+
+void log_warning(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print("warning: ", format, arguments);
+	va_end(arguments);
+}
+
+/* Reports of work, not errors: the sink does not see them. */
+__attribute__((format(printf, 2, 0))) static void report(
+	enum log_level level, const char *format, va_list arguments)
+{
+	int saved_errno = errno;
+
+	if (!log_shows(level))
+		return;
+	fprintf(stderr, "%s: ", logger.program);
+	errno = saved_errno;
+	vfprintf(stderr, format, arguments);
+	fputc('\n', stderr);
+	errno = saved_errno;
+}
+
+void log_info(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	report(LOG_NORMAL, format, arguments);
+	va_end(arguments);
+}
+
+void log_debug(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	report(LOG_VERBOSE, format, arguments);
+	va_end(arguments);
+}

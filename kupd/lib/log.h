@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * Messages to people, on stderr, each prefixed by the program's name. The level, the name and the
+ * sink are the only global state of the library.
+ */
+
+enum log_level {
+	LOG_QUIET,   /* errors and warnings */
+	LOG_NORMAL,  /* and what was done */
+	LOG_VERBOSE, /* and every step */
+};
+
+/** Set the prefix (kept, not copied) and the level. */
+void log_init(const char *program, enum log_level level);
+
+/** Also hand each error's text, without the prefix, to @sink; NULL takes the sink away. */
+void log_set_sink(void (*sink)(void *data, const char *text), void *data);
+
+/** Is this level shown? For work that is only worth doing if it is. */
+int log_shows(enum log_level level);
+
+/*
+ * Lower case, no full stop; name the thing, the number and the way out. `%m` is errno's text.
+ * log_error() returns nothing: the caller returns the error that it has.
+ */
+void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
