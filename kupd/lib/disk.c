@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "disk.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include "util.h"
+
+struct disk {
+	char *path;
+	int fd;        /* through the page cache */
+	int direct_fd; /* O_DIRECT on the same inode, -1 where that is not possible */
+	uint64_t size;
+	dev_t devno;
+};
+
+static int get_size(int fd, const struct stat *st, uint64_t *ret_size)
+{
+	if (S_ISREG(st->st_mode)) {
+		*ret_size = (uint64_t)st->st_size;
+		return 0;
+	}
+	if (ioctl(fd, BLKGETSIZE64, ret_size) < 0)
+		return -errno;
+	return 0;
+}
+
+int disk_open(const char *path, bool writable, struct disk **ret_disk)
+{
+	cleanup(disk_closep) struct disk *disk = NULL;
+	char same_inode[64];
+	struct stat st;
+	int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY;
+	int r;
+
+	/* A fifo or terminal would block in open(). */
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
+
+	disk = calloc(1, sizeof(*disk));
+	if (!disk)
+		return -ENOMEM;
+	disk->direct_fd = -1;
+	disk->fd = open(path, flags | O_NONBLOCK);
+	if (disk->fd < 0)
+		return -errno;
+	if (fstat(disk->fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return -ENOTBLK;
+	r = get_size(disk->fd, &st, &disk->size);
+	if (r < 0)
+		return r;
+	disk->devno = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+
+	/* Through /proc, not by the path again: the name may have got another device meanwhile.
+	 * Some file systems (tmpfs) do not know O_DIRECT, then everything goes by the cache. */
+	snprintf(same_inode, sizeof(same_inode), "/proc/self/fd/%d", disk->fd);
+	disk->direct_fd = open(same_inode, flags | O_DIRECT);
+
+	disk->path = strdup(path);
+	if (!disk->path)
+		return -ENOMEM;
+	*ret_disk = steal_pointer(disk);
+	return 0;
+}
+
+void disk_close(struct disk *disk)
+{
+	if (!disk)
+		return;
+	if (disk->direct_fd >= 0)
+		close(disk->direct_fd);
+	if (disk->fd >= 0)
+		close(disk->fd);
+	free(disk->path);
+	free(disk);
+}
+
+void disk_closep(struct disk **disk)
+{
+	disk_close(*disk);
+}
+
+const char *disk_path(const struct disk *disk)
+{
+	return disk->path;
+}
+
+bool disk_is_block_device(const struct disk *disk)
+{
+	return disk->devno != 0;
+}
+
+dev_t disk_devno(const struct disk *disk)
+{
+	return disk->devno;
+}
+
+uint64_t disk_size(const struct disk *disk)
+{
+	return disk->size;
+}
+
+int disk_fd(const struct disk *disk)
+{
+	return disk->fd;
+}
+
+int disk_lock(struct disk *disk, int timeout_ms)
+{
+	const struct timespec pause = {.tv_nsec = 20 * 1000000L};
+
+	/* udev takes a shared lock for a moment after each event: try more than once. */
+	for (;;) {
+		if (flock(disk->fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (timeout_ms <= 0)
+			return -EBUSY;
+		nanosleep(&pause, NULL);
+		timeout_ms -= 20;
+	}
+}
+
+static bool is_aligned(uint64_t offset, const void *buffer, size_t size, size_t alignment)
+{
+	return ((offset | (uintptr_t)buffer | size) & (alignment - 1)) == 0;
+}
+
+static int read_fully(int fd, uint64_t offset, uint8_t *buffer, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = pread(fd, buffer, size, (off_t)offset);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (n == 0)
+			return -ENODATA;
+		buffer += n;
+		offset += (size_t)n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_fully(int fd, uint64_t offset, const uint8_t *buffer, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = pwrite(fd, buffer, size, (off_t)offset);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (n == 0)
+			return -EIO;
+		buffer += n;
+		offset += (size_t)n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t size)
+{
+	return read_fully(disk->fd, offset, buffer, size);
+}
+
+int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, size_t size)
+{
+	uint64_t start = ROUND_DOWN(offset, DISK_ALIGN);
+	uint64_t end = ROUND_UP(offset + size, DISK_ALIGN);
+	autofree void *bounce = NULL;
+	int r;
+
+	if (disk->direct_fd >= 0 && is_aligned(offset, buffer, size, DISK_ALIGN)) {
+		r = read_fully(disk->direct_fd, offset, buffer, size);
+		if (r != -EINVAL)
+			return r;
+	} else if (disk->direct_fd >= 0 && end <= disk->size && end - start <= MIB) {
+		/* The few bytes of a sector: read the aligned piece around them. */
+		bounce = disk_buffer((size_t)(end - start));
+		if (!bounce)
+			return -ENOMEM;
+		r = read_fully(disk->direct_fd, start, bounce, (size_t)(end - start));
+		if (r == 0)
+			memcpy(buffer, (uint8_t *)bounce + (offset - start), size);
+		if (r != -EINVAL)
+			return r;
+	}
+
+	/* Best effort without O_DIRECT: drop the clean pages, then read. */
+	(void)posix_fadvise(disk->fd, (off_t)start, (off_t)(end - start), POSIX_FADV_DONTNEED);
+	return read_fully(disk->fd, offset, buffer, size);
+}
+
+int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t size)
+{
+	autofree void *bounce = NULL;
+	int r;
+
+	/* A sector has to go out as one sector, too: the page cache would make a page of it. */
+	if (disk->direct_fd >= 0 && is_aligned(offset, NULL, size, SECTOR_SIZE)) {
+		if (!is_aligned(0, buffer, 0, DISK_ALIGN) && size <= DISK_ALIGN) {
+			bounce = disk_buffer(size);
+			if (!bounce)
+				return -ENOMEM;
+			memcpy(bounce, buffer, size);
+			buffer = bounce;
+		}
+		r = write_fully(disk->direct_fd, offset, buffer, size);
+		if (r != -EINVAL)
+			return r;
+	}
+	return write_fully(disk->fd, offset, buffer, size);
+}
+
+int disk_flush(struct disk *disk)
+{
+	/* Not fdatasync(): a sparse image file gets new blocks, and those are its metadata. On a
+	 * block device both send the cache flush. */
+	if (fsync(disk->fd) < 0)
+		return -errno;
+	return 0;
+}
+
+void *disk_buffer(size_t size)
+{
+	void *buffer = NULL;
+
+	if (posix_memalign(&buffer, DISK_ALIGN, ROUND_UP(size, DISK_ALIGN)) != 0)
+		return NULL;
+	return buffer;
+}
