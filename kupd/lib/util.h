@@ -20,8 +20,8 @@
 #define ERR_VERIFY    EBADMSG      /* what was read back, or is stored, is damaged */
 #define ERR_BUSY      EBUSY        /* somebody else uses the target */
 
-#define SECTOR_SIZE 512u  /* GPT, FAT, grubenv and the commit count in these */
-#define BLOCK_SIZE  2048u /* ISO 9660 logical blocks; an LBA counts these */
+#define SECTOR_SIZE 512u /* GPT, FAT, grubenv and the commit count in these */
+#define ISO_BLOCK   2048u /* ISO 9660 logical blocks; an LBA counts these */
 #define MIB         (1024u * 1024u)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
