@@ -19,7 +19,7 @@ override CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=undefined
 override LDFLAGS += -fsanitize=address,undefined
 endif
 
-LIB_SRC  := log disk digest kernel pe initrd modules luks fat grubenv host stick volume slot set
+LIB_SRC  := log disk digest kernel pe initrd modules luks fat grubenv host pvd volume session set slot stick
 KUPD_SRC := main options update status verify rollback bless repair
 UNIT     := disk kernel initrd modules luks fat grubenv host volume slot
 
@@ -48,7 +48,7 @@ unit: $(UNIT_BIN)
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(LIB_OBJ:.o=.d) $(KUPD_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
 .PHONY: all unit clean
 .SECONDARY:

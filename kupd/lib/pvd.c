@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "pvd.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <string.h>
+
+/* Descriptor types (ECMA-119 8.1.1). */
+#define TYPE_PRIMARY    1
+#define TYPE_TERMINATOR 255
+
+static const char standard_id[5] = {'C', 'D', '0', '0', '1'};
+
+/* A number in both byte orders, as ECMA-119 7.3.3 records it. */
+struct both_endian {
+	uint32_t little;
+	uint32_t big;
+} __attribute__((packed));
+
+struct raw_pvd {
+	uint8_t type;                     /*   0: ECMA-119 8.4.1 */
+	char id[5];                       /*   1: 8.4.2 */
+	uint8_t version;                  /*   6: 8.4.3 */
+	uint8_t unused1;                  /*   7 */
+	char system_id[32];               /*   8: 8.4.5 */
+	char volume_id[32];               /*  40: 8.4.6 */
+	uint8_t unused2[8];               /*  72 */
+	struct both_endian space_size;    /*  80: 8.4.8, blocks */
+	uint8_t unused3[32];              /*  88 */
+	uint8_t set_size[4];              /* 120: 8.4.10 */
+	uint8_t sequence_number[4];       /* 124: 8.4.11 */
+	uint16_t block_size_little;       /* 128: 8.4.12 */
+	uint16_t block_size_big;          /* 130 */
+	uint8_t path_tables[24];          /* 132: 8.4.13 to 8.4.17, size and places */
+	uint8_t root_length;              /* 156: 8.4.18, a directory record (9.1) */
+	uint8_t root_attribute_length;    /* 157 */
+	struct both_endian root_lba;      /* 158 */
+	struct both_endian root_size;     /* 166, bytes */
+	uint8_t root_rest[16];            /* 174 */
+	uint8_t descriptive[623];         /* 190: names of sets and people */
+	char creation_date[17];           /* 813: 8.4.26 */
+	char modification_date[17];       /* 830: 8.4.27 */
+	uint8_t rest[1201];               /* 847 */
+} __attribute__((packed));
+
+static_assert(sizeof(struct raw_pvd) == ISO_BLOCK, "a descriptor fills one block");
+static_assert(offsetof(struct raw_pvd, space_size) == 80, "ECMA-119 8.4.8");
+static_assert(offsetof(struct raw_pvd, path_tables) == 132, "ECMA-119 8.4.13");
+static_assert(offsetof(struct raw_pvd, root_length) == 156, "ECMA-119 8.4.18");
+static_assert(offsetof(struct raw_pvd, creation_date) == 813, "ECMA-119 8.4.26");
+static_assert(offsetof(struct raw_pvd, descriptive) <= SECTOR_SIZE, "the switch is one sector");
+
+static struct both_endian both(uint32_t n)
+{
+	return (struct both_endian){.little = htole32(n), .big = htobe32(n)};
+}
+
+static bool agree(struct both_endian n)
+{
+	return le32toh(n.little) == be32toh(n.big);
+}
+
+/* Volume identifiers are padded with spaces. */
+static void copy_padded(const char *from, size_t size, char *to)
+{
+	while (size > 0 && (from[size - 1] == ' ' || from[size - 1] == 0))
+		size--;
+	memcpy(to, from, size);
+	to[size] = 0;
+}
+
+int pvd_parse(const uint8_t block[ISO_BLOCK], uint64_t max_blocks, struct pvd *ret_pvd)
+{
+	struct raw_pvd raw;
+	uint64_t root_end;
+
+	memcpy(&raw, block, sizeof(raw));
+	if (raw.type != TYPE_PRIMARY || memcmp(raw.id, standard_id, sizeof(raw.id)) != 0 ||
+		raw.version != 1)
+		return -EMEDIUMTYPE;
+	if (le16toh(raw.block_size_little) != ISO_BLOCK || !agree(raw.root_lba) ||
+		!agree(raw.root_size) || raw.root_length < 34)
+		return -EUCLEAN;
+	root_end = (uint64_t)le32toh(raw.root_lba.little) +
+		ROUND_UP(le32toh(raw.root_size.little), ISO_BLOCK) / ISO_BLOCK;
+	if (le32toh(raw.root_lba.little) <= PVD_LBA || le32toh(raw.root_size.little) == 0 ||
+		root_end > max_blocks)
+		return -EUCLEAN;
+
+	memcpy(ret_pvd->block, block, ISO_BLOCK);
+	ret_pvd->blocks = le32toh(raw.space_size.little);
+	ret_pvd->root_lba = le32toh(raw.root_lba.little);
+	ret_pvd->root_size = le32toh(raw.root_size.little);
+	copy_padded(raw.volume_id, sizeof(raw.volume_id), ret_pvd->volume_id);
+	return 0;
+}
+
+int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, struct pvd *ret_pvd)
+{
+	uint8_t block[ISO_BLOCK];
+	uint64_t offset = (uint64_t)lba * ISO_BLOCK;
+	int r;
+
+	if (offset + ISO_BLOCK > partition.size)
+		return -EMEDIUMTYPE;
+	r = disk_read(disk, partition.start + offset, block, sizeof(block));
+	if (r < 0)
+		return r;
+	return pvd_parse(block, partition.size / ISO_BLOCK, ret_pvd);
+}
+
+void pvd_switch(const struct pvd *current, const struct pvd *next, uint32_t blocks,
+	uint8_t ret_sector[SECTOR_SIZE])
+{
+	const size_t structure = offsetof(struct raw_pvd, path_tables);
+	const size_t structure_end = offsetof(struct raw_pvd, descriptive);
+	const struct both_endian space_size = both(blocks);
+
+	memcpy(ret_sector, current->block, SECTOR_SIZE);
+	memcpy(ret_sector + offsetof(struct raw_pvd, space_size), &space_size, sizeof(space_size));
+	memcpy(ret_sector + structure, next->block + structure, structure_end - structure);
+}
+
+void pvd_date(const struct pvd *pvd, char ret_digits[17])
+{
+	struct raw_pvd raw;
+	const char *date;
+
+	memcpy(&raw, pvd->block, sizeof(raw));
+	date = raw.modification_date;
+	if (strspn(date, "0") >= 16 || date[0] == 0)
+		date = raw.creation_date;
+	memcpy(ret_digits, date, 16);
+	ret_digits[16] = 0;
+	for (size_t i = 0; i < 16; i++) {
+		if (ret_digits[i] < '0' || ret_digits[i] > '9')
+			ret_digits[i] = '0';
+	}
+}
+
+int pvd_has_company(const struct disk *disk, struct extent partition, bool *ret_company)
+{
+	uint8_t head[8];
+	uint64_t offset = (PVD_LBA + 1) * ISO_BLOCK;
+	int r;
+
+	r = disk_read(disk, partition.start + offset, head, sizeof(head));
+	if (r < 0)
+		return r;
+	*ret_company = memcmp(head + 1, standard_id, sizeof(standard_id)) == 0 &&
+		head[0] != TYPE_TERMINATOR;
+	return 0;
+}
+
+void pvd_terminator(uint8_t ret_sector[SECTOR_SIZE])
+{
+	memset(ret_sector, 0, SECTOR_SIZE);
+	ret_sector[0] = TYPE_TERMINATOR;
+	memcpy(ret_sector + 1, standard_id, sizeof(standard_id));
+	ret_sector[6] = 1;
+}

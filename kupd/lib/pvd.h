@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The primary volume descriptor of an ISO 9660 volume (ECMA-119 8.4): the one block that says
+ * which tree lies in the volume. All that says so is in its first 512 bytes, so that one sector
+ * switches from one tree to another.
+ */
+
+#include "disk.h"
+#include "util.h"
+
+#define PVD_LBA 16u /* of the volume's own, and its place within a session */
+
+struct pvd {
+	uint8_t block[ISO_BLOCK]; /* as it is on the medium */
+	uint32_t blocks;          /* volume space size, in blocks */
+	uint32_t root_lba;        /* root directory extent */
+	uint32_t root_size;       /* bytes */
+	char volume_id[33];
+};
+
+/**
+ * Parse @block, a descriptor of a volume of at most @max_blocks blocks. Returns -EMEDIUMTYPE if it
+ * is no primary volume descriptor, -EUCLEAN if its fields contradict each other or the size.
+ */
+int pvd_parse(const uint8_t block[ISO_BLOCK], uint64_t max_blocks, struct pvd *ret_pvd);
+
+/** Read and parse the one at block @lba of @partition (bytes). Returns pvd_parse()'s and read errors. */
+int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, struct pvd *ret_pvd);
+
+/**
+ * The sector that makes @next's tree the current one in the volume of @current: @current's first
+ * 512 bytes with the structural fields of @next (volume space size, path tables, root directory).
+ * @blocks is the volume space size to state.
+ */
+void pvd_switch(const struct pvd *current, const struct pvd *next, uint32_t blocks,
+	uint8_t ret_sector[SECTOR_SIZE]);
+
+/** The date that libblkid shows as UUID: 16 digits, modification or else creation (ECMA-119 8.4.26). */
+void pvd_date(const struct pvd *pvd, char ret_digits[17]);
+
+/** Does another descriptor than the terminator follow in the descriptor set at PVD_LBA (Joliet, boot)? */
+int pvd_has_company(const struct disk *disk, struct extent partition, bool *ret_company);
+
+/** The first sector of a volume descriptor set terminator (ECMA-119 8.3). */
+void pvd_terminator(uint8_t ret_sector[SECTOR_SIZE]);
