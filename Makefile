@@ -4,7 +4,7 @@ VERSION := 0.1.0
 PREFIX  ?= /usr
 BUILD   ?= build
 
-LIBS := libisofs-1 blkid libcryptsetup libkmod libarchive libcrypto zlib json-c
+LIBS := libisofs-1 libburn-1 blkid libcryptsetup libkmod libarchive libcrypto zlib json-c
 
 # Own flags before the user's, so that the user's win.
 override CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Ikupd/lib \

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "session.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include <libisofs/libisofs.h>
+/* The order matters: it needs the types of the former. */
+#include <libburn/libburn.h>
+
+#include "set.h"
+#include "util.h"
+
+struct session {
+	struct burn_source *source;
+	uint64_t size;
+};
+
+static void free_write_opts(IsoWriteOpts **options)
+{
+	if (*options)
+		iso_write_opts_free(*options);
+}
+
+/* Remove all of a folder but the named one. */
+static int keep_only(IsoDir *folder, const char *const *names, size_t n)
+{
+	IsoDirIter *iterator;
+	IsoNode *node;
+	int code;
+
+	code = iso_dir_get_children(folder, &iterator);
+	while (code >= 0 && (code = iso_dir_iter_next(iterator, &node)) == 1) {
+		bool keep = false;
+
+		for (size_t i = 0; i < n; i++)
+			keep = keep || strcmp(iso_node_get_name(node), names[i]) == 0;
+		if (!keep)
+			code = iso_node_remove_tree(node, iterator);
+	}
+	iso_dir_iter_free(iterator);
+	return volume_error(code);
+}
+
+static int make_old(IsoImage *image, IsoDir *live, const char *name)
+{
+	char old_name[64];
+	IsoNode *node;
+	int code;
+
+	code = iso_image_dir_get_node(image, live, name, &node, 0);
+	if (code <= 0)
+		return volume_error(code);
+	snprintf(old_name, sizeof(old_name), "%s" SET_OLD, name);
+	return volume_error(iso_node_set_name(node, old_name));
+}
+
+/* The folder /live with the present set renamed, or with nothing in it. */
+static int prepare_tree(IsoImage *image, bool keep_current, IsoDir **ret_live)
+{
+	static const char *const top[] = {SET_FOLDER};
+	static const char *const set[] = {SET_KERNEL, SET_INITRD, SET_RELEASE, SET_SUMS};
+	IsoDir *root = iso_image_get_root(image);
+	IsoNode *node = NULL;
+	int code, r;
+
+	/* Whatever else lies in the tree lies in the slot that will be written next time. */
+	r = keep_only(root, top, ARRAY_SIZE(top));
+	if (r < 0)
+		return r;
+	code = iso_image_dir_get_node(image, root, SET_FOLDER, &node, 0);
+	if (code == 0)
+		code = iso_image_add_new_dir(image, root, SET_FOLDER, (IsoDir **)&node);
+	if (code < 0)
+		return volume_error(code);
+	if (iso_node_get_type(node) != LIBISO_DIR)
+		return -EUCLEAN;
+
+	r = keep_only((IsoDir *)node, set, keep_current ? ARRAY_SIZE(set) : 0);
+	for (size_t i = 0; r == 0 && keep_current && i < ARRAY_SIZE(set); i++)
+		r = make_old(image, (IsoDir *)node, set[i]);
+	if (r == 0)
+		*ret_live = (IsoDir *)node;
+	return r;
+}
+
+static int add_file(IsoImage *image, IsoDir *live, const char *name, const char *path)
+{
+	autofree char *absolute = realpath(path, NULL);
+	IsoNode *node;
+
+	if (!absolute)
+		return -errno;
+	return volume_error(iso_tree_add_new_node(image, live, name, absolute, &node));
+}
+
+static int add_text(IsoImage *image, IsoDir *live, const char *name, const char *text)
+{
+	autofree char *copy = strdup(text);
+	IsoStream *stream;
+	IsoFile *file;
+	int code;
+
+	if (!copy)
+		return -ENOMEM;
+	code = iso_memory_stream_new((unsigned char *)copy, strlen(copy), &stream);
+	if (code < 0)
+		return volume_error(code);
+	/* From here on the stream owns the copy, and the node will own the stream. */
+	(void)steal_pointer(copy);
+	code = iso_image_add_new_file(image, live, (char *)name, stream, &file);
+	if (code < 0) {
+		iso_stream_unref(stream);
+		return volume_error(code);
+	}
+	iso_node_set_mtime(ISO_NODE(file), time(NULL));
+	return 0;
+}
+
+static int fill_tree(IsoImage *image, IsoDir *live, const struct session_content *content)
+{
+	int r;
+
+	r = add_file(image, live, SET_KERNEL, content->kernel_path);
+	if (r == 0)
+		r = add_file(image, live, SET_INITRD, content->initrd_path);
+	if (r == 0)
+		r = add_text(image, live, SET_RELEASE, content->release);
+	if (r == 0)
+		r = add_text(image, live, SET_SUMS, content->sums);
+	if (r == 0 && content->keep_current && content->old_release)
+		r = add_text(image, live, SET_RELEASE SET_OLD, content->old_release);
+	if (r == 0 && content->keep_current && content->old_sums)
+		r = add_text(image, live, SET_SUMS SET_OLD, content->old_sums);
+	return r;
+}
+
+static int write_options(
+	const struct volume *volume, uint32_t start_lba, IsoWriteOpts **ret_options)
+{
+	cleanup(free_write_opts) IsoWriteOpts *options = NULL;
+	char date[17];
+	int code;
+
+	pvd_date(volume_pvd(volume), date);
+	code = iso_write_opts_new(&options, 0);
+	if (code < 0)
+		return volume_error(code);
+	/* Each returns an error for a null pointer only. */
+	iso_write_opts_set_iso_level(options, 3);
+	iso_write_opts_set_rockridge(options, 1);
+	iso_write_opts_set_will_cancel(options, 1);
+	iso_write_opts_set_appendable(options, 1);
+	iso_write_opts_set_ms_block(options, start_lba);
+	iso_write_opts_set_pvd_times(options, 0, 0, 0, 0, date);
+	iso_write_opts_set_replace_mode(options, 2, 2, 2, 2);
+	iso_write_opts_set_default_dir_mode(options, 0555);
+	iso_write_opts_set_default_file_mode(options, 0444);
+	iso_write_opts_set_default_uid(options, 0);
+	iso_write_opts_set_default_gid(options, 0);
+	*ret_options = steal_pointer(options);
+	return 0;
+}
+
+int session_new(struct volume *volume, uint32_t start_lba, const struct session_content *content,
+	struct session **ret_session)
+{
+	cleanup(session_freep) struct session *session = calloc(1, sizeof(*session));
+	cleanup(free_write_opts) IsoWriteOpts *options = NULL;
+	IsoImage *image = volume_image(volume);
+	IsoDir *live = NULL;
+	int r;
+
+	if (!session)
+		return -ENOMEM;
+	r = prepare_tree(image, content->keep_current, &live);
+	if (r == 0)
+		r = fill_tree(image, live, content);
+	if (r == 0)
+		r = write_options(volume, start_lba, &options);
+	if (r == 0)
+		r = volume_error(iso_image_create_burn_source(image, options, &session->source));
+	if (r < 0)
+		return r;
+	session->size = (uint64_t)session->source->get_size(session->source);
+	*ret_session = steal_pointer(session);
+	return 0;
+}
+
+void session_free(struct session *session)
+{
+	if (!session)
+		return;
+	if (session->source) {
+		/* Ends the writer thread, wherever it is; then waits for it. */
+		if (session->source->version > 0 && session->source->cancel)
+			session->source->cancel(session->source);
+		session->source->free_data(session->source);
+		free(session->source);
+	}
+	free(session);
+}
+
+void session_freep(struct session **session)
+{
+	session_free(*session);
+}
+
+uint64_t session_size(const struct session *session)
+{
+	return session->size;
+}
+
+int session_read(struct session *session, void *buffer, size_t size)
+{
+	uint8_t *to = buffer;
+
+	while (size > 0) {
+		int n, wanted = (int)MIN(size, (size_t)MIB);
+
+		n = session->source->read_xt(session->source, to, wanted);
+		if (n <= 0)
+			return -EIO;
+		to += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}

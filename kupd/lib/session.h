@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * A new session for the kernel partition, made by libisofs: the directories and files of a new
+ * tree, as a stream of blocks that is only right at one place. Files that stay keep their extents.
+ */
+
+#include "volume.h"
+
+struct session;
+
+struct session_content {
+	const char *kernel_path; /* the new set's files */
+	const char *initrd_path;
+	const char *release; /* text of live/release */
+	const char *sums;    /* text of live/SHA256SUMS */
+	bool keep_current;   /* the tree's present set becomes the `.old` one */
+	/* Texts for the `.old` set of a tree that has none of its own; NULL: keep the tree's. */
+	const char *old_release;
+	const char *old_sums;
+};
+
+/**
+ * Begin the session that turns @volume's tree into one with @content, to be written from block
+ * @start_lba on. Changes the tree in @volume, which can then only be closed, after the session.
+ * Does not report. Returns -errno.
+ */
+int session_new(struct volume *volume, uint32_t start_lba, const struct session_content *content,
+	struct session **ret_session);
+
+void session_free(struct session *session);
+void session_freep(struct session **session);
+
+/** The session's size in bytes, a multiple of ISO_BLOCK. */
+uint64_t session_size(const struct session *session);
+
+/**
+ * Get the next @size bytes: a multiple of ISO_BLOCK, and no more than what is left. Returns -EIO if
+ * libisofs could not read a file.
+ */
+int session_read(struct session *session, void *buffer, size_t size);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "slot.h"
+
+#include <string.h>
+
+#define FIRST_LBA      32u /* of slot A: behind the system area and the descriptors */
+#define SAVED_LBA      8u  /* in the system area, which ISO 9660 leaves to others (ECMA-119 6.2.1) */
+#define SLOT_ALIGNMENT 512u /* blocks: the middle lies at a full MiB */
+
+#define WRITE_PIECE (4 * MIB)
+#define TREE_MAX    (256 * 1024u) /* bytes at a session's start that are compared in memory */
+
+struct slot slot_get(uint64_t partition_size, enum slot_id id)
+{
+	uint32_t end = (uint32_t)MIN(partition_size / ISO_BLOCK, (uint64_t)UINT32_MAX);
+	uint32_t middle = (uint32_t)ROUND_DOWN(end / 2, SLOT_ALIGNMENT);
+
+	/* Too small for slots of a MiB each: only good for a write in place. */
+	if (middle < FIRST_LBA)
+		middle = end = MAX(end, FIRST_LBA);
+	switch (id) {
+	case SLOT_A:
+		return (struct slot){"A", FIRST_LBA, middle - FIRST_LBA};
+	case SLOT_B:
+		return (struct slot){"B", middle, end - middle};
+	default:
+		return (struct slot){"A+B", FIRST_LBA, end - FIRST_LBA};
+	}
+}
+
+enum slot_id slot_holding(uint64_t partition_size, const struct pvd *pvd)
+{
+	return pvd->root_lba < slot_get(partition_size, SLOT_B).start_lba ? SLOT_A : SLOT_B;
+}
+
+struct extent slot_extent(struct extent partition, const struct slot *slot)
+{
+	return (struct extent){
+		.start = partition.start + (uint64_t)slot->start_lba * ISO_BLOCK,
+		.size = (uint64_t)slot->blocks * ISO_BLOCK,
+	};
+}
+
+/* One sequential pass; the first TREE_MAX bytes stay in @tree. */
+static int write_body(struct disk *disk, struct extent place, struct session *session,
+	const struct observer *observer, uint8_t *tree)
+{
+	autofree uint8_t *buffer = disk_buffer(WRITE_PIECE);
+	uint64_t total = session_size(session);
+
+	if (!buffer)
+		return -ENOMEM;
+	for (uint64_t done = 0; done < total;) {
+		size_t size = (size_t)MIN(total - done, (uint64_t)WRITE_PIECE);
+		/* The slot ends at a multiple of a page, so the padding stays inside. */
+		size_t padded = (size_t)MIN(ROUND_UP(size, DISK_ALIGN), place.size - done);
+		int r;
+
+		if (observer_interrupted(observer))
+			return -EINTR;
+		r = session_read(session, buffer, size);
+		if (r < 0)
+			return r;
+		memset(buffer + size, 0, padded - size);
+		if (done < TREE_MAX)
+			memcpy(tree + done, buffer, MIN(size, (size_t)(TREE_MAX - done)));
+		r = disk_write(disk, place.start + done, buffer, padded);
+		if (r < 0)
+			return r;
+		done += size;
+		observer_progress(observer, "writing", done, total);
+	}
+	return 0;
+}
+
+int slot_write(struct disk *disk, struct extent partition, const struct slot *slot,
+	struct session *session, const struct observer *observer, struct pvd *ret_pvd)
+{
+	struct extent place = slot_extent(partition, slot);
+	size_t tree_size = (size_t)MIN(session_size(session), (uint64_t)TREE_MAX);
+	autofree uint8_t *tree = calloc(1, TREE_MAX);
+	autofree uint8_t *read_back = disk_buffer(TREE_MAX);
+	int r;
+
+	if (!tree || !read_back)
+		return -ENOMEM;
+	if (session_size(session) > place.size)
+		return -ERR_NO_ROOM;
+	r = write_body(disk, place, session, observer, tree);
+	if (r == 0)
+		r = disk_flush(disk);
+	if (r == 0)
+		r = disk_read_medium(disk, place.start, read_back, tree_size);
+	if (r < 0)
+		return r;
+	if (memcmp(tree, read_back, tree_size) != 0)
+		return -ERR_VERIFY;
+	return pvd_parse(tree + PVD_LBA * ISO_BLOCK, partition.size / ISO_BLOCK, ret_pvd);
+}
+
+/* Write a few bytes, make them durable, and see that the medium has them. */
+static int write_verified(struct disk *disk, uint64_t offset, const uint8_t *data, size_t size)
+{
+	uint8_t read_back[ISO_BLOCK];
+	int r;
+
+	r = disk_write(disk, offset, data, size);
+	if (r == 0)
+		r = disk_flush(disk);
+	if (r == 0)
+		r = disk_read_medium(disk, offset, read_back, size);
+	if (r == 0 && memcmp(data, read_back, size) != 0)
+		r = -ERR_VERIFY;
+	return r;
+}
+
+int slot_commit(struct disk *disk, struct extent partition, const struct pvd *next)
+{
+	uint8_t sector[SECTOR_SIZE];
+	struct pvd current;
+	int r;
+
+	r = pvd_read(disk, partition, PVD_LBA, &current);
+	if (r < 0)
+		return r;
+	/* The size of the whole partition, always: a tree's old extents may lie behind its own session. */
+	pvd_switch(&current, next, (uint32_t)(partition.size / ISO_BLOCK), sector);
+	return write_verified(disk, partition.start + PVD_LBA * ISO_BLOCK, sector, sizeof(sector));
+}
+
+static bool is_tree(const struct pvd *a, const struct pvd *b)
+{
+	return a->root_lba == b->root_lba && a->root_size == b->root_size;
+}
+
+int slot_preserve(struct disk *disk, struct extent partition)
+{
+	struct pvd current, copy;
+	struct slot slot;
+	int r;
+
+	r = pvd_read(disk, partition, PVD_LBA, &current);
+	if (r < 0)
+		return r;
+	slot = slot_get(partition.size, slot_holding(partition.size, &current));
+	if (pvd_read(disk, partition, slot.start_lba + PVD_LBA, &copy) == 0 && is_tree(&current, &copy))
+		return 0;
+	if (pvd_read(disk, partition, SAVED_LBA, &copy) == 0 && is_tree(&current, &copy))
+		return 0;
+	return write_verified(
+		disk, partition.start + SAVED_LBA * ISO_BLOCK, current.block, sizeof(current.block));
+}
+
+int slot_retire_company(struct disk *disk, struct extent partition)
+{
+	uint8_t sector[SECTOR_SIZE];
+	bool company;
+	int r;
+
+	r = pvd_has_company(disk, partition, &company);
+	if (r < 0 || !company)
+		return r;
+	pvd_terminator(sector);
+	return write_verified(
+		disk, partition.start + (PVD_LBA + 1) * ISO_BLOCK, sector, sizeof(sector));
+}
+
+int slot_previous(const struct disk *disk, struct extent partition, struct pvd *ret_pvd)
+{
+	struct pvd current, previous;
+	enum slot_id other_id;
+	struct slot other;
+	int r;
+
+	r = pvd_read(disk, partition, PVD_LBA, &current);
+	if (r < 0)
+		return r;
+	other_id = slot_holding(partition.size, &current) == SLOT_A ? SLOT_B : SLOT_A;
+	other = slot_get(partition.size, other_id);
+
+	/* On an old stick slot A begins with file data, which is no descriptor of a tree in it. */
+	r = pvd_read(disk, partition, other.start_lba + PVD_LBA, &previous);
+	if (r < 0 || slot_holding(partition.size, &previous) != other_id ||
+		previous.root_lba < other.start_lba)
+		r = pvd_read(disk, partition, SAVED_LBA, &previous);
+	if (r == -EMEDIUMTYPE || r == -EUCLEAN)
+		return -ENOENT;
+	if (r < 0)
+		return r;
+	if (slot_holding(partition.size, &previous) != other_id)
+		return -ENOENT;
+	*ret_pvd = previous;
+	return 0;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The two places of the kernel partition that sessions are written to, and the sector that says
+ * which one counts. The only module that writes the partition.
+ *
+ *     block 0      16     32                 middle               end
+ *           | free | head | slot A            | slot B            |
+ */
+
+#include "observer.h"
+#include "pvd.h"
+#include "session.h"
+
+struct slot {
+	const char *name;   /* "A", "B", or "A+B": the whole partition, for a write in place */
+	uint32_t start_lba; /* blocks of 2048 bytes from the start of the partition */
+	uint32_t blocks;
+};
+
+enum slot_id { SLOT_A, SLOT_B, SLOT_WHOLE };
+
+/** The slot of a partition of @partition_size bytes. */
+struct slot slot_get(uint64_t partition_size, enum slot_id id);
+
+/** The slot that holds the tree of @pvd; what lies before slot A counts as A. Never SLOT_WHOLE. */
+enum slot_id slot_holding(uint64_t partition_size, const struct pvd *pvd);
+
+/** The slot's bytes on the disk. */
+struct extent slot_extent(struct extent partition, const struct slot *slot);
+
+/**
+ * Write @session, made for @slot, in one pass of large aligned writes; flush; read back past the
+ * cache what describes the tree, compare it, and give the session's own descriptor.
+ * Tells @observer "writing". The volume's current tree is not touched.
+ * Does not report. Returns -ERR_NO_ROOM, with nothing written, if the slot is too small; -EINTR;
+ * -ERR_VERIFY if other bytes were read back; -errno.
+ */
+int slot_write(struct disk *disk, struct extent partition, const struct slot *slot,
+	struct session *session, const struct observer *observer, struct pvd *ret_pvd);
+
+/**
+ * Make @next's tree the current one: one write of one sector, flush, read back.
+ * Does not report. Returns -ERR_VERIFY if another sector was read back; -errno. After an error
+ * behind the write either tree may be the current one, and both are whole.
+ */
+int slot_commit(struct disk *disk, struct extent partition, const struct pvd *next);
+
+/**
+ * Make sure that a way back to the current tree will be found: if its slot does not begin with its
+ * own descriptor (a stick made by other means), keep a copy of the volume's descriptor in the system area. Flushes.
+ */
+int slot_preserve(struct disk *disk, struct extent partition);
+
+/**
+ * End the volume's descriptor set behind the primary one, with one sector: a Joliet tree would go on
+ * showing the files of a slot that is written next. Flushes. Nothing to end: nothing written.
+ */
+int slot_retire_company(struct disk *disk, struct extent partition);
+
+/**
+ * The descriptor of the tree that was current before, from the other slot or the system area.
+ * Whether its files are still whole is for the caller to check.
+ * Returns -ENOENT if there is none.
+ */
+int slot_previous(const struct disk *disk, struct extent partition, struct pvd *ret_pvd);
