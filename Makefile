@@ -19,7 +19,7 @@ override CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=undefined
 override LDFLAGS += -fsanitize=address,undefined
 endif
 
-LIB_SRC  := log disk digest kernel pe initrd modules luks fat grubenv host pvd volume session set slot stick
+LIB_SRC  := log disk digest kernel pe initrd modules luks fat grubenv host pvd volume session set slot stick candidate
 KUPD_SRC := main options update status verify rollback bless repair
 UNIT     := disk kernel initrd modules luks fat grubenv host volume slot
 

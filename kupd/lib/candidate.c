@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "candidate.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "initrd.h"
+#include "log.h"
+#include "modules.h"
+#include "util.h"
+
+#define READ_PIECE (256 * 1024u)
+
+/* A kernel of @release below @root; NULL if there is none. */
+static char *kernel_of(const char *root, const char *release)
+{
+	static const char *const places[] = {
+		"%s/boot/vmlinuz-%s", "%s/usr/lib/modules/%s/vmlinuz", "%s/lib/modules/%s/vmlinuz"};
+	char *path = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		if (asprintf(&path, places[i], root, release) < 0)
+			return NULL;
+#pragma GCC diagnostic pop
+		if (access(path, F_OK) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
+/* Is release @a newer than @b? As `sort -V`, but 6.12-rc1 comes before 6.12. */
+static bool is_newer(const char *a, const char *b)
+{
+	char x[KERNEL_RELEASE_MAX], y[KERNEL_RELEASE_MAX];
+	char *rc;
+
+	snprintf(x, sizeof(x), "%s", a);
+	snprintf(y, sizeof(y), "%s", b);
+	/* strverscmp() is byte order between numbers: '!' sorts before what else may follow. */
+	if ((rc = strstr(x, "-rc")))
+		*rc = '!';
+	if ((rc = strstr(y, "-rc")))
+		*rc = '!';
+	return strverscmp(x, y) > 0;
+}
+
+static void close_folder(DIR **folder)
+{
+	if (*folder)
+		closedir(*folder);
+}
+
+/* Take the newest release out of the names in a folder that begin with @prefix and have a kernel. */
+static void scan(const char *root, const char *folder_name, const char *prefix,
+	char newest[KERNEL_RELEASE_MAX])
+{
+	cleanup(close_folder) DIR *folder = NULL;
+	autofree char *path = NULL;
+	struct dirent *entry;
+
+	if (asprintf(&path, "%s%s", root, folder_name) < 0)
+		return;
+	folder = opendir(path);
+	while (folder && (entry = readdir(folder))) {
+		const char *release = entry->d_name + strlen(prefix);
+		autofree char *kernel = NULL;
+
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 || release[0] == '.' ||
+			strlen(release) >= KERNEL_RELEASE_MAX)
+			continue;
+		/* What dpkg or a person set aside is no release. */
+		if (strstr(release, ".dpkg-") || strstr(release, ".old") || strchr(release, '~'))
+			continue;
+		kernel = kernel_of(root, release);
+		if (kernel && (!newest[0] || is_newer(release, newest)))
+			snprintf(newest, KERNEL_RELEASE_MAX, "%s", release);
+	}
+}
+
+int candidate_newest(const char *root, char ret_release[KERNEL_RELEASE_MAX])
+{
+	char newest[KERNEL_RELEASE_MAX] = "";
+
+	scan(root, "/boot", "vmlinuz-", newest);
+	scan(root, "/usr/lib/modules", "", newest);
+	scan(root, "/lib/modules", "", newest);
+	if (!newest[0])
+		return -ENOENT;
+	memcpy(ret_release, newest, sizeof(newest));
+	return 0;
+}
+
+static int open_file(const char *path, const char *what, const char *way_out, int *ret_fd,
+	uint64_t *ret_size)
+{
+	autoclose int fd = -1;
+	struct stat st;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT) {
+		log_error("%s: there is no such %s%s", path, what, way_out);
+		return -ERR_REFUSED;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int r = -errno;
+
+		log_error("%s: cannot open the %s: %m", path, what);
+		return r;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size == 0) {
+		log_error("%s: the %s is %s", path, what,
+			S_ISREG(st.st_mode) ? "empty" : "not a plain file");
+		return -ERR_REFUSED;
+	}
+	*ret_fd = steal_fd(&fd);
+	*ret_size = (uint64_t)st.st_size;
+	return 0;
+}
+
+static bool is_release(const char *text)
+{
+	return text[0] && text[0] != '.' && strlen(text) < KERNEL_RELEASE_MAX &&
+		strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._~") ==
+		strlen(text);
+}
+
+/* With a kernel named and no release: the one that the kernel says it is. */
+static int release_of_file(const char *path, char ret_release[KERNEL_RELEASE_MAX])
+{
+	autofree uint8_t *head = malloc(READ_PIECE);
+	autoclose int fd = -1;
+	uint64_t size;
+	ssize_t n;
+	int r;
+
+	if (!head)
+		return -ENOMEM;
+	r = open_file(path, "kernel", "", &fd, &size);
+	if (r < 0)
+		return r;
+	n = pread(fd, head, READ_PIECE, 0);
+	if (n < 0)
+		return -errno;
+	if (kernel_release(head, (uint64_t)n, ret_release) < 0) {
+		log_error("%s: does not tell its release: name it", path);
+		return -ERR_REFUSED;
+	}
+	return 0;
+}
+
+static int choose_release(
+	const struct candidate_source *source, char ret_release[KERNEL_RELEASE_MAX])
+{
+	if (source->release) {
+		if (!is_release(source->release)) {
+			log_error("\"%s\" is no kernel release", source->release);
+			return -ERR_REFUSED;
+		}
+		snprintf(ret_release, KERNEL_RELEASE_MAX, "%s", source->release);
+		return 0;
+	}
+	if (source->kernel)
+		return release_of_file(source->kernel, ret_release);
+	if (candidate_newest(source->root, ret_release) < 0) {
+		log_error("%s/boot: there is no kernel", source->root);
+		return -ERR_REFUSED;
+	}
+	return 0;
+}
+
+int candidate_find(const struct candidate_source *source, struct candidate **ret_candidate)
+{
+	cleanup(candidate_freep) struct candidate *candidate = calloc(1, sizeof(*candidate));
+	autofree char *way_out = NULL;
+	int r;
+
+	if (!candidate)
+		return -ENOMEM;
+	candidate->kernel_fd = candidate->initrd_fd = -1;
+	r = choose_release(source, candidate->release);
+	if (r < 0)
+		return r;
+
+	candidate->kernel_path = source->kernel ? strdup(source->kernel)
+						: kernel_of(source->root, candidate->release);
+	if (!candidate->kernel_path) {
+		log_error("%s/boot/vmlinuz-%s: there is no such kernel", source->root,
+			candidate->release);
+		return -ERR_REFUSED;
+	}
+	if (source->initrd)
+		candidate->initrd_path = strdup(source->initrd);
+	else if (asprintf(&candidate->initrd_path, "%s/boot/initrd.img-%s", source->root,
+			 candidate->release) < 0)
+		candidate->initrd_path = NULL;
+	if (!candidate->initrd_path ||
+		asprintf(&way_out, ": build it with update-initramfs -c -k %s",
+			candidate->release) < 0)
+		return -ENOMEM;
+
+	r = open_file(candidate->kernel_path, "kernel", "", &candidate->kernel_fd,
+		&candidate->kernel_size);
+	if (r == 0)
+		r = open_file(candidate->initrd_path, "initrd", way_out, &candidate->initrd_fd,
+			&candidate->initrd_size);
+	if (r < 0)
+		return r;
+	*ret_candidate = steal_pointer(candidate);
+	return 0;
+}
+
+void candidate_free(struct candidate *candidate)
+{
+	if (!candidate)
+		return;
+	close_fd(&candidate->kernel_fd);
+	close_fd(&candidate->initrd_fd);
+	free(candidate->kernel_path);
+	free(candidate->initrd_path);
+	free(candidate);
+}
+
+void candidate_freep(struct candidate **candidate)
+{
+	candidate_free(*candidate);
+}
+
+static int digest_file(int fd, const char *path, uint64_t size, const struct observer *observer,
+	char ret_sum[DIGEST_TEXT])
+{
+	cleanup(digest_freep) struct digest *digest = digest_new();
+	autofree uint8_t *buffer = malloc(READ_PIECE);
+	uint64_t done = 0;
+	ssize_t n;
+
+	if (!digest || !buffer)
+		return -ENOMEM;
+	while ((n = pread(fd, buffer, READ_PIECE, (off_t)done)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			int r = -errno;
+
+			log_error("%s: cannot read it: %m", path);
+			return r;
+		}
+		if (observer_interrupted(observer))
+			return -EINTR;
+		if (digest_add(digest, buffer, (size_t)n) < 0)
+			return -EIO;
+		done += (uint64_t)n;
+	}
+	if (done != size) {
+		log_error("%s: changed while it was read: try again", path);
+		return -ERR_REFUSED;
+	}
+	return digest_end(digest, ret_sum);
+}
+
+int candidate_digest(struct candidate *candidate, const struct observer *observer)
+{
+	int r;
+
+	r = digest_file(candidate->kernel_fd, candidate->kernel_path, candidate->kernel_size,
+		observer, candidate->kernel_sum);
+	if (r == 0)
+		r = digest_file(candidate->initrd_fd, candidate->initrd_path,
+			candidate->initrd_size, observer, candidate->initrd_sum);
+	return r;
+}
+
+static int check_kernel(const struct candidate *candidate, const struct host *host)
+{
+	const char *path = candidate->kernel_path;
+	struct kernel kernel;
+	int r;
+
+	r = kernel_read(candidate->kernel_fd, path, &kernel);
+	if (r < 0)
+		return r;
+	if (strcmp(kernel.release, candidate->release) != 0) {
+		log_error("%s: is a kernel of release %s, not %s", path, kernel.release,
+			candidate->release);
+		return -ERR_REFUSED;
+	}
+	if (!kernel.is_signed && host_enforces_secure_boot(host)) {
+		log_error("%s: is not signed, and this machine enforces Secure Boot: it would not "
+			  "start here", path);
+		return -ERR_REFUSED;
+	}
+	return 0;
+}
+
+static int check_initrd(const struct candidate *candidate, const struct luks *luks,
+	const struct observer *observer)
+{
+	cleanup(initrd_freep) struct initrd *initrd = NULL;
+	const char *path = candidate->initrd_path;
+	int r, s;
+
+	r = initrd_read(candidate->initrd_fd, path, observer ? observer->interrupted : NULL,
+		observer ? observer->data : NULL, &initrd);
+	if (r < 0)
+		return r;
+	r = initrd_check(initrd, path, candidate->release);
+	s = modules_check(initrd, path, luks);
+	return r < 0 ? r : s;
+}
+
+int candidate_check(const struct candidate *candidate, const struct host *host,
+	const struct luks *luks, const struct observer *observer)
+{
+	int r, s;
+
+	/* Both, so that one run shows all that is wrong. */
+	r = check_kernel(candidate, host);
+	if (r < 0 && r != -ERR_REFUSED)
+		return r;
+	s = check_initrd(candidate, luks, observer);
+	return s < 0 ? s : r;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * A liveng stick: where its partitions lie on the disk, and what it is called. The table is read by
+ * libblkid inside the disk or image file; no partition device is needed.
+ */
+
+#include "disk.h"
+#include "grubenv.h"
+#include "host.h"
+
+/* Partition numbers of the published layout. */
+enum stick_partition {
+	STICK_SYSTEM = 1,
+	STICK_KERNEL = 2,
+	STICK_ESP = 3,
+	STICK_PERSISTENCE = 4,
+	STICK_PARTITIONS = 4,
+};
+
+struct stick {
+	struct disk *disk;
+	char name[512]; /* "/dev/sdb2", or "stick.img, partition 2": for messages */
+	bool is_whole; /* false: only the kernel partition, nothing is known of a stick around it */
+	struct extent partitions[STICK_PARTITIONS + 1]; /* bytes; by number; size 0: none */
+	char label[48];                                 /* of the kernel partition, as blkid says */
+	char uuid[48];
+	struct grubenv *grubenv; /* NULL: there is none, the boot assessment is off */
+};
+
+enum stick_target {
+	STICK_RUNNING, /* the stick that the system runs from */
+	STICK_DISK,    /* a whole stick: block device or image file */
+	STICK_ALONE,   /* its kernel partition: block device or file */
+};
+
+/**
+ * Open the stick named by @target and @path (NULL for STICK_RUNNING), find its kernel partition and
+ * see that it is one: number 2 of a GPT, ISO 9660, with a label that liveng or an older tool gives.
+ * @writable takes the lock as well.
+ * Reports. Returns -ERR_NOT_STICK; -ERR_BUSY if it is locked; -errno of opening and reading.
+ * The caller frees it with stick_close().
+ */
+int stick_open(const struct host *host, enum stick_target target, const char *path, bool writable,
+	struct stick **ret_stick);
+
+void stick_close(struct stick *stick);
+void stick_closep(struct stick **stick);
+
+struct extent stick_kernel(const struct stick *stick);
+
+/** Read label and UUID again; do they differ from those at stick_open()? Returns -ERR_VERIFY if so. */
+int stick_check_identity(const struct stick *stick);
+
+/**
+ * See that the kernel partition is not mounted, undoing read-only mounts of it unless @dry_run. A plain
+ * file has no mounts. Reports. Returns -ERR_REFUSED if it is mounted read-write; -ERR_BUSY.
+ */
+int stick_release_mounts(const struct stick *stick, const struct host *host, bool dry_run);
+
+/** Tell the kernel that the partition's content changed behind its cache. Best effort. */
+void stick_refresh_cache(const struct stick *stick, const struct host *host);
+
+/* The boot assessment, in grubenv. */
+
+#define STICK_TRIES 3 /* boots that a new set has to come up in */
+
+/** The boots left to the set on trial; -1 if none is on trial or the assessment is off. */
+int stick_tries(const struct stick *stick);
+
+/** Does grubenv call the `.old` set bootable? */
+bool stick_has_previous(const struct stick *stick);
+
+/**
+ * Set both, in one write: @tries boots left (-1: no trial), the `.old` set bootable or not. Nothing if
+ * the assessment is off. Reports. Returns -errno.
+ */
+int stick_assess(struct stick *stick, int tries, bool has_previous);
