@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * A PE/COFF image, as far as a kernel with an EFI stub is one (Microsoft PE format), and its
+ * Authenticode signatures (Windows Authenticode Portable Executable Signature Format).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PE_MACHINE_I386	 0x014cu
+#define PE_MACHINE_AMD64 0x8664u
+#define PE_MACHINE_ARM64 0xaa64u
+
+struct pe {
+	uint64_t file_size;	 /* bytes, as is all that follows */
+	uint64_t checksum;	 /* where the optional header's CheckSum field is: 4 bytes */
+	uint64_t security_entry; /* where the certificate table's directory entry is: 8 bytes; 0:
+				    none */
+	uint64_t table;		 /* the certificate table */
+	uint64_t table_size;	 /* 0: not signed */
+	uint64_t raw_end;	 /* where the last section's content ends */
+	uint16_t machine;	 /* PE_MACHINE_... */
+};
+
+/**
+ * Read the headers of the image open at @fd (a plain file of @file_size bytes) and check that the
+ * content of every section and the certificate table lie inside the file.
+ * @name is the path, for messages. Reports what is wrong, but not that the file is no PE image.
+ * Returns -ENOEXEC if it is no PE image, -ERR_REFUSED if it is cut short or contradicts itself;
+ * -errno of read(2).
+ */
+int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe);
+
+/**
+ * Compare the content with the digests that its signatures name: at least one must match. This
+ * tells damage from wholeness; it is no decision about trust. Neither the signer's signature nor
+ * the certificates are looked at: whoever can change the file can put in a digest to match. Trust
+ * is the firmware's and shim's matter. Reports. Returns -ERR_REFUSED if none matches; -errno of
+ * read(2).
+ */
+int pe_check_digest(int fd, const char *name, const struct pe *pe);
+
+/** Read @size bytes at @offset, whole. Returns -ENODATA if the file ends before; -errno of read(2).
+ */
+int pe_pread(int fd, void *buffer, size_t size, uint64_t offset);
