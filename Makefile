@@ -7,7 +7,7 @@ BUILD   ?= build
 LIBS := libisofs-1 libburn-1 blkid libcryptsetup libkmod libarchive libcrypto zlib json-c
 
 # Own flags before the user's, so that the user's win.
-override CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Ikupd/lib \
+override CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Ikupd -Ikupd/lib \
 	$(shell pkg-config --cflags $(LIBS) 2>/dev/null) $(CPPFLAGS)
 override CFLAGS   := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
 	$(if $(CI),-Werror) $(CFLAGS)
@@ -20,7 +20,7 @@ override LDFLAGS += -fsanitize=address,undefined
 endif
 
 LIB_SRC  := log disk digest kernel pe initrd modules luks fat grubenv host pvd volume session set slot stick candidate
-KUPD_SRC := main options update status verify rollback bless repair
+KUPD_SRC := main options inventory update status verify rollback bless repair marker interrupt progress
 UNIT     := disk kernel initrd modules luks fat grubenv host volume slot
 
 LIB_OBJ  := $(LIB_SRC:%=$(BUILD)/kupd/lib/%.o)

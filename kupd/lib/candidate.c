@@ -57,7 +57,7 @@ static void close_folder(DIR **folder)
 }
 
 /* Take the newest release out of the names in a folder that begin with @prefix and have a kernel. */
-static void scan(const char *root, const char *folder_name, const char *prefix,
+static void scan(const char *root, const char *folder_name, const char *prefix, const char *before,
 	char newest[KERNEL_RELEASE_MAX])
 {
 	cleanup(close_folder) DIR *folder = NULL;
@@ -77,19 +77,21 @@ static void scan(const char *root, const char *folder_name, const char *prefix,
 		/* What dpkg or a person set aside is no release. */
 		if (strstr(release, ".dpkg-") || strstr(release, ".old") || strchr(release, '~'))
 			continue;
+		if (before && !is_newer(before, release))
+			continue;
 		kernel = kernel_of(root, release);
 		if (kernel && (!newest[0] || is_newer(release, newest)))
 			snprintf(newest, KERNEL_RELEASE_MAX, "%s", release);
 	}
 }
 
-int candidate_newest(const char *root, char ret_release[KERNEL_RELEASE_MAX])
+int candidate_newest(const char *root, const char *before, char ret_release[KERNEL_RELEASE_MAX])
 {
 	char newest[KERNEL_RELEASE_MAX] = "";
 
-	scan(root, "/boot", "vmlinuz-", newest);
-	scan(root, "/usr/lib/modules", "", newest);
-	scan(root, "/lib/modules", "", newest);
+	scan(root, "/boot", "vmlinuz-", before, newest);
+	scan(root, "/usr/lib/modules", "", before, newest);
+	scan(root, "/lib/modules", "", before, newest);
 	if (!newest[0])
 		return -ENOENT;
 	memcpy(ret_release, newest, sizeof(newest));
@@ -167,7 +169,7 @@ static int choose_release(
 	}
 	if (source->kernel)
 		return release_of_file(source->kernel, ret_release);
-	if (candidate_newest(source->root, ret_release) < 0) {
+	if (candidate_newest(source->root, NULL, ret_release) < 0) {
 		log_error("%s/boot: there is no kernel", source->root);
 		return -ERR_REFUSED;
 	}

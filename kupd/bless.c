@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * After a boot that came up: the set that it booted is proven. livengkupd runs this from
+ * liveng-bless.service.
+ */
+
+#include "inventory.h"
+#include "log.h"
+#include "marker.h"
+#include "rollback.h"
+#include "run.h"
+#include "util.h"
+
+/* The set that did not come up makes way for the one that did. */
+static int take_previous(struct run *run, struct stick *stick, struct inventory *inventory)
+{
+	char failed[KERNEL_RELEASE_MAX];
+	int r;
+
+	r = rollback_check(stick, inventory, &run->observer);
+	if (r < 0)
+		return r;
+	snprintf(failed, sizeof(failed), "%s",
+		inventory->has_current ? inventory->current.release : "unknown");
+	r = rollback_switch(stick, inventory);
+	if (r < 0)
+		return r;
+	stick_refresh_cache(stick, &run->host);
+	log_warning("%s did not come up: %s is current again", failed, inventory->previous.release);
+	run_add(run, "release", inventory->previous.release);
+	run_add(run, "failed", failed);
+	r = marker_set_failed(run->options->root, failed, "did not come up, the previous set did");
+	if (r < 0) {
+		errno = -r;
+		log_warning("cannot note that %s failed: %m", failed);
+	}
+	return 0;
+}
+
+/* The end of the trial. A cut may have kept the last word on the `.old` set from grubenv. */
+static int end_trial(struct run *run, struct stick *stick, const struct inventory *inventory)
+{
+	int r;
+
+	run_add(run, "release", inventory->current.release);
+	if (stick_tries(stick) < 0) {
+		log_debug("%s: no set is on trial", stick->name);
+		return 0;
+	}
+	if (run->options->dry_run) {
+		log_info("%s: would end the trial of %s", stick->name, inventory->current.release);
+		return 0;
+	}
+	r = stick_assess(stick, -1, inventory->has_previous);
+	if (r == 0)
+		log_info("%s: %s came up and is proven", stick->name, inventory->current.release);
+	return r;
+}
+
+int bless_verb(struct run *run)
+{
+	cleanup(inventory_close) struct inventory inventory = {0};
+	cleanup(stick_closep) struct stick *stick = NULL;
+	const struct options *options = run->options;
+	enum host_boot boot = HOST_BOOT_STANDARD;
+	int r = 0;
+
+	/* A stick named by hand is blessed by hand: how this machine booted says nothing of it. */
+	if (options->target == STICK_RUNNING)
+		r = host_boot(&run->host, &boot);
+	if (r < 0) {
+		errno = -r;
+		log_error("cannot tell how the system was booted: %m");
+		return r;
+	}
+	if (boot == HOST_BOOT_OTHER || boot == HOST_BOOT_FALLBACK) {
+		log_debug("this boot proves nothing of the kernel partition");
+		return 0;
+	}
+	if (options->target == STICK_RUNNING && marker_is_written(options->root)) {
+		log_info("a kernel set was written since this boot: its trial goes on");
+		return 0;
+	}
+	r = run_open_stick(run, !options->dry_run, &stick);
+	if (r == 0)
+		r = inventory_read(stick, &inventory);
+	if (r < 0)
+		return r;
+	if (boot == HOST_BOOT_PREVIOUS && !options->dry_run)
+		return take_previous(run, stick, &inventory);
+	return end_trial(run, stick, &inventory);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include <errno.h>
+#include <locale.h>
+#include <string.h>
+
+#include "interrupt.h"
+#include "log.h"
+#include "progress.h"
+#include "run.h"
+#include "util.h"
+
+#define SCHEMA_VERSION 1 /* of the JSON result; raised when a member goes or changes */
+
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_NOT_STICK = 3,
+	EXIT_REFUSED = 4,
+	EXIT_NO_ROOM = 5,
+	EXIT_VERIFY = 6,
+	EXIT_BUSY = 7,
+};
+
+static const struct verb verbs[] = {
+	{"update", "write a kernel set: RELEASE, or the newest installed one"},
+	{"status", "show the sets, their room and the boot assessment"},
+	{"verify", "read all sets and compare their checksums"},
+	{"rollback", "make the previous set the current one"},
+	{"bless", "end the trial of a set that came up"},
+	{"repair", "write the newest good set, if the current one is damaged"},
+	{0},
+};
+
+static int (*const verb_functions[])(struct run *run) = {
+	update_verb, status_verb, verify_verb, rollback_verb, bless_verb, repair_verb};
+
+/* What waits for long work in this program: the terminal and the signals. */
+struct waiting {
+	struct progress progress;
+	int interrupt_fd;
+};
+
+static void on_progress(void *data, const char *phase, uint64_t done, uint64_t total)
+{
+	progress_update(&((struct waiting *)data)->progress, phase, done, total);
+}
+
+static bool on_interrupted(void *data)
+{
+	return interrupt_arrived(((struct waiting *)data)->interrupt_fd);
+}
+
+static enum exit_code exit_code_of(int error)
+{
+	switch (-error) {
+	case 0:
+		return EXIT_DONE;
+	case ERR_NOT_STICK:
+		return EXIT_NOT_STICK;
+	case ERR_REFUSED:
+		return EXIT_REFUSED;
+	case ERR_NO_ROOM:
+		return EXIT_NO_ROOM;
+	case ERR_VERIFY:
+		return EXIT_VERIFY;
+	case ERR_BUSY:
+		return EXIT_BUSY;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+void run_add(struct run *run, const char *name, const char *value)
+{
+	json_object_object_add(run->result, name, json_object_new_string(value));
+}
+
+int run_open_stick(const struct run *run, bool writable, struct stick **ret_stick)
+{
+	const struct options *options = run->options;
+
+	return stick_open(&run->host, options->target, options->target_path, writable, ret_stick);
+}
+
+/* All errors of a run, in their order. */
+static void collect_error(void *data, const char *text)
+{
+	json_object_array_add(data, json_object_new_string(text));
+}
+
+static int run_verb(struct run *run)
+{
+	size_t i = 0;
+
+	while (strcmp(verbs[i].name, run->options->verb) != 0)
+		i++;
+	return verb_functions[i](run);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct waiting waiting = {.interrupt_fd = -1};
+	struct run run = {.options = &options, .host = {.root = ""}};
+	struct json_object *errors;
+	enum exit_code code;
+
+	setlocale(LC_ALL, "");
+	log_init("livengkupd", LOG_NORMAL);
+	switch (options_parse(argc, argv, verbs, &options)) {
+	case OPTIONS_DONE:
+		return EXIT_DONE;
+	case OPTIONS_USAGE:
+		return EXIT_USAGE;
+	case OPTIONS_RUN:
+		break;
+	}
+	log_init("livengkupd", options.level);
+	waiting.interrupt_fd = interrupt_open();
+	progress_init(&waiting.progress, options.level != LOG_QUIET);
+	run.observer = (struct observer){on_progress, on_interrupted, &waiting};
+	run.result = json_object_new_object();
+	errors = json_object_new_array();
+	json_object_object_add(run.result, "schema_version", json_object_new_int(SCHEMA_VERSION));
+	json_object_object_add(run.result, "verb", json_object_new_string(options.verb));
+	log_set_sink(collect_error, errors);
+
+	code = exit_code_of(run_verb(&run));
+
+	json_object_object_add(run.result, "exit_code", json_object_new_int((int)code));
+	json_object_object_add(run.result, "errors", errors);
+	if (options.json)
+		puts(json_object_to_json_string_ext(run.result, JSON_C_TO_STRING_PRETTY));
+	json_object_put(run.result);
+	if (fflush(stdout) != 0 && code == EXIT_DONE) {
+		log_error("cannot write the result: %m");
+		code = EXIT_FAILED;
+	}
+	return (int)code;
+}

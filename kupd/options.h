@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The command line of livengkupd.
+ */
+
+#include <stdbool.h>
+
+#include "log.h"
+#include "stick.h"
+
+struct options {
+	const char *verb;
+	const char *release; /* NULL: not named */
+	enum stick_target target;
+	const char *target_path; /* NULL with STICK_RUNNING */
+	const char *root;        /* "" for this system; no slash at the end */
+	const char *kernel;
+	const char *initrd;
+	bool no_verify;
+	bool in_place;
+	bool force;
+	bool dry_run;
+	bool json;
+	enum log_level level;
+};
+
+struct verb {
+	const char *name;
+	const char *help;
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_USAGE };
+
+/**
+ * Parse @argv. The verbs end with a null name. A first word that is no verb is a release to update
+ * to. DONE: help or version was printed; USAGE: reported.
+ */
+enum options_result options_parse(
+	int argc, char **argv, const struct verb *verbs, struct options *ret_options);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * A line on the terminal that says how far long work is.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct progress {
+	bool enabled;
+	bool shown;        /* a line stands there that must be wiped */
+	const char *phase; /* of the running work */
+	double started;    /* seconds */
+	double drawn;
+};
+
+/** Enabled only if standard error is a terminal. */
+void progress_init(struct progress *progress, bool wanted);
+
+/** @done of @total bytes of @phase; draws at most ten times a second. */
+void progress_update(struct progress *progress, const char *phase, uint64_t done, uint64_t total);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "rollback.h"
+
+#include "log.h"
+#include "run.h"
+#include "util.h"
+
+int rollback_check(const struct stick *stick, const struct inventory *inventory,
+	const struct observer *observer)
+{
+	int r;
+
+	if (!inventory->has_previous) {
+		log_error("%s: there is no previous kernel set to go back to", stick->name);
+		return -ERR_REFUSED;
+	}
+	r = set_verify(stick->disk, &inventory->previous, observer);
+	if (r == -ERR_VERIFY || r == -ENODATA) {
+		log_error("%s: the previous kernel set, %s, %s", stick->name,
+			inventory->previous.release,
+			r == -ENODATA ? "has no checksums" : "is damaged");
+		return -ERR_VERIFY;
+	}
+	if (r == -EINTR) {
+		log_error("interrupted: nothing was changed");
+	} else if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot read the previous kernel set: %m", stick->name);
+	}
+	return r;
+}
+
+int rollback_switch(struct stick *stick, const struct inventory *inventory)
+{
+	int tries = stick_tries(stick);
+	int r;
+
+	/* A trial without boots left would go to the fallback: give it its boots again. */
+	r = stick_assess(stick, tries == 0 ? STICK_TRIES : tries, false);
+	if (r < 0)
+		return r;
+	r = slot_commit(stick->disk, stick_kernel(stick), &inventory->previous_pvd);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot switch to the previous kernel set: %m", stick->name);
+		return r;
+	}
+	return stick_assess(stick, -1, false);
+}
+
+int rollback_verb(struct run *run)
+{
+	cleanup(inventory_close) struct inventory inventory = {0};
+	cleanup(stick_closep) struct stick *stick = NULL;
+	const struct options *options = run->options;
+	int r;
+
+	r = run_open_stick(run, !options->dry_run, &stick);
+	if (r == 0)
+		r = inventory_read(stick, &inventory);
+	if (r == 0)
+		r = rollback_check(stick, &inventory, &run->observer);
+	if (r == 0)
+		r = stick_release_mounts(stick, &run->host, options->dry_run);
+	if (r < 0)
+		return r;
+
+	run_add(run, "release", inventory.previous.release);
+	if (options->dry_run) {
+		log_info("%s: would switch from %s back to %s", stick->name,
+			inventory.current.release, inventory.previous.release);
+		return 0;
+	}
+	r = rollback_switch(stick, &inventory);
+	if (r < 0)
+		return r;
+	stick_refresh_cache(stick, &run->host);
+	log_info("%s: the next boot runs %s again", stick->name, inventory.previous.release);
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "inventory.h"
+#include "observer.h"
+
+/**
+ * Make the previous set of @inventory, which the caller has verified, the current one: the boot
+ * assessment first, so that no boot takes the `.old` names of the old tree for a whole set; then one
+ * sector; then the trial, if there was one, ends. Reports. Returns -errno; either set is then current.
+ */
+int rollback_switch(struct stick *stick, const struct inventory *inventory);
+
+/**
+ * See that @inventory has a previous set and that it is whole, reading it all. Reports.
+ * Returns -ERR_REFUSED if there is none; -ERR_VERIFY if it is damaged; -EINTR; -errno.
+ */
+int rollback_check(const struct stick *stick, const struct inventory *inventory,
+	const struct observer *observer);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * One run of a verb: what all verbs are given, and the functions behind the verbs.
+ */
+
+#include <json-c/json.h>
+
+#include "host.h"
+#include "observer.h"
+#include "options.h"
+
+struct run {
+	const struct options *options;
+	struct host host;
+	struct observer observer;
+	struct json_object *result; /* what --json prints; verbs add to it */
+};
+
+/* Each returns 0 or a negative errno, having reported. */
+int update_verb(struct run *run);
+int status_verb(struct run *run);
+int verify_verb(struct run *run);
+int rollback_verb(struct run *run);
+int bless_verb(struct run *run);
+int repair_verb(struct run *run);
+
+/** Write @release (NULL: the newest, or what the options name) as the options say. Reports. */
+int update_run(struct run *run, const char *release);
+
+/** Add text to the JSON result. */
+void run_add(struct run *run, const char *name, const char *value);
+
+/** Open the stick that the options name. Reports. */
+int run_open_stick(const struct run *run, bool writable, struct stick **ret_stick);

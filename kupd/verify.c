@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "inventory.h"
+#include "log.h"
+#include "run.h"
+#include "util.h"
+
+static int verify_set(struct run *run, const struct stick *stick, const struct set *set,
+	const char *which)
+{
+	const char *verdict;
+	int r;
+
+	r = set_verify(stick->disk, set, &run->observer);
+	if (r == -EINTR) {
+		log_error("interrupted");
+		return r;
+	}
+	if (r == -ERR_VERIFY) {
+		log_error("%s: the %s kernel set, %s, is damaged: its checksums differ", stick->name,
+			which, set->release);
+		verdict = "damaged";
+	} else if (r == -ENODATA) {
+		/* Nothing to compare with on an old stick's first set; it was read to its end. */
+		log_warning("%s: the %s kernel set, %s, has no checksums", stick->name, which,
+			set->release);
+		verdict = "no checksums";
+		r = 0;
+	} else if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot read the %s kernel set: %m", stick->name, which);
+		verdict = "unreadable";
+	} else {
+		log_info("%s: the %s kernel set, %s, is whole", stick->name, which, set->release);
+		verdict = "whole";
+	}
+	run_add(run, which, verdict);
+	return r;
+}
+
+int verify_verb(struct run *run)
+{
+	cleanup(inventory_close) struct inventory inventory = {0};
+	cleanup(stick_closep) struct stick *stick = NULL;
+	int r, s = 0;
+
+	r = run_open_stick(run, false, &stick);
+	if (r == 0)
+		r = inventory_read(stick, &inventory);
+	if (r < 0)
+		return r;
+	if (!inventory.has_current) {
+		log_error("%s: there is no whole kernel set", stick->name);
+		return -ERR_VERIFY;
+	}
+	r = verify_set(run, stick, &inventory.current, "current");
+	if (r != -EINTR && inventory.has_previous)
+		s = verify_set(run, stick, &inventory.previous, "previous");
+	return r < 0 ? r : s;
+}
