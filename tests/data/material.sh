@@ -1,0 +1,224 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# material.sh DIR: fill DIR with real kernels and real initrds from Debian's archive, for the tests.
+#
+# Packages come from this machine's own apt sources and are only unpacked, below DIR; no root is
+# needed and nothing else is changed. The initrds are made by the real mkinitramfs, in a folder of
+# unpacked packages that serves as its root. DIR then holds
+#
+#   env                     OLD=, NEW= (the two newest releases), ARM= (an arm64 one, or empty)
+#   vmlinuz-OLD, -NEW       signed kernels; vmlinuz-NEW.unsigned, vmlinuz-ARM
+#   initrd.img-OLD, -NEW    live-boot, cryptsetup, a short list of modules; one zstd segment
+#   initrd.img-NEW.most     the same with MODULES=most: what users have
+#   initrd.img-NEW.gzip     and .xz, .lz4: an uncompressed early archive, then that compression
+#   initrd.img-NEW.nocrypt  without cryptsetup-initramfs
+#   initrd.img-NEW.nolive   without live-boot
+#   initrd.img-NEW.nousb    without the usb-storage module
+#   stamp                   written last
+
+set -eu
+
+dir=${1:?usage: material.sh DIR}
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+cd "$dir"
+rm -f stamp
+work=$dir/work
+rm -rf "$work"
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM HUP
+mkdir -p "$work/archives/partial" "$work/log"
+: > "$work/status"
+
+# Only packages that one sees in a rescue system: what mkinitramfs calls, and what it copies.
+base="?essential initramfs-tools zstd busybox mawk kmod mount udev cryptsetup-bin"
+live="live-boot live-boot-initramfs-tools"
+crypt="cryptsetup cryptsetup-initramfs"
+
+short="usb-storage uas xhci-pci xhci-hcd ehci-pci sd_mod sr_mod isofs squashfs overlay loop ext4 vfat
+nls_cp437 nls_iso8859-1 nls_utf8 nls_ascii ahci virtio_pci virtio_blk dm-crypt dm-mod aes_generic
+aesni_intel xts cbc ecb essiv sha256_generic sha512_generic algif_skcipher"
+
+# As if nothing were installed here: apt then names every package that is needed.
+private="-q -o Dir::State::status=$work/status -o Dir::Cache::archives=$work/archives
+ -o Debug::NoLocking=1 -o APT::Sandbox::User= -o APT::Install-Recommends=0"
+
+# The newest two releases of the suite's own series that come both signed and unsigned.
+releases() {
+	series=$(apt-cache depends linux-image-amd64 |
+		sed -n 's/.*Depends: linux-image-\([0-9]*\)\.\([0-9]*\)\..*/\1\\.\2/p' | head -n 1)
+	apt-cache search --names-only "^linux-image-$series\\.[^ ]*[0-9]-amd64-unsigned\$" |
+		sed 's/^linux-image-\([^ ]*\)-unsigned .*/\1/' | sort -V | tail -n 2
+}
+
+# download PACKAGE...: with dependencies, into the folder of archives.
+download() {
+	# shellcheck disable=SC2086
+	apt-get $private -y --no-remove --download-only install "$@" > "$work/log/download" 2>&1 ||
+		{ cat "$work/log/download" >&2; return 1; }
+}
+
+# kernel PACKAGE IMAGE TARGET: take only the image out of a kernel package.
+kernel() {
+	dpkg-deb --fsys-tarfile "$work"/archives/"$1"_*.deb 2> /dev/null |
+		tar -xO --occurrence=1 "./boot/$2" > "$3.new"
+	mv "$3.new" "$3"
+}
+
+# arm64: another architecture has lists of its own; without them the arm64 test is skipped.
+arm64() {
+	state=$work/arm64
+	mkdir -p "$state/lists/partial" "$state/archives/partial"
+	: > "$state/status"
+	set -- -q -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o "Dir::State=$state" \
+		-o "Dir::State::status=$state/status" -o "Dir::Cache=$state" -o Acquire::Languages=none \
+		-o APT::Sandbox::User= -o Debug::NoLocking=1
+	apt-get "$@" update || return 1
+	release=$(apt-cache "$@" search --names-only "^linux-image-${old%%-*}-[^ ]*[0-9]-arm64\$" |
+		sed 's/^linux-image-\([^ ]*\) .*/\1/' | sort -V | tail -n 1)
+	[ "$release" ] || return 1
+	(cd "$work/archives" && apt-get "$@" download "linux-image-$release") || return 1
+	kernel "linux-image-$release" "vmlinuz-$release" "vmlinuz-$release" || return 1
+	echo "$release" > "$state/release"
+}
+
+# unpack ROOT DEB...: as dpkg would, without what a base of mkinitramfs never reads.
+unpack() {
+	root=$1
+	shift
+	for deb; do
+		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" --keep-directory-symlink \
+			--exclude './usr/share/doc/*' --exclude './usr/share/locale/*' \
+			--exclude './usr/share/man/*' --exclude './boot/vmlinuz*' --exclude './boot/System.map*'
+	done
+}
+
+# inside ROOT COMMAND...: as root of ROOT; /dev/null is all of /dev that mkinitramfs wants.
+inside() {
+	if [ "$(id -u)" = 0 ]; then
+		[ -c "$1/dev/null" ] || mknod -m 666 "$1/dev/null" c 1 3
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C chroot "$@"
+	else
+		: >> "$1/dev/null"
+		# shellcheck disable=SC2016
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C unshare -r -m sh -c \
+			'mount --bind /dev/null "$1/dev/null" && exec chroot "$@"' sh "$@"
+	fi
+}
+
+# variant NAME BASE PACKAGE...: a root of its own, the common files shared by hard links.
+variant() {
+	cp -al "$work/$2" "$work/$1"
+	root=$work/$1
+	shift 2
+	for package; do
+		unpack "$root" "$work"/archives/"$package"_*.deb
+	done
+}
+
+# small ROOT RELEASE: leave out modules that are many and never asked for here.
+small() {
+	(cd "$work/$1/usr/lib/modules/$2/kernel" && rm -rf drivers/net drivers/gpu drivers/media \
+		drivers/infiniband drivers/iio drivers/staging drivers/isdn sound net/wireless)
+	inside "$work/$1" depmod "$2"
+}
+
+# initrd ROOT RELEASE MODULES TARGET: MODULES is `most` or a list of modules.
+initrd() {
+	conf=$work/$1/etc/initramfs-tools
+	rm -rf "$conf.$4"
+	cp -r "$conf" "$conf.$4"
+	if [ "$3" = most ]; then
+		echo MODULES=most
+	else
+		echo MODULES=list
+		echo "$3" | tr ' ' '\n' > "$conf.$4/modules"
+	fi > "$conf.$4/conf.d/test"
+	inside "$work/$1" mkinitramfs -d "/etc/initramfs-tools.$4" -o "/tmp/$4" "$2" \
+		> "$work/log/$4" 2>&1 || { cat "$work/log/$4" >&2; return 1; }
+	mv "$work/$1/tmp/$4" "$4.new"
+	mv "$4.new" "$4"
+}
+
+# An uncompressed archive, as CPU microcode comes in front of the initrd.
+early() {
+	mkdir -p "$work/early/kernel/x86/microcode"
+	yes 'no microcode' | head -c 20480 > "$work/early/kernel/x86/microcode/GenuineIntel.bin"
+	(cd "$work/early" && find . | LC_ALL=C sort | cpio --quiet --reproducible -o -H newc)
+}
+
+# shellcheck disable=SC2046
+set -- $(releases)
+[ $# = 2 ] || { echo "material.sh: apt knows no two amd64 kernels: apt-get update" >&2; exit 1; }
+old=$1
+new=$2
+
+# shellcheck disable=SC2086
+download $base $live $crypt "linux-image-$old" "linux-image-$new"
+(cd "$work/archives" && apt-get -q -o APT::Sandbox::User= download "linux-image-$new-unsigned") \
+	> "$work/log/unsigned" 2>&1
+
+arm64 > "$work/log/arm64" 2>&1 &
+arm64=$!
+
+# The common root: /usr merged, as on every Debian 12. Kernels, live-boot and cryptsetup come later.
+mkdir -p "$work/base/usr" "$work/base/tmp"
+for name in bin sbin lib lib64; do
+	mkdir "$work/base/usr/$name"
+	ln -s "usr/$name" "$work/base/$name"
+done
+mkdir "$work/base/proc"
+echo 'flags : aes' > "$work/base/proc/cpuinfo" # the same initrd on every machine
+for deb in "$work"/archives/*.deb; do
+	case ${deb##*/} in
+	linux-image-* | live-boot* | cryptsetup_* | cryptsetup-initramfs_*) ;;
+	*) unpack "$work/base" "$deb" ;;
+	esac
+done
+for release in "$old" "$new"; do
+	kernel "linux-image-$release" "vmlinuz-$release" "vmlinuz-$release"
+	unpack "$work/base" "$work/archives/linux-image-${release}"_*.deb
+done
+inside "$work/base" depmod "$new"
+kernel "linux-image-$new-unsigned" "vmlinuz-$new" "vmlinuz-$new.unsigned"
+
+# shellcheck disable=SC2086
+{
+	variant most base $live $crypt
+	small base "$old"
+	small base "$new"
+	variant full base $live $crypt
+	variant nocrypt base $live
+	variant nolive base $crypt
+}
+
+# Three lanes: mkinitramfs itself uses one processor at a time, and waits now and then.
+initrd most "$new" most "initrd.img-$new.most" &
+lane1=$!
+{
+	initrd full "$new" "${short#usb-storage uas}" "initrd.img-$new.nousb"
+	initrd nocrypt "$new" "$short" "initrd.img-$new.nocrypt"
+	initrd nolive "$new" "$short" "initrd.img-$new.nolive"
+} &
+lane2=$!
+initrd full "$old" "$short" "initrd.img-$old"
+initrd full "$new" "$short" "initrd.img-$new"
+for compress in gzip "xz -1 --check=crc32" "lz4 -l"; do
+	target=initrd.img-$new.${compress%% *}
+	# shellcheck disable=SC2086
+	{ early && zstd -dc "initrd.img-$new" | $compress -c; } > "$target.new"
+	mv "$target.new" "$target"
+done
+wait $lane1
+wait $lane2
+
+if wait $arm64; then
+	arm=$(cat "$work/arm64/release")
+else
+	arm=
+	echo "material.sh: no arm64 kernel, its test will be skipped:" >&2
+	tail -n 3 "$work/log/arm64" >&2
+fi
+printf '%s\n' "OLD=$old" "NEW=$new" "ARM=$arm" > ./env
+touch stamp
