@@ -4,14 +4,14 @@ VERSION := 0.1.0
 PREFIX  ?= /usr
 BUILD   ?= build
 
-LIBS := libisofs-1 libburn-1 blkid libcryptsetup libkmod libarchive libcrypto zlib json-c
+LIBS := libisofs-1 libburn-1 blkid libcryptsetup libkmod liblzma libzstd liblz4 libcrypto zlib json-c
 
 # Own flags before the user's, so that the user's win.
 override CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Ikupd -Ikupd/lib \
 	$(shell pkg-config --cflags $(LIBS) 2>/dev/null) $(CPPFLAGS)
 override CFLAGS   := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
 	$(if $(CI),-Werror) $(CFLAGS)
-override LDLIBS   := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lpthread $(LDLIBS)
+override LDLIBS   := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lbz2 -lpthread $(LDLIBS)
 
 ifdef SAN
 BUILD := $(BUILD)/san
@@ -19,7 +19,7 @@ override CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=undefined
 override LDFLAGS += -fsanitize=address,undefined
 endif
 
-LIB_SRC  := log disk digest kernel pe initrd modules luks fat grubenv host pvd volume session set slot stick candidate
+LIB_SRC  := log disk digest kernel pe initrd source unpack cpio modules luks fat grubenv host pvd volume session set slot stick candidate
 KUPD_SRC := main options inventory update status verify rollback bless repair marker interrupt progress
 UNIT     := disk kernel initrd modules luks fat grubenv host volume slot
 

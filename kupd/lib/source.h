@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * A file read from front to end through a buffer, with a look ahead: what an unpacker reads from.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SOURCE_BUFFER (128u * 1024u)
+
+struct source {
+	int fd;
+	bool (*interrupted)(void *data); /* may be NULL */
+	void *data;
+	uint64_t offset; /* in the file, bytes: of the next byte that source_peek() gives */
+	size_t start;	 /* in the buffer */
+	size_t end;
+	uint8_t *buffer;
+};
+
+/**
+ * Begin at @offset of @fd, which stays the caller's. @interrupted (may be NULL) is asked at each
+ * read. Returns -ENOMEM. The caller frees it with source_close().
+ */
+int source_open(struct source *source, int fd, uint64_t offset, bool (*interrupted)(void *data),
+	void *data);
+
+/** Free the buffer; a zeroed source is allowed. */
+void source_close(struct source *source);
+
+/**
+ * The next bytes, without taking them: at least @want of them (up to SOURCE_BUFFER), fewer only at
+ * the file's end. They stay valid until the next call.
+ * Returns -EINTR if interrupted; -errno of read(2).
+ */
+int source_peek(struct source *source, size_t want, const uint8_t **ret_bytes, size_t *ret_size);
+
+/** Take @size of the bytes that source_peek() gave last. */
+void source_take(struct source *source, size_t size);
