@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all tests of the program share: the program itself, sticks, sets and real material.
+
+LIVENGKUPD names the program (build/livengkupd if not set), MATERIAL the folder that
+tests/data/material.sh filled (build/material).
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import stick as sticks
+
+TOP = Path(__file__).resolve().parents[2]
+PROGRAM = Path(os.environ.get("LIVENGKUPD", TOP / "build/livengkupd")).resolve()
+MATERIAL = Path(os.environ.get("MATERIAL", TOP / "build/material")).resolve()
+PUBLISHED = TOP / "tests/data/published-stick.sh"
+
+# Exit codes, as --help tells them.
+DONE, FAILED, USAGE, NOT_STICK, REFUSED, NO_ROOM, VERIFY, BUSY = range(8)
+
+# Programs of Debian's sbin folders, whoever runs the tests; messages in English.
+ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC",
+               "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+os.environ["PATH"] = ENVIRONMENT["PATH"]
+
+
+class Result:
+    """One run of the program."""
+
+    def __init__(self, code, out, err):
+        self.code = code
+        self.out = out
+        self.err = err
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def __repr__(self):
+        return f"exit code {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+
+
+def start(*arguments, prefix=(), **kwargs):
+    """Start the program and do not wait for it."""
+    kwargs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT, **kwargs}
+    return subprocess.Popen([*prefix, PROGRAM, *map(str, arguments)], encoding="utf-8",
+                            errors="surrogateescape", **kwargs)
+
+
+def finish(process, timeout=60):
+    out, err = process.communicate(timeout=timeout)
+    assert "Sanitizer" not in err and "runtime error" not in err, err
+    assert process.returncode >= 0, f"killed by signal {-process.returncode}\n{err}"
+    return Result(process.returncode, out or "", err or "")
+
+
+def kupd(*arguments, code=DONE, says="", **kwargs):
+    """Run the program; it must end with `code` and say `says` (upper or lower case) somewhere."""
+    result = finish(start(*arguments, **kwargs))
+    assert result.code == code, result
+    for words in [says] if isinstance(says, str) else says:
+        assert words.lower() in (result.out + result.err).lower(), f"no {words!r} in\n{result}"
+    return result
+
+
+def update(stick, kernel_set, *arguments, **kwargs):
+    return kupd("update", "--disk", stick.path, "--kernel", kernel_set.kernel, "--initrd",
+                kernel_set.initrd, kernel_set.release, *arguments, **kwargs)
+
+
+def state_of(path):
+    """All that a write would change: content, times, allocated blocks."""
+    path = Path(path)
+    digest = hashlib.sha256()
+    with open(path, "rb") as f:
+        # Holes are skipped but their places count.
+        offset = 0
+        size = f.seek(0, os.SEEK_END)
+        while offset < size:
+            try:
+                offset = f.seek(offset, os.SEEK_DATA)
+            except OSError:
+                break
+            data = f.read(1024 * 1024)
+            digest.update(b"%d %d " % (offset, len(data)))
+            digest.update(data)
+            offset += len(data)
+    status = path.stat()
+    return digest.hexdigest(), size, status.st_mtime_ns, status.st_ctime_ns, status.st_blocks
+
+
+@contextlib.contextmanager
+def untouched(path):
+    """Nothing in the body may write to this file."""
+    before = state_of(path)
+    yield
+    assert state_of(path) == before, f"{path} was written to"
+
+
+def outside(stick, *numbers):
+    """A digest of the disk without the named partitions."""
+    data = bytearray(stick.path.read_bytes())
+    for number in numbers:
+        start_, size = stick.partition(number)
+        data[start_:start_ + size] = bytes(size)
+    return hashlib.sha256(data).hexdigest()
+
+
+def extract(stick, folder):
+    """The files of partition 2, as xorriso reads them: a folder's path."""
+    folder = Path(folder)
+    folder.mkdir()
+    start_, size = stick.partition(2)
+    part = folder / "partition"
+    sticks.run("dd", f"if={stick.path}", f"of={part}", "bs=1M", "iflag=skip_bytes,count_bytes",
+               f"skip={start_}", f"count={size}", "conv=sparse", "status=none")
+    sticks.run("xorriso", "-indev", f"stdio:{part}", "-osirrox", "on", "-extract", "/",
+               folder / "tree")
+    part.unlink()
+    sticks.run("chmod", "-R", "u+w", folder / "tree")
+    return folder / "tree"
+
+
+def assert_holds(stick, folder, current, previous=None):
+    """Two readers that are not ours find these sets, whole, and their checksums pass."""
+    assert stick.grub_has(current), "GRUB does not find the current set"
+    live = extract(stick, folder) / "live"
+    assert (live / "vmlinuz").read_bytes() == current.kernel.read_bytes()
+    assert (live / "initrd.img").read_bytes() == current.initrd.read_bytes()
+    assert (live / "release").read_text() == current.release + "\n"
+    sticks.run("sha256sum", "--strict", "-c", "SHA256SUMS", cwd=live)
+    old = {path.name.removesuffix(".old"): path for path in live.glob("*.old")}
+    if not previous:
+        assert not old
+        return
+    assert set(old) == {"vmlinuz", "initrd.img", "release", "SHA256SUMS"}
+    assert old["vmlinuz"].read_bytes() == previous.kernel.read_bytes()
+    assert old["initrd.img"].read_bytes() == previous.initrd.read_bytes()
+    assert old["release"].read_text() == previous.release + "\n"
+    assert stick.grub_cat("live/vmlinuz.old") == previous.kernel.read_bytes()
+    # The sums name the files as they were called when they were current.
+    again = Path(folder, "previous")
+    again.mkdir()
+    for name, path in old.items():
+        path.rename(again / name)
+    sticks.run("sha256sum", "--strict", "-c", "SHA256SUMS", cwd=again)
+
+
+@pytest.fixture(scope="session")
+def small_sets(tmp_path_factory):
+    """Five small kernel sets of different releases."""
+    folder = tmp_path_factory.mktemp("sets")
+    return [sticks.make_set(folder / str(n), f"6.1.0-{n}-amd64", seed=n) for n in range(1, 6)]
+
+
+@pytest.fixture(scope="session")
+def stick_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("sticks"), {}
+
+
+@pytest.fixture
+def new_stick(tmp_path, small_sets, stick_cache):
+    """Make a stick with small_sets[0]; arguments as for build_stick(). Each form is built once."""
+    folder, built = stick_cache
+
+    def make(name="stick.img", kernel_set=None, **form):
+        form.setdefault("grubenv", {})
+        kernel_set = kernel_set or small_sets[0]
+        key = repr((kernel_set.folder, sorted(form.items())))
+        if key not in built:
+            built[key] = sticks.build_stick(folder / f"{len(built)}.img", kernel_set, **form)
+        return built[key].copy(tmp_path / name)
+
+    return make
+
+
+@pytest.fixture
+def stick(new_stick):
+    """A fresh stick with small_sets[0]."""
+    return new_stick()
+
+
+def install(root, kernel_set, release=None):
+    """Put a set where an installed system has it."""
+    boot = Path(root, "boot")
+    boot.mkdir(parents=True, exist_ok=True)
+    release = release or kernel_set.release
+    (boot / f"vmlinuz-{release}").write_bytes(kernel_set.kernel.read_bytes())
+    (boot / f"initrd.img-{release}").write_bytes(kernel_set.initrd.read_bytes())
+
+
+class RealSet:
+    """A kernel set of the real material; has what a small KernelSet has."""
+
+    def __init__(self, release, kernel, initrd):
+        self.release = release
+        self.kernel = kernel
+        self.initrd = initrd
+
+
+class Material:
+    """What tests/data/material.sh made."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        lines = (folder / "env").read_text().splitlines()
+        names = dict(line.split("=", 1) for line in lines)
+        self.old_release, self.release, self.arm_release = (names[n] for n in ("OLD", "NEW", "ARM"))
+        self.old = self.set(self.old_release)
+        self.new = self.set(self.release)
+
+    def set(self, release, kernel=None, initrd=None):
+        return RealSet(release, kernel or self.kernel(release), initrd or self.initrd(release))
+
+    def kernel(self, release, variant=""):
+        return self.folder / f"vmlinuz-{release}{variant}"
+
+    def initrd(self, release=None, variant=""):
+        return self.folder / f"initrd.img-{release or self.release}{variant}"
+
+
+@pytest.fixture(scope="session")
+def material():
+    assert (MATERIAL / "stamp").exists(), f"no material: tests/data/material.sh {MATERIAL}"
+    return Material(MATERIAL)
+
+
+def pytest_configure(config):
+    if not PROGRAM.exists():
+        raise pytest.UsageError(f"{PROGRAM} is not built: make")

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line: help, wrong use, output forms."""
+
+import json
+import re
+
+import pytest
+
+from conftest import DONE, FAILED, NOT_STICK, USAGE, kupd, untouched, update
+
+VERBS = ["update", "status", "verify", "rollback", "bless", "repair"]
+OPTIONS = ["--disk", "--partition", "--root", "--kernel", "--initrd", "--no-verify", "--in-place",
+           "--force", "-n", "--dry-run", "-q", "-v", "--json", "--help", "--version"]
+
+
+def test_help_names_everything_within_80_columns():
+    text = kupd("--help").out
+    assert max(map(len, text.splitlines())) <= 80
+    for word in VERBS + OPTIONS:
+        assert re.search(rf"(^|[\s,]){re.escape(word)}\b", text, re.MULTILINE), word
+    for code in range(8):
+        assert re.search(rf"\b{code} [a-z]", text), f"exit code {code}"
+
+
+def test_version():
+    assert re.fullmatch(r"livengkupd \d+\.\d+\.\d+\n", kupd("--version").out)
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["--no-such-option"], ["update", "--disk"], ["status", "one", "more"],
+    ["update", "6.1.0-1-amd64", "6.1.0-2-amd64"],
+    ["status", "--disk", "a", "--partition", "b"]], ids=" ".join)
+def test_wrong_use_is_2_and_told_on_stderr(arguments):
+    result = kupd(*arguments, code=USAGE)
+    assert result.err and not result.out
+
+
+def test_usage_fault_leaves_the_stick_alone(stick):
+    with untouched(stick.path):
+        kupd("update", "--disk", stick.path, "--frobnicate", code=USAGE, says="frobnicate")
+
+
+def test_a_bare_release_means_update(stick, small_sets):
+    new = small_sets[1]
+    kupd(new.release, "--disk", stick.path, "--kernel", new.kernel, "--initrd", new.initrd)
+    assert stick.grub_has(new)
+
+
+def test_options_may_stand_anywhere(stick, small_sets):
+    new = small_sets[1]
+    kupd("--disk", stick.path, new.release, "--initrd", new.initrd, "--kernel", new.kernel)
+    assert stick.grub_has(new)
+
+
+def test_quiet_says_nothing_normal_little_verbose_more(new_stick, small_sets):
+    said = {}
+    for option in ["-q", "", "-v"]:
+        result = update(new_stick(f"{option}.img"), small_sets[1], *filter(None, [option]))
+        said[option] = result.out + result.err
+    assert said["-q"] == ""
+    assert said[""]
+    assert len(said["-v"].splitlines()) > len(said[""].splitlines())
+
+
+def test_quiet_still_tells_errors(tmp_path):
+    kupd("status", "-q", "--disk", tmp_path / "missing", code=1, says="missing")
+
+
+def test_output_to_a_file_shows_no_progress_and_no_control_characters(stick, small_sets):
+    result = update(stick, small_sets[1])
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", result.out + result.err)
+
+
+@pytest.mark.parametrize("verb", ["update", "status", "verify", "rollback", "bless"])
+def test_json_of_success(stick, small_sets, verb):
+    update(stick, small_sets[1])
+    more = (["--kernel", small_sets[2].kernel, "--initrd", small_sets[2].initrd]
+            if verb == "update" else [])
+    result = kupd(verb, "--disk", stick.path, "--json", *more).json
+    assert isinstance(result["schema_version"], int)
+    assert result["verb"] == verb
+    assert result["exit_code"] == DONE
+    assert result["errors"] == []
+
+
+def test_json_of_failure(tmp_path):
+    target = tmp_path / "zeros.img"
+    target.write_bytes(bytes(1024 * 1024))
+    result = kupd("status", "--json", "--disk", target, code=NOT_STICK)
+    assert result.json["schema_version"] == 1
+    assert result.json["exit_code"] == NOT_STICK
+    assert any("zeros.img" in text for text in result.json["errors"])
+    assert "zeros.img" in result.err  # people read it too
+
+
+def test_json_is_utf8_whatever_a_file_is_called(tmp_path):
+    target = tmp_path / b'caf\xe9 "\\.img'.decode("utf-8", "surrogateescape")
+    target.write_bytes(bytes(1024 * 1024))
+    result = kupd("status", "--json", "--disk", target, code=NOT_STICK)
+    json.loads(result.out.encode("utf-8"))
+
+
+def test_a_result_that_cannot_be_written_is_a_failure(stick):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        kupd("status", "--disk", stick.path, stdout=full, code=FAILED, says="result")
