@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "luks.h"
+
+#include "util.h"
+
+#include <endian.h>
+#include <libcryptsetup.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* LUKS2 On-Disk Format Specification 2.1: the largest header, binary part and JSON. */
+#define LUKS2_HEADER_MAX (4u * MIB)
+#define LUKS2_HEADER_MIN 16384u
+
+/* LUKS1: the header proper has 592 bytes; the key material behind it is not needed. */
+#define LUKS1_HEADER 4096u
+
+/* Both versions start with a magic and a version (LUKS2: "Binary Header"; offsets 0, 6); then LUKS2
+ * has the size of one copy of the header, binary part and JSON, at offset 8. All big-endian. */
+struct luks_start {
+	uint8_t magic[6];     /* 0 */
+	uint16_t version;     /* 6 */
+	uint64_t header_size; /* 8: LUKS2 only */
+} __attribute__((packed));
+static const uint8_t luks_magic[6] = {'L', 'U', 'K', 'S', 0xba, 0xbe};
+
+static void crypt_freep(struct crypt_device **device)
+{
+	crypt_free(*device);
+}
+
+/* Messages are the caller's matter. */
+static void ignore_log(int level, const char *text, void *data)
+{
+	(void)level;
+	(void)text;
+	(void)data;
+}
+
+/* How many bytes of the partition's start the header takes. */
+static int header_size(const struct disk *disk, struct extent partition, uint64_t *ret_size)
+{
+	struct luks_start start;
+	uint64_t size;
+	int r;
+
+	if (partition.size < LUKS1_HEADER)
+		return -ENOENT;
+	r = disk_read(disk, partition.start, &start, sizeof(start));
+	if (r < 0)
+		return r;
+	if (memcmp(start.magic, luks_magic, sizeof(luks_magic)) != 0)
+		return -ENOENT;
+
+	switch (be16toh(start.version)) {
+	case 1:
+		size = LUKS1_HEADER;
+		break;
+	case 2:
+		size = be64toh(start.header_size);
+		if (size < LUKS2_HEADER_MIN || size > LUKS2_HEADER_MAX)
+			return -EUCLEAN;
+		size *= 2; /* the second copy, which may be the good one */
+		break;
+	default:
+		return -EUCLEAN;
+	}
+	*ret_size = MIN(size, partition.size);
+	return 0;
+}
+
+/* A file in memory, as large as the partition, that holds the first @size bytes of it. */
+static int copy_header(const struct disk *disk, struct extent partition, uint64_t size, int *ret_fd)
+{
+	autoclose int fd = memfd_create("luks-header", MFD_CLOEXEC);
+	autofree char *buffer = disk_buffer(LUKS2_HEADER_MIN);
+
+	if (fd < 0)
+		return -errno;
+	if (!buffer)
+		return -ENOMEM;
+	if (ftruncate(fd, (off_t)partition.size) < 0)
+		return -errno;
+	for (uint64_t at = 0; at < size; at += LUKS2_HEADER_MIN) {
+		size_t n = (size_t)MIN(size - at, (uint64_t)LUKS2_HEADER_MIN);
+		ssize_t written;
+		int r = disk_read(disk, partition.start + at, buffer, n);
+
+		if (r < 0)
+			return r;
+		written = pwrite(fd, buffer, n, (off_t)at);
+		if (written < 0)
+			return -errno;
+		if ((size_t)written != n)
+			return -EIO;
+	}
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+static int copy_text(const char *text, char *ret_text, size_t size)
+{
+	if (!text || strlen(text) >= size)
+		return -EUCLEAN;
+	snprintf(ret_text, size, "%s", text);
+	return 0;
+}
+
+int luks_read(const struct disk *disk, struct extent partition, struct luks *ret_luks)
+{
+	cleanup(crypt_freep) struct crypt_device *device = NULL;
+	autoclose int fd = -1;
+	struct luks luks = {0};
+	char path[64];
+	uint64_t size;
+	int r;
+
+	r = header_size(disk, partition, &size);
+	if (r < 0)
+		return r;
+	r = copy_header(disk, partition, size, &fd);
+	if (r < 0)
+		return r;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = crypt_init(&device, path);
+	if (r < 0)
+		return r;
+	crypt_set_log_callback(device, ignore_log, NULL);
+	r = crypt_load(device, CRYPT_LUKS, NULL);
+	/* libcryptsetup says so of a header whose checksum or JSON is wrong. */
+	if (r == -EINVAL)
+		return -EUCLEAN;
+	if (r < 0)
+		return r;
+
+	r = copy_text(crypt_get_type(device), luks.type, sizeof(luks.type));
+	if (r == 0)
+		r = copy_text(crypt_get_cipher(device), luks.cipher, sizeof(luks.cipher));
+	if (r == 0)
+		r = copy_text(crypt_get_cipher_mode(device), luks.mode, sizeof(luks.mode));
+	if (r < 0)
+		return r;
+	*ret_luks = luks;
+	return 0;
+}
