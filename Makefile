@@ -19,7 +19,7 @@ override CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=undefined
 override LDFLAGS += -fsanitize=address,undefined
 endif
 
-LIB_SRC  := log disk digest kernel pe initrd source unpack cpio modules luks fat grubenv host pvd volume session set slot stick candidate
+LIB_SRC  := log disk digest kernel pe initrd names modindex source unpack cpio modules luks fat grubenv host pvd volume session set slot stick candidate
 KUPD_SRC := main options inventory update status verify rollback bless repair marker interrupt progress
 UNIT     := disk kernel initrd modules luks fat grubenv host volume slot
 

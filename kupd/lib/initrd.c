@@ -4,47 +4,27 @@
 
 #include "cpio.h"
 #include "log.h"
+#include "modindex.h"
+#include "names.h"
 #include "source.h"
 #include "unpack.h"
 #include "util.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* Bounds for what a file may make us keep; a real initrd has 100 to 300 KiB of names. */
-#define NAMES_MAX    (8u * MIB)
+/* Bounds for what a hostile file may make us keep and do. */
 #define RELEASES_MAX 8u
 #define INDEX_MAX    (16u * MIB)
-
-/* What libkmod reads, and thus all that is ever created in the index folder. */
-static const char *const index_files[] = {
-	"modules.alias.bin",
-	"modules.builtin.alias.bin",
-	"modules.builtin.bin",
-	"modules.dep.bin",
-	"modules.softdep",
-	"modules.symbols.bin",
-};
-
-/* Names, one behind the other with their final 0, and where each starts. */
-struct names {
-	char *text;
-	size_t text_size;
-	size_t text_room;
-	uint32_t *starts;
-	size_t count;
-	size_t room;
-};
+#define CONTENT_MAX  (8u * (uint64_t)1024 * MIB)
 
 struct initrd {
 	struct names paths;   /* without "usr/" in front; sorted when all are read */
 	struct names modules; /* plain names with `_`; sorted too */
 	char *releases[RELEASES_MAX];
 	size_t release_count;
-	char *index;
-	int index_fd;
+	struct modindex *index; /* NULL: it has none */
 };
 
 /* The reading of one initrd. */
@@ -55,74 +35,9 @@ struct reading {
 	struct cpio_reader cpio;
 	const char *format; /* of the segment being read; NULL: not compressed */
 	uint64_t segment;   /* where it starts in the file */
-	int index_file;
+	uint64_t unpacked;  /* bytes so far, of all segments */
+	bool reported;	    /* what ended the reading has been said */
 };
-
-static int names_add(struct names *names, const char *name, size_t length)
-{
-	if (names->text_size + length + 1 > names->text_room) {
-		size_t room = MAX(names->text_room * 2, (size_t)65536);
-		char *text;
-
-		if (room > NAMES_MAX)
-			return -EFBIG;
-		text = realloc(names->text, room);
-		if (!text)
-			return -ENOMEM;
-		names->text = text;
-		names->text_room = room;
-	}
-	if (names->count == names->room) {
-		size_t room = MAX(names->room * 2, (size_t)1024);
-		uint32_t *starts = reallocarray(names->starts, room, sizeof(starts[0]));
-
-		if (!starts)
-			return -ENOMEM;
-		names->starts = starts;
-		names->room = room;
-	}
-	names->starts[names->count++] = (uint32_t)names->text_size;
-	memcpy(names->text + names->text_size, name, length);
-	names->text[names->text_size + length] = '\0';
-	names->text_size += length + 1;
-	return 0;
-}
-
-static int compare_starts(const void *a, const void *b, void *text)
-{
-	return strcmp((char *)text + *(const uint32_t *)a, (char *)text + *(const uint32_t *)b);
-}
-
-static void names_sort(struct names *names)
-{
-	if (names->count > 0)
-		qsort_r(names->starts, names->count, sizeof(names->starts[0]), compare_starts,
-			names->text);
-}
-
-static bool names_has(const struct names *names, const char *name)
-{
-	size_t low = 0, high = names->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(name, names->text + names->starts[middle]);
-
-		if (order == 0)
-			return true;
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return false;
-}
-
-static void names_free(struct names *names)
-{
-	free(names->text);
-	free(names->starts);
-}
 
 /* The path as initrd_has() wants it: no "./" or "/" in front, and on merged-/usr no "usr/". */
 static const char *normalize(const char *path)
@@ -172,66 +87,25 @@ static int add_module(struct initrd *initrd, const char *path)
 	return names_add(&initrd->modules, name, length);
 }
 
-/* Make the index folder, once. */
-static int make_index_folder(struct initrd *initrd)
-{
-	const char *parent = getenv("TMPDIR");
-	autofree char *path = NULL;
-
-	if (initrd->index)
-		return 0;
-	if (!parent || parent[0] != '/')
-		parent = "/tmp";
-	if (asprintf(&path, "%s/liveng-initrd-XXXXXX", parent) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	if (!mkdtemp(path)) {
-		int r = -errno;
-
-		log_error("%s: cannot make a temporary folder: %m", parent);
-		return r;
-	}
-	initrd->index = steal_pointer(path);
-	initrd->index_fd = open(initrd->index, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (initrd->index_fd < 0) {
-		int r = -errno;
-
-		log_error("%s: cannot open the temporary folder: %m", initrd->index);
-		return r;
-	}
-	return 0;
-}
-
 /* Begin to copy an index file, if this is one. Returns 1 if its content is wanted. */
-static int open_index_file(struct reading *reading, const char *file, uint64_t size)
+static int begin_index_file(struct reading *reading, const char *file, uint64_t size)
 {
 	struct initrd *initrd = reading->initrd;
-	int r;
+	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(index_files); i++) {
-		if (strcmp(file, index_files[i]) != 0)
-			continue;
-		if (size > INDEX_MAX) {
-			log_error("%s: its %s has %llu bytes, more than %u MiB cannot be right",
-				reading->name, file, (unsigned long long)size, INDEX_MAX / MIB);
-			return -ERR_REFUSED;
-		}
-		r = make_index_folder(initrd);
-		if (r < 0)
-			return r;
-		close_fd(&reading->index_file);
-		/* A later file of the same name takes the earlier one's place, as at boot. */
-		reading->index_file = openat(initrd->index_fd, index_files[i],
-			O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (reading->index_file < 0) {
-			r = -errno;
-			log_error("%s/%s: cannot create it: %m", initrd->index, index_files[i]);
-			return r;
-		}
-		return 1;
+	if (!modindex_wants(file))
+		return 0;
+	if (size > INDEX_MAX) {
+		log_error("%s: its %s has %llu bytes, more than %u MiB cannot be right",
+			reading->name, file, (unsigned long long)size, INDEX_MAX / MIB);
+		return -ERR_REFUSED;
 	}
-	return 0;
+	if (!initrd->index)
+		r = modindex_new(&initrd->index);
+	if (r == 0)
+		r = modindex_begin(initrd->index, file);
+	reading->reported = r < 0;
+	return r < 0 ? r : 1;
 }
 
 /* An entry below lib/modules/; @path starts behind that. Returns 1 if its content is wanted. */
@@ -260,7 +134,7 @@ static int on_module_entry(
 	/* With a second release the check fails anyway: its index must not replace the first's. */
 	if (initrd->release_count > 1)
 		return 0;
-	return open_index_file(reading, path, entry->size);
+	return begin_index_file(reading, path, entry->size);
 }
 
 static int on_entry(void *data, const struct cpio_entry *entry)
@@ -273,8 +147,7 @@ static int on_entry(void *data, const struct cpio_entry *entry)
 	if (r == 0 && strncmp(path, "lib/modules/", 12) == 0)
 		r = on_module_entry(reading, path + 12, entry);
 	if (r == -EFBIG) {
-		log_error("%s: it holds more than %u MiB of file names, which no initrd does",
-			reading->name, NAMES_MAX / MIB);
+		log_error("%s: it holds more file names than any initrd does", reading->name);
 		return -ERR_REFUSED;
 	}
 	return r;
@@ -283,21 +156,10 @@ static int on_entry(void *data, const struct cpio_entry *entry)
 static int on_content(void *data, const uint8_t *bytes, size_t size)
 {
 	struct reading *reading = data;
+	int r = modindex_write(reading->initrd->index, bytes, size);
 
-	while (size > 0) {
-		ssize_t n = write(reading->index_file, bytes, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			log_error("%s: cannot write: %m", reading->initrd->index);
-			/* Not -ENOSPC: that would say that the stick is full. */
-			return errno == ENOSPC || errno == EDQUOT ? -EIO : -errno;
-		}
-		bytes += n;
-		size -= (size_t)n;
-	}
-	return 0;
+	reading->reported = r < 0;
+	return r;
 }
 
 /* Say what is wrong with the content of the current segment. */
@@ -329,8 +191,16 @@ static int on_unpacked(void *data, const uint8_t *bytes, size_t size)
 {
 	struct reading *reading = data;
 	size_t used;
-	int r = cpio_feed(&reading->cpio, bytes, size, &used);
+	int r;
 
+	/* A few MiB can be made to unpack for days. */
+	reading->unpacked += size;
+	if (reading->unpacked > CONTENT_MAX) {
+		log_error("%s: it unpacks to more than %llu GiB, which no initrd does",
+			reading->name, (unsigned long long)(CONTENT_MAX / MIB / 1024));
+		return -ERR_REFUSED;
+	}
+	r = cpio_feed(&reading->cpio, bytes, size, &used);
 	if (r == -EBADMSG)
 		return bad_content(reading, reading->cpio.offset, "no cpio header");
 	if (r < 0)
@@ -467,6 +337,24 @@ static int read_segments(struct reading *reading)
 	return 0;
 }
 
+/* See that libkmod can read what was copied for it. */
+static int check_index(struct initrd *initrd, const char *name)
+{
+	int r = initrd->index ? modindex_check(initrd->index) : 0;
+
+	if (r == -EBADMSG) {
+		log_error("%s: the initrd's list of modules (modules.dep.bin and kin) is damaged",
+			name);
+		return -ERR_REFUSED;
+	}
+	if (r == -ENOENT) {
+		modindex_free(initrd->index);
+		initrd->index = NULL;
+		return 0;
+	}
+	return r;
+}
+
 int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void *data,
 	struct initrd **ret_initrd)
 {
@@ -477,10 +365,8 @@ int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void 
 
 	if (!initrd || !reading)
 		return -ENOMEM;
-	initrd->index_fd = -1;
 	reading->initrd = initrd;
 	reading->name = name;
-	reading->index_file = -1;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
@@ -494,10 +380,11 @@ int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void 
 		return r;
 	r = read_segments(reading);
 	source_close(&reading->source);
-	close_fd(&reading->index_file);
+	if (r == 0)
+		r = check_index(initrd, name);
 	if (r < 0) {
 		/* What read(2), the memory or the user ended; all else has been reported. */
-		if (r != -ERR_REFUSED && r != -EINTR) {
+		if (r != -ERR_REFUSED && r != -EINTR && !reading->reported) {
 			errno = -r;
 			log_error("%s: cannot read the initrd: %m", name);
 		}
@@ -514,17 +401,11 @@ void initrd_free(struct initrd *initrd)
 {
 	if (!initrd)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(index_files); i++)
-		if (initrd->index_fd >= 0)
-			unlinkat(initrd->index_fd, index_files[i], 0);
-	close_fd(&initrd->index_fd);
-	if (initrd->index)
-		rmdir(initrd->index);
-	free(initrd->index);
+	modindex_free(initrd->index);
 	for (size_t i = 0; i < initrd->release_count; i++)
 		free(initrd->releases[i]);
-	names_free(&initrd->paths);
-	names_free(&initrd->modules);
+	names_clear(&initrd->paths);
+	names_clear(&initrd->modules);
 	free(initrd);
 }
 
@@ -557,7 +438,7 @@ size_t initrd_releases(const struct initrd *initrd, const char *const **ret_rele
 
 const char *initrd_module_index(const struct initrd *initrd)
 {
-	return initrd->index;
+	return initrd->index ? modindex_path(initrd->index) : NULL;
 }
 
 int initrd_check(const struct initrd *initrd, const char *name, const char *release)

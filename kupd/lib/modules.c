@@ -91,10 +91,9 @@ static bool is_complete(
 /* `-` and `_` are the same in a module's name. */
 static bool is_same_module(const char *a, const char *b)
 {
-	while (*a != '\0' && (*a == *b || (strchr("-_", *a) && strchr("-_", *b)))) {
-		a++;
-		b++;
-	}
+	for (; *a != '\0' && *b != '\0'; a++, b++)
+		if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
+			return false;
 	return *a == *b;
 }
 
