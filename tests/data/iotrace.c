@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * A library for LD_PRELOAD that records what a program does to one file, the target, and makes
+ * calls on it fail on demand. The target is known by device and inode, so that it does not matter
+ * by which path, descriptor or library the program comes to it.
+ *
+ *   IOTRACE_TARGET  path of the target
+ *   IOTRACE_LOG     where the records go: struct iotrace_record, behind a write the bytes written
+ *   IOTRACE_FAULT   KIND:N:WHAT:WHEN, for example write:3:EIO:once
+ *                   KIND  open, read, write, flush, any
+ *                   N     which call of that kind, from 1
+ *                   WHAT  EIO, ENOSPC, ENODEV, EROFS; short: half of what was asked for, in whole
+ *                         sectors, or nothing; lost: a write or flush that says it was done;
+ * sigterm: the signal arrives, the call is done WHEN  once, or on: that call and all later ones of
+ * the kind
+ */
+
+#include "iotrace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum kind { KIND_OPEN, KIND_READ, KIND_WRITE, KIND_FLUSH, KIND_ANY };
+
+enum what { WHAT_NOTHING, WHAT_ERROR, WHAT_SHORT, WHAT_LOST, WHAT_SIGTERM };
+
+static struct {
+	bool active;
+	dev_t device;
+	ino_t inode;
+	int log;
+	pthread_mutex_t lock;
+
+	enum kind kind;
+	enum what what;
+	int error;
+	unsigned long nth;
+	bool on;
+	unsigned long calls;
+} trace = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+__attribute__((noreturn)) static void give_up(const char *why)
+{
+	fprintf(stderr, "iotrace: %s\n", why);
+	_exit(99);
+}
+
+static void parse_fault(const char *text)
+{
+	static const char *const kinds[] = {"open", "read", "write", "flush", "any"};
+	static const struct {
+		const char *name;
+		enum what what;
+		int error;
+	} whats[] = {
+		{"EIO", WHAT_ERROR, EIO},
+		{"ENOSPC", WHAT_ERROR, ENOSPC},
+		{"ENODEV", WHAT_ERROR, ENODEV},
+		{"EROFS", WHAT_ERROR, EROFS},
+		{"short", WHAT_SHORT, 0},
+		{"lost", WHAT_LOST, 0},
+		{"sigterm", WHAT_SIGTERM, 0},
+	};
+	char kind[16], what[16], when[16];
+	bool known = false;
+
+	if (sscanf(text, "%15[a-z]:%lu:%15[A-Za-z]:%15[a-z]", kind, &trace.nth, what, when) != 4)
+		give_up("IOTRACE_FAULT is not KIND:N:WHAT:WHEN");
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		if (strcmp(kind, kinds[i]) == 0) {
+			trace.kind = (enum kind)i;
+			known = true;
+		}
+	}
+	for (size_t i = 0; i < sizeof(whats) / sizeof(*whats); i++) {
+		if (strcmp(what, whats[i].name) == 0) {
+			trace.what = whats[i].what;
+			trace.error = whats[i].error;
+		}
+	}
+	trace.on = strcmp(when, "on") == 0;
+	if (!known || trace.what == WHAT_NOTHING || (!trace.on && strcmp(when, "once") != 0))
+		give_up("unknown KIND, WHAT or WHEN in IOTRACE_FAULT");
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	const char *target = getenv("IOTRACE_TARGET");
+	const char *log = getenv("IOTRACE_LOG");
+	const char *fault = getenv("IOTRACE_FAULT");
+	struct stat st;
+
+	if (!target)
+		return;
+	if (stat(target, &st) < 0)
+		give_up("IOTRACE_TARGET cannot be found");
+	trace.device = st.st_dev;
+	trace.inode = st.st_ino;
+	trace.log = -1;
+	if (log) {
+		trace.log = (int)syscall(
+			SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+		if (trace.log < 0)
+			give_up("IOTRACE_LOG cannot be opened");
+	}
+	if (fault && *fault)
+		parse_fault(fault);
+	trace.active = true;
+}
+
+static bool is_target(int fd)
+{
+	struct stat st;
+	int saved = errno;
+	bool is = trace.active && fstat(fd, &st) == 0 && st.st_dev == trace.device &&
+		  st.st_ino == trace.inode;
+
+	errno = saved;
+	return is;
+}
+
+static void record(
+	enum iotrace_type type, uint64_t offset, uint64_t size, const struct iovec *data, int count)
+{
+	struct iotrace_record head = {.type = type, .offset = offset, .size = size};
+	uint64_t left = data ? size : 0;
+	int saved = errno;
+
+	if (trace.log < 0)
+		return;
+	/* The caller holds the lock, a record is never torn by another one. */
+	if (syscall(SYS_write, trace.log, &head, sizeof(head)) != (long)sizeof(head))
+		give_up("cannot write the log");
+	for (int i = 0; i < count && left > 0; i++) {
+		size_t n = data[i].iov_len < left ? data[i].iov_len : (size_t)left;
+
+		if (n > 0 && syscall(SYS_write, trace.log, data[i].iov_base, n) != (long)n)
+			give_up("cannot write the log");
+		left -= n;
+	}
+	errno = saved;
+}
+
+/* Is this call, the next one of its kind, the one that is to fail? */
+static enum what fault(enum kind kind)
+{
+	if (trace.what == WHAT_NOTHING || (trace.kind != kind && trace.kind != KIND_ANY))
+		return WHAT_NOTHING;
+	trace.calls++;
+	if (trace.calls < trace.nth || (trace.calls > trace.nth && !trace.on))
+		return WHAT_NOTHING;
+	if (trace.what == WHAT_SIGTERM) {
+		record(IOTRACE_FAULT, 0, 0, NULL, 0);
+		raise(SIGTERM);
+		return WHAT_NOTHING;
+	}
+	return trace.what;
+}
+
+/* Cut the request to half of its whole sectors; returns the number of vectors left. */
+static int shorten(struct iovec *iov, int count)
+{
+	size_t total = 0, left;
+
+	for (int i = 0; i < count; i++)
+		total += iov[i].iov_len;
+	left = total / 2 / 512 * 512;
+	for (int i = 0; i < count; i++) {
+		if (iov[i].iov_len >= left) {
+			iov[i].iov_len = left;
+			return left > 0 ? i + 1 : 0;
+		}
+		left -= iov[i].iov_len;
+	}
+	return 0;
+}
+
+#define MAX_VECTORS 64
+
+/* Every read and write. An offset below 0 means: where the descriptor stands. */
+static ssize_t transfer(bool write, int fd, const struct iovec *request, int count, off_t offset)
+{
+	struct iovec iov[MAX_VECTORS];
+	bool at_position = offset < 0;
+	ssize_t done;
+
+	if (count < 0 || count > MAX_VECTORS)
+		give_up("more vectors than expected");
+	memcpy(iov, request, (size_t)count * sizeof(*iov));
+	if (!is_target(fd)) {
+		if (at_position)
+			return syscall(write ? SYS_writev : SYS_readv, fd, iov, count);
+		return syscall(write ? SYS_pwritev : SYS_preadv, fd, iov, count, offset, 0);
+	}
+
+	pthread_mutex_lock(&trace.lock);
+	if (at_position)
+		offset = lseek(fd, 0, SEEK_CUR);
+	switch (fault(write ? KIND_WRITE : KIND_READ)) {
+	case WHAT_ERROR:
+		record(IOTRACE_FAULT, (uint64_t)offset, 0, NULL, 0);
+		pthread_mutex_unlock(&trace.lock);
+		errno = trace.error;
+		return -1;
+	case WHAT_SHORT:
+		record(IOTRACE_FAULT, (uint64_t)offset, 0, NULL, 0);
+		count = shorten(iov, count);
+		break;
+	case WHAT_LOST:
+		if (!write)
+			give_up("only writes and flushes can be lost");
+		record(IOTRACE_FAULT, (uint64_t)offset, 0, NULL, 0);
+		done = 0;
+		for (int i = 0; i < count; i++)
+			done += (ssize_t)iov[i].iov_len;
+		if (at_position)
+			lseek(fd, done, SEEK_CUR);
+		pthread_mutex_unlock(&trace.lock);
+		return done;
+	case WHAT_NOTHING:
+	case WHAT_SIGTERM:
+		break;
+	}
+	if (at_position)
+		done = syscall(write ? SYS_writev : SYS_readv, fd, iov, count);
+	else
+		done = syscall(write ? SYS_pwritev : SYS_preadv, fd, iov, count, offset, 0);
+	if (done >= 0) {
+		record(write ? IOTRACE_WRITE : IOTRACE_READ, (uint64_t)offset, (uint64_t)done,
+			write ? iov : NULL, count);
+		if (write && (fcntl(fd, F_GETFL) & O_DSYNC))
+			record(IOTRACE_FLUSH, 0, 0, NULL, 0);
+	}
+	pthread_mutex_unlock(&trace.lock);
+	return done;
+}
+
+static int flush(int fd, long number)
+{
+	long result;
+
+	if (!is_target(fd))
+		return (int)syscall(number, fd);
+	pthread_mutex_lock(&trace.lock);
+	switch (fault(KIND_FLUSH)) {
+	case WHAT_ERROR:
+		record(IOTRACE_FAULT, 0, 0, NULL, 0);
+		pthread_mutex_unlock(&trace.lock);
+		errno = trace.error;
+		return -1;
+	case WHAT_LOST:
+		record(IOTRACE_FAULT, 0, 0, NULL, 0);
+		pthread_mutex_unlock(&trace.lock);
+		return 0;
+	case WHAT_SHORT:
+	case WHAT_NOTHING:
+	case WHAT_SIGTERM:
+		break;
+	}
+	result = syscall(number, fd);
+	if (result == 0)
+		record(IOTRACE_FLUSH, 0, 0, NULL, 0);
+	pthread_mutex_unlock(&trace.lock);
+	return (int)result;
+}
+
+static int open_at(int folder, const char *path, int flags, mode_t mode)
+{
+	int fd = (int)syscall(SYS_openat, folder, path, flags, mode);
+	int saved = errno;
+
+	if (fd < 0 || !is_target(fd))
+		return fd;
+	if (flags & O_TRUNC)
+		give_up("the target was truncated");
+	pthread_mutex_lock(&trace.lock);
+	if (fault(KIND_OPEN) == WHAT_ERROR) {
+		record(IOTRACE_FAULT, 0, 0, NULL, 0);
+		syscall(SYS_close, fd);
+		fd = -1;
+		saved = trace.error;
+	} else {
+		record(IOTRACE_OPEN, 0, 0, NULL, 0);
+	}
+	pthread_mutex_unlock(&trace.lock);
+	errno = saved;
+	return fd;
+}
+
+/* The calls themselves. libc's headers declare most of them; the rest is what programs built
+ * with _FORTIFY_SOURCE or 64-bit offsets call instead. */
+
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room);
+ssize_t __pread_chk(int fd, void *buffer, size_t size, off_t offset, size_t room);
+ssize_t __pread64_chk(int fd, void *buffer, size_t size, off_t offset, size_t room);
+
+#define MODE_ARGUMENT(flags)                           \
+	({                                             \
+		va_list list;                          \
+		mode_t mode_ = 0;                      \
+		va_start(list, flags);                 \
+		if ((flags) & (O_CREAT | __O_TMPFILE)) \
+			mode_ = va_arg(list, mode_t);  \
+		va_end(list);                          \
+		mode_;                                 \
+	})
+
+int open(const char *path, int flags, ...)
+{
+	return open_at(AT_FDCWD, path, flags, MODE_ARGUMENT(flags));
+}
+
+int open64(const char *path, int flags, ...)
+{
+	return open_at(AT_FDCWD, path, flags, MODE_ARGUMENT(flags));
+}
+
+int openat(int folder, const char *path, int flags, ...)
+{
+	return open_at(folder, path, flags, MODE_ARGUMENT(flags));
+}
+
+int openat64(int folder, const char *path, int flags, ...)
+{
+	return open_at(folder, path, flags, MODE_ARGUMENT(flags));
+}
+
+int __open_2(const char *path, int flags)
+{
+	return open_at(AT_FDCWD, path, flags, 0);
+}
+
+int __open64_2(const char *path, int flags)
+{
+	return open_at(AT_FDCWD, path, flags, 0);
+}
+
+#define ONE(buffer, size) (&(struct iovec){(void *)(uintptr_t)(buffer), (size)}), 1
+
+ssize_t read(int fd, void *buffer, size_t size)
+{
+	return transfer(false, fd, ONE(buffer, size), -1);
+}
+
+ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room)
+{
+	return transfer(false, fd, ONE(buffer, size < room ? size : room), -1);
+}
+
+ssize_t pread(int fd, void *buffer, size_t size, off_t offset)
+{
+	return transfer(false, fd, ONE(buffer, size), offset);
+}
+
+ssize_t pread64(int fd, void *buffer, size_t size, off_t offset)
+{
+	return transfer(false, fd, ONE(buffer, size), offset);
+}
+
+ssize_t __pread_chk(int fd, void *buffer, size_t size, off_t offset, size_t room)
+{
+	return transfer(false, fd, ONE(buffer, size < room ? size : room), offset);
+}
+
+ssize_t __pread64_chk(int fd, void *buffer, size_t size, off_t offset, size_t room)
+{
+	return transfer(false, fd, ONE(buffer, size < room ? size : room), offset);
+}
+
+ssize_t readv(int fd, const struct iovec *iov, int count)
+{
+	return transfer(false, fd, iov, count, -1);
+}
+
+ssize_t preadv(int fd, const struct iovec *iov, int count, off_t offset)
+{
+	return transfer(false, fd, iov, count, offset);
+}
+
+ssize_t preadv64(int fd, const struct iovec *iov, int count, off_t offset)
+{
+	return transfer(false, fd, iov, count, offset);
+}
+
+ssize_t write(int fd, const void *buffer, size_t size)
+{
+	return transfer(true, fd, ONE(buffer, size), -1);
+}
+
+ssize_t pwrite(int fd, const void *buffer, size_t size, off_t offset)
+{
+	return transfer(true, fd, ONE(buffer, size), offset);
+}
+
+ssize_t pwrite64(int fd, const void *buffer, size_t size, off_t offset)
+{
+	return transfer(true, fd, ONE(buffer, size), offset);
+}
+
+ssize_t writev(int fd, const struct iovec *iov, int count)
+{
+	return transfer(true, fd, iov, count, -1);
+}
+
+ssize_t pwritev(int fd, const struct iovec *iov, int count, off_t offset)
+{
+	return transfer(true, fd, iov, count, offset);
+}
+
+ssize_t pwritev64(int fd, const struct iovec *iov, int count, off_t offset)
+{
+	return transfer(true, fd, iov, count, offset);
+}
+
+int fsync(int fd)
+{
+	return flush(fd, SYS_fsync);
+}
+
+int fdatasync(int fd)
+{
+	return flush(fd, SYS_fdatasync);
+}
