@@ -17,7 +17,8 @@ struct grubenv;
 /**
  * Load the block from the FAT file system in @esp (bytes) of @disk.
  * Does not report. Returns -ENOENT if there is no FAT or no such file, -EUCLEAN if the file is not
- * an environment block (size, signature, a line that is no assignment); -errno of reading.
+ * an environment block (size, signature, a line that is neither assignment nor comment) or the FAT
+ * is damaged; -errno of reading.
  * The caller frees it with grubenv_free().
  */
 int grubenv_open(const struct disk *disk, struct extent esp, struct grubenv **ret_grubenv);
@@ -28,14 +29,16 @@ void grubenv_freep(struct grubenv **grubenv);
 /** The value of @name, or NULL; valid until the next change. */
 const char *grubenv_get(const struct grubenv *grubenv, const char *name);
 
-/** Set @name to @value in memory; NULL removes it. Returns -ENOSPC if the block is full, -EINVAL
- * for a name or value that the block cannot hold (GRUB escapes backslash and newline). */
+/**
+ * Set @name to @value in memory, as `grub-editenv` would; NULL removes it. All other lines, comments
+ * too, stay. Returns -ENOSPC if the block is full, -EINVAL for a name that the block cannot hold.
+ */
 int grubenv_set(struct grubenv *grubenv, const char *name, const char *value);
 
 /**
- * Write the sectors of 512 bytes that differ from what was loaded or written last, flush, and read them back. As long
- * as all lines fit into the first 511 bytes that is one sector, so a power cut leaves the old
- * block or the new one. Nothing changed: nothing written.
+ * Write the sectors of 512 bytes that differ from what was loaded or written last, flush, and read
+ * them back. As long as all lines fit into the first 512 bytes that is one sector, so a power cut
+ * leaves the old block or the new one. Nothing changed: nothing written.
  * Does not report. Returns -ERR_VERIFY if other bytes were read back; -errno.
  */
 int grubenv_write(struct grubenv *grubenv, struct disk *disk);
