@@ -89,7 +89,6 @@ int pvd_parse(const uint8_t block[ISO_BLOCK], uint64_t max_blocks, struct pvd *r
 		return -EUCLEAN;
 
 	memcpy(ret_pvd->block, block, ISO_BLOCK);
-	ret_pvd->blocks = le32toh(raw.space_size.little);
 	ret_pvd->root_lba = le32toh(raw.root_lba.little);
 	ret_pvd->root_size = le32toh(raw.root_size.little);
 	copy_padded(raw.volume_id, sizeof(raw.volume_id), ret_pvd->volume_id);
@@ -110,16 +109,26 @@ int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, str
 	return pvd_parse(block, partition.size / ISO_BLOCK, ret_pvd);
 }
 
-void pvd_switch(const struct pvd *current, const struct pvd *next, uint32_t blocks,
-	uint8_t ret_sector[SECTOR_SIZE])
+void pvd_set_blocks(struct pvd *pvd, uint32_t blocks)
 {
-	const size_t structure = offsetof(struct raw_pvd, path_tables);
-	const size_t structure_end = offsetof(struct raw_pvd, descriptive);
 	const struct both_endian space_size = both(blocks);
 
+	memcpy(pvd->block + offsetof(struct raw_pvd, space_size), &space_size, sizeof(space_size));
+}
+
+void pvd_switch(const struct pvd *current, const struct pvd *next, uint8_t ret_sector[SECTOR_SIZE])
+{
+	static const struct {
+		size_t start, end;
+	} structural[] = {
+		{offsetof(struct raw_pvd, space_size), offsetof(struct raw_pvd, unused3)},
+		{offsetof(struct raw_pvd, path_tables), offsetof(struct raw_pvd, descriptive)},
+	};
+
 	memcpy(ret_sector, current->block, SECTOR_SIZE);
-	memcpy(ret_sector + offsetof(struct raw_pvd, space_size), &space_size, sizeof(space_size));
-	memcpy(ret_sector + structure, next->block + structure, structure_end - structure);
+	for (size_t i = 0; i < ARRAY_SIZE(structural); i++)
+		memcpy(ret_sector + structural[i].start, next->block + structural[i].start,
+			structural[i].end - structural[i].start);
 }
 
 void pvd_date(const struct pvd *pvd, char ret_digits[17])

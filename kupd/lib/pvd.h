@@ -14,7 +14,6 @@
 
 struct pvd {
 	uint8_t block[ISO_BLOCK]; /* as it is on the medium */
-	uint32_t blocks;          /* volume space size, in blocks */
 	uint32_t root_lba;        /* root directory extent */
 	uint32_t root_size;       /* bytes */
 	char volume_id[33];
@@ -29,13 +28,14 @@ int pvd_parse(const uint8_t block[ISO_BLOCK], uint64_t max_blocks, struct pvd *r
 /** Read and parse the one at block @lba of @partition (bytes). Returns pvd_parse()'s and read errors. */
 int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, struct pvd *ret_pvd);
 
+/** Let the volume be of @blocks blocks: a tree may have files behind the end of its own session. */
+void pvd_set_blocks(struct pvd *pvd, uint32_t blocks);
+
 /**
  * The sector that makes @next's tree the current one in the volume of @current: @current's first
  * 512 bytes with the structural fields of @next (volume space size, path tables, root directory).
- * @blocks is the volume space size to state.
  */
-void pvd_switch(const struct pvd *current, const struct pvd *next, uint32_t blocks,
-	uint8_t ret_sector[SECTOR_SIZE]);
+void pvd_switch(const struct pvd *current, const struct pvd *next, uint8_t ret_sector[SECTOR_SIZE]);
 
 /** The date that libblkid shows as UUID: 16 digits, modification or else creation (ECMA-119 8.4.26). */
 void pvd_date(const struct pvd *pvd, char ret_digits[17]);

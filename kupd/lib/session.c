@@ -23,23 +23,40 @@ static void free_write_opts(IsoWriteOpts **options)
 		iso_write_opts_free(*options);
 }
 
-/* Remove all of a folder but the named one. */
+static bool is_among(const char *name, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Remove all of a folder but the named ones. An iterator does not survive removals: note, then remove. */
 static int keep_only(IsoDir *folder, const char *const *names, size_t n)
 {
+	int count = iso_dir_get_children_count(folder);
+	autofree IsoNode **doomed = NULL;
 	IsoDirIter *iterator;
+	size_t n_doomed = 0;
 	IsoNode *node;
 	int code;
 
+	if (count < 0)
+		return volume_error(count);
+	doomed = calloc((size_t)count + 1, sizeof(IsoNode *));
+	if (!doomed)
+		return -ENOMEM;
 	code = iso_dir_get_children(folder, &iterator);
-	while (code >= 0 && (code = iso_dir_iter_next(iterator, &node)) == 1) {
-		bool keep = false;
-
-		for (size_t i = 0; i < n; i++)
-			keep = keep || strcmp(iso_node_get_name(node), names[i]) == 0;
-		if (!keep)
-			code = iso_node_remove_tree(node, iterator);
+	if (code < 0)
+		return volume_error(code);
+	while (iso_dir_iter_next(iterator, &node) == 1 && n_doomed < (size_t)count) {
+		if (!is_among(iso_node_get_name(node), names, n))
+			doomed[n_doomed++] = node;
 	}
 	iso_dir_iter_free(iterator);
+	for (size_t i = 0; code >= 0 && i < n_doomed; i++)
+		code = iso_node_remove(doomed[i]);
 	return volume_error(code);
 }
 
@@ -150,7 +167,6 @@ static int write_options(
 	/* Each returns an error for a null pointer only. */
 	iso_write_opts_set_iso_level(options, 3);
 	iso_write_opts_set_rockridge(options, 1);
-	iso_write_opts_set_will_cancel(options, 1);
 	iso_write_opts_set_appendable(options, 1);
 	iso_write_opts_set_ms_block(options, start_lba);
 	iso_write_opts_set_pvd_times(options, 0, 0, 0, 0, date);

@@ -118,14 +118,14 @@ static int write_verified(struct disk *disk, uint64_t offset, const uint8_t *dat
 int slot_commit(struct disk *disk, struct extent partition, const struct pvd *next)
 {
 	uint8_t sector[SECTOR_SIZE];
-	struct pvd current;
+	struct pvd current, whole = *next;
 	int r;
 
 	r = pvd_read(disk, partition, PVD_LBA, &current);
 	if (r < 0)
 		return r;
-	/* The size of the whole partition, always: a tree's old extents may lie behind its own session. */
-	pvd_switch(&current, next, (uint32_t)(partition.size / ISO_BLOCK), sector);
+	pvd_set_blocks(&whole, (uint32_t)(partition.size / ISO_BLOCK));
+	pvd_switch(&current, &whole, sector);
 	return write_verified(disk, partition.start + PVD_LBA * ISO_BLOCK, sector, sizeof(sector));
 }
 

@@ -130,6 +130,7 @@ int volume_open(const struct disk *disk, struct extent partition, const struct p
 	volume->disk = disk;
 	volume->partition = partition;
 	volume->pvd = *pvd;
+	pvd_set_blocks(&volume->pvd, (uint32_t)(partition.size / ISO_BLOCK));
 	volume->source = source_new(volume);
 	if (!volume->source)
 		return -ENOMEM;
