@@ -7,6 +7,8 @@
 
 #include <libkmod.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 /* What a stick needs between the kernel's start and the persistence's mount, whatever it is plugged
  * into. */
@@ -21,10 +23,13 @@ static const char *const needed[] = {
 	"vfat",		      /* partition 3 */
 };
 
+#define MODULE_NAME 256u /* with the final 0 */
+
 struct check {
 	const struct initrd *initrd;
 	const char *name;
 	struct kmod_ctx *kmod;
+	char *dependencies; /* of all modules: lines of `name path: path path` */
 	bool failed;
 };
 
@@ -56,34 +61,77 @@ static void ignore_log(void *data, int priority, const char *file, int line, con
 	(void)arguments;
 }
 
-static bool is_present(const struct check *check, const struct kmod_module *module)
+/*
+ * All dependencies as text, each line behind a newline. libkmod itself gives a module's
+ * dependencies only if their files are there to be opened, and our folder holds the index alone.
+ */
+static int dump_dependencies(struct kmod_ctx *kmod, char **ret_text)
 {
-	/* Built in is told by the index, before libkmod asks the running kernel for anything. */
-	return kmod_module_get_initstate(module) == KMOD_MODULE_BUILTIN ||
-	       initrd_has_module(check->initrd, kmod_module_get_name(module));
+	autoclose int fd = memfd_create("modules.dep", MFD_CLOEXEC);
+	autofree char *text = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	if (kmod_dump_index(kmod, KMOD_INDEX_MODULES_DEP, fd) < 0)
+		return -EIO;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	text = malloc((size_t)st.st_size + 2);
+	if (!text)
+		return -ENOMEM;
+	n = pread(fd, text + 1, (size_t)st.st_size, 0);
+	if (n != st.st_size)
+		return n < 0 ? -errno : -EIO;
+	text[0] = '\n';
+	text[n + 1] = '\0';
+	*ret_text = steal_pointer(text);
+	return 0;
 }
 
-/* Is the module there with all that it depends on? If not, @ret_lacks is the first one that is not.
- */
-static bool is_complete(
-	const struct check *check, const struct kmod_module *module, char ret_lacks[256])
+static bool is_builtin(const struct check *check, const char *name)
 {
-	cleanup(list_freep) struct kmod_list *dependencies = NULL;
-	struct kmod_list *item;
+	cleanup(module_freep) struct kmod_module *module = NULL;
 
-	if (!is_present(check, module)) {
-		snprintf(ret_lacks, 256, "%s", kmod_module_get_name(module));
+	/* The index tells, before libkmod asks the running kernel for anything. */
+	return kmod_module_new_from_name(check->kmod, name, &module) == 0 &&
+	       kmod_module_get_initstate(module) == KMOD_MODULE_BUILTIN;
+}
+
+static bool is_present(const struct check *check, const char *name)
+{
+	return initrd_has_module(check->initrd, name) || is_builtin(check, name);
+}
+
+/* Is the module there with all that it depends on? If not, @ret_lacks is the first that is not. */
+static bool is_complete(const struct check *check, const char *name, char ret_lacks[MODULE_NAME])
+{
+	char key[MODULE_NAME + 2];
+	const char *p;
+
+	if (is_builtin(check, name))
+		return true;
+	snprintf(ret_lacks, MODULE_NAME, "%s", name);
+	if (!initrd_has_module(check->initrd, name))
 		return false;
-	}
-	dependencies = kmod_module_get_dependencies(module);
-	kmod_list_foreach(item, dependencies)
-	{
-		cleanup(module_freep) struct kmod_module *dependency = kmod_module_get_module(item);
 
-		if (!is_present(check, dependency)) {
-			snprintf(ret_lacks, 256, "%s", kmod_module_get_name(dependency));
+	snprintf(key, sizeof(key), "\n%s ", name);
+	p = strstr(check->dependencies, key);
+	if (p)
+		p = strpbrk(p + 1, ":\n");
+	while (p && *p != '\n' && *p != '\0') {
+		size_t length;
+
+		/* A path: the name is between its last slash and the suffix. */
+		p += strspn(p, ": ");
+		length = strcspn(p, " \n");
+		for (const char *slash; (slash = memchr(p, '/', length)); p = slash + 1)
+			length -= (size_t)(slash + 1 - p);
+		snprintf(ret_lacks, MODULE_NAME, "%.*s", (int)MIN(length, strcspn(p, ". \n")), p);
+		if (length > 0 && !is_present(check, ret_lacks))
 			return false;
-		}
+		p += length;
 	}
 	return true;
 }
@@ -100,7 +148,7 @@ static bool is_same_module(const char *a, const char *b)
 enum found { FOUND, LACKS_DEPENDENCY, UNKNOWN };
 
 /* Look for a module, by its name or an alias; of several that serve an alias one is enough. */
-static enum found look_up(const struct check *check, const char *alias, char ret_lacks[256])
+static enum found look_up(const struct check *check, const char *alias, char ret_lacks[MODULE_NAME])
 {
 	cleanup(list_freep) struct kmod_list *list = NULL;
 	struct kmod_list *item;
@@ -111,7 +159,7 @@ static enum found look_up(const struct check *check, const char *alias, char ret
 	{
 		cleanup(module_freep) struct kmod_module *module = kmod_module_get_module(item);
 
-		if (is_complete(check, module, ret_lacks))
+		if (is_complete(check, kmod_module_get_name(module), ret_lacks))
 			return FOUND;
 	}
 	return LACKS_DEPENDENCY;
@@ -132,7 +180,7 @@ static void report(struct check *check, const char *module, const char *lacks)
 
 static void check_module(struct check *check, const char *module)
 {
-	char lacks[256];
+	char lacks[MODULE_NAME];
 
 	switch (look_up(check, module, lacks)) {
 	case FOUND:
@@ -150,7 +198,7 @@ static void check_module(struct check *check, const char *module)
  * xhci-pci at all gets along with the other. */
 static void check_xhci(struct check *check)
 {
-	char lacks[256];
+	char lacks[MODULE_NAME];
 
 	if (look_up(check, "xhci-pci", lacks) == UNKNOWN &&
 		look_up(check, "xhci-plat-hcd", lacks) == FOUND)
@@ -162,7 +210,7 @@ static void check_xhci(struct check *check)
  * load it. */
 static void check_crypto(struct check *check, const char *algorithm)
 {
-	char alias[64], generic[64], lacks[256];
+	char alias[64], generic[64], lacks[MODULE_NAME];
 
 	snprintf(alias, sizeof(alias), "crypto-%s", algorithm);
 	snprintf(generic, sizeof(generic), "%s_generic", algorithm);
@@ -226,8 +274,14 @@ int modules_check(const struct initrd *initrd, const char *name, const struct lu
 	const char *const no_config = NULL;
 	const char *index = initrd_module_index(initrd);
 	cleanup(kmod_unrefp) struct kmod_ctx *kmod = NULL;
+	autofree char *dependencies = NULL;
 	struct check check = {.initrd = initrd, .name = name};
+	const char *const *releases;
+	int r;
 
+	/* initrd_check() has said so. */
+	if (initrd_releases(initrd, &releases) != 1)
+		return -ERR_REFUSED;
 	if (!index) {
 		log_error("%s: the initrd has no list of its modules (modules.dep.bin)", name);
 		return -ERR_REFUSED;
@@ -236,7 +290,14 @@ int modules_check(const struct initrd *initrd, const char *name, const struct lu
 	if (!kmod)
 		return -ENOMEM;
 	kmod_set_log_fn(kmod, ignore_log, NULL);
+	r = dump_dependencies(kmod, &dependencies);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot read the list of the initrd's modules: %m", name);
+		return r;
+	}
 	check.kmod = kmod;
+	check.dependencies = dependencies;
 
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		check_module(&check, needed[i]);
