@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """update: what lies on the stick afterwards, seen by readers that are not ours."""
 
-import os
 import shutil
 import subprocess
 
 import pytest
 
 import stick as sticks
-from conftest import (DONE, MATERIAL, NO_ROOM, PUBLISHED, REFUSED, assert_holds, extract, install,
-                      kupd, outside, untouched, update)
-from stick import MIB, PVD
-
-
-def assert_same_identity(stick, before):
-    assert stick.blkid(2) == before
+from conftest import (NO_ROOM, PUBLISHED, REFUSED, assert_holds, extract, identity, install, kupd, outside,
+                      untouched, update)
 
 
 @pytest.mark.parametrize("form", [
@@ -24,11 +18,11 @@ def assert_same_identity(stick, before):
 ], ids=["fresh", "xorrisofs", "securek", "xorriso", "joliet"])
 def test_update_of_each_kind_of_stick(new_stick, small_sets, tmp_path, form):
     stick = new_stick(**form)
-    identity = stick.blkid(2)
+    before = identity(stick)
     kept = outside(stick, 2, 3)
     update(stick, small_sets[1])
     assert_holds(stick, tmp_path / "after", small_sets[1], small_sets[0])
-    assert stick.blkid(2) == identity
+    assert identity(stick) == before
     assert outside(stick, 2, 3) == kept
 
 
@@ -83,13 +77,11 @@ def test_what_is_there_already_is_not_written_again(stick, small_sets):
         update(stick, small_sets[1], "--json")
 
 
-def test_force_writes_it_again(stick, small_sets, tmp_path):
+def test_force_writes_it_again(stick, small_sets):
     update(stick, small_sets[1])
     kupd("bless", "--disk", stick.path)
-    before = extract(stick, tmp_path / "before")
     assert update(stick, small_sets[1], "--force", "--json").json["slot"] == "A"
     assert stick.grub_has(small_sets[1])
-    assert before
 
 
 def test_a_damaged_current_set_is_written_again(stick, small_sets, tmp_path):
@@ -258,14 +250,14 @@ def test_published_stick(tmp_path, small_sets, options):
     (image / "filesystem.squashfs").write_bytes(b"hsqs" + bytes(100_000))
     sticks.run(PUBLISHED, *options, tmp_path / "image", tmp_path / "stick.img", "400M")
     stick = sticks.Stick(tmp_path / "stick.img")
-    identity = stick.blkid(2)
+    before = identity(stick)
     previous = small_sets[0]
     for n, kernel_set in enumerate(small_sets[1:4]):
         update(stick, kernel_set)
         kupd("bless", "--disk", stick.path)
         assert_holds(stick, tmp_path / str(n), kernel_set, previous)
         previous = kernel_set
-    assert stick.blkid(2) == identity
+    assert identity(stick) == before
 
 
 def test_joliet_tree_does_not_outlive_the_update(new_stick, small_sets, tmp_path):
@@ -300,13 +292,13 @@ def test_in_place_where_there_is_no_room_for_two(new_stick, tmp_path):
     big = [sticks.make_set(tmp_path / f"big{n}", f"6.1.0-{n}-amd64", initrd_size=1_100_000, seed=n)
            for n in range(3)]
     stick = new_stick(kernel_set=big[0], kernel_mib=2)
-    identity = stick.blkid(2)
+    before = identity(stick)
     for n in (1, 2):
         with untouched(stick.path):
             update(stick, big[n], code=NO_ROOM)
         update(stick, big[n], "--in-place")
         assert_holds(stick, tmp_path / f"after{n}", big[n])
-        assert stick.blkid(2) == identity
+        assert identity(stick) == before
         assert stick.grubenv()["liveng_previous"] == "0"
 
 

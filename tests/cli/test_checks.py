@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks before the first byte, with kernels and initrds of Debian's archive.
+
+Each refusal has exit code 4, names what is wrong, and writes nothing.
+"""
+
+import os
+
+import pytest
+
+import stick as sticks
+from conftest import REFUSED, kupd, untouched, update
+from stick import MIB
+
+
+@pytest.fixture
+def roomy(new_stick):
+    """A stick with room for two real sets."""
+    return new_stick(kernel_mib=96)
+
+
+def refused(stick, kernel_set, says, *arguments):
+    with untouched(stick.path):
+        return update(stick, kernel_set, *arguments, code=REFUSED, says=says)
+
+
+def changed(path, source, change):
+    """A copy of the file `source` with its bytes changed by a function."""
+    data = bytearray(source.read_bytes())
+    data = change(data) or data
+    path.write_bytes(data)
+    return path
+
+
+def flip(offset):
+    def change(data):
+        data[offset if offset >= 0 else len(data) + offset] ^= 0x10
+    return change
+
+
+def cut(to):
+    """Keep that many bytes; of a negative number, all but so many; of a fraction, that part."""
+    def change(data):
+        return data[:int(len(data) * to) if isinstance(to, float) else to]
+    return change
+
+
+# The kernel
+
+def test_real_sets_pass_with_their_release_told_by_the_kernel(roomy, material):
+    for kernel in material.kernel(material.release), material.kernel(material.release, ".unsigned"):
+        kupd("update", "-n", "--disk", roomy.path, "--kernel", kernel, "--initrd",
+             material.new.initrd, says=material.release)
+
+
+def test_kernel_of_another_release(roomy, material):
+    mixed = material.set(material.release, kernel=material.kernel(material.old_release))
+    refused(roomy, mixed, [material.release, material.old_release])
+
+
+@pytest.mark.parametrize("offset", [0x1f1, 0x240, 0x3000, 100_000, 0.5, -5000],
+                         ids=["setup-size", "header", "version", "early", "middle", "late"])
+@pytest.mark.parametrize("variant", ["", ".unsigned"], ids=["signed", "unsigned"])
+def test_kernel_with_a_flipped_bit(roomy, material, tmp_path, variant, offset):
+    source = material.kernel(material.release, variant)
+    if isinstance(offset, float):
+        offset = int(source.stat().st_size * offset)
+    bad = changed(tmp_path / "vmlinuz-bad", source, flip(offset))
+    refused(roomy, material.set(material.release, kernel=bad), "vmlinuz-bad")
+
+
+@pytest.mark.parametrize("to", [-1, -8, 0.99, 0.5, 65536, 512, 40, 1])
+@pytest.mark.parametrize("variant", ["", ".unsigned"], ids=["signed", "unsigned"])
+def test_kernel_cut_short(roomy, material, tmp_path, variant, to):
+    bad = changed(tmp_path / "vmlinuz-bad", material.kernel(material.release, variant), cut(to))
+    refused(roomy, material.set(material.release, kernel=bad), "vmlinuz-bad")
+
+
+@pytest.mark.parametrize("content, says", [
+    (b"", "empty"), (b"#!/bin/sh\necho I am no kernel\n", "kernel"), (bytes(100_000), "kernel"),
+    (b"\x7fELF" + bytes(100_000), "kernel")], ids=["empty", "text", "zeros", "elf"])
+def test_what_is_no_kernel(roomy, material, tmp_path, content, says):
+    bad = tmp_path / "vmlinuz-bad"
+    bad.write_bytes(content)
+    refused(roomy, material.set(material.release, kernel=bad), ["vmlinuz-bad", says])
+
+
+def test_kernel_that_is_a_folder_or_a_fifo(roomy, material, tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    for name in "folder", "fifo":
+        refused(roomy, material.set(material.release, kernel=tmp_path / name), name)
+
+
+def arm_set(material, tmp_path, change=None):
+    if not material.arm_release:
+        pytest.skip("apt had no arm64 kernel to download")
+    small = sticks.make_set(tmp_path / "arm", material.arm_release)
+    kernel = material.kernel(material.arm_release)
+    if change:
+        kernel = changed(tmp_path / "vmlinuz-bad", kernel, change)
+    return material.set(material.arm_release, kernel=kernel, initrd=small.initrd)
+
+
+def test_arm64_kernel(roomy, material, tmp_path):
+    kernel_set = arm_set(material, tmp_path)
+    kupd("update", "--disk", roomy.path, "--kernel", kernel_set.kernel, "--initrd",
+         kernel_set.initrd, says=material.arm_release)
+    assert roomy.grub_has(kernel_set)
+
+
+@pytest.mark.parametrize("change", [cut(-1), cut(0.5), cut(64), flip(1_000_000), flip(-100_000)],
+                         ids=["cut-1", "half", "head", "flip", "flip-late"])
+def test_damaged_arm64_kernel(roomy, material, tmp_path, change):
+    refused(roomy, arm_set(material, tmp_path, change), "vmlinuz-bad")
+
+
+# The initrd
+
+VARIANTS = ["", ".gzip", ".xz", ".lz4"]
+
+
+@pytest.mark.parametrize("variant", [*VARIANTS, ".most"])
+def test_each_compression_passes(roomy, material, variant):
+    good = material.set(material.release, initrd=material.initrd(variant=variant))
+    with untouched(roomy.path):
+        update(roomy, good, "--dry-run")
+
+
+@pytest.mark.parametrize("to", [-1, -4096, 0.9, 0.5, 30_000, 100, 3])
+@pytest.mark.parametrize("variant", VARIANTS, ids=["zstd", "gzip", "xz", "lz4"])
+def test_initrd_cut_short(roomy, material, tmp_path, variant, to):
+    bad = changed(tmp_path / "initrd-bad", material.initrd(variant=variant), cut(to))
+    refused(roomy, material.set(material.release, initrd=bad), "initrd-bad")
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=["zstd", "gzip", "xz", "lz4"])
+def test_initrd_with_a_flipped_bit(roomy, material, tmp_path, variant):
+    """zstd, gzip and xz have checksums; of lz4 only what its format can tell."""
+    source = material.initrd(variant=variant)
+    bad = changed(tmp_path / "initrd-bad", source, flip(source.stat().st_size // 2))
+    if variant == ".lz4":
+        bad = changed(tmp_path / "initrd-bad", source, lambda data: data.replace(
+            b"\x02\x21\x4c\x18", b"\x02\x21\x4c\x19", 1))
+    refused(roomy, material.set(material.release, initrd=bad), "initrd-bad")
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", bytes(100_000), b"070701" + b"f" * 104],
+                         ids=["empty", "text", "zeros", "header-only"])
+def test_what_is_no_initrd(roomy, material, tmp_path, content):
+    bad = tmp_path / "initrd-bad"
+    bad.write_bytes(content)
+    refused(roomy, material.set(material.release, initrd=bad), "initrd-bad")
+
+
+def test_zeros_between_and_behind_the_segments_are_padding(roomy, material, tmp_path):
+    good = changed(tmp_path / "initrd", material.new.initrd, lambda data: data + bytes(4096))
+    with untouched(roomy.path):
+        update(roomy, material.set(material.release, initrd=good), "--dry-run")
+
+
+def test_rubbish_behind_the_initrd(roomy, material, tmp_path):
+    bad = changed(tmp_path / "initrd-bad", material.new.initrd, lambda data: data + b"rubbish" * 99)
+    refused(roomy, material.set(material.release, initrd=bad), "initrd-bad")
+
+
+def test_initrd_of_another_release(roomy, material):
+    mixed = material.set(material.release, initrd=material.initrd(material.old_release))
+    refused(roomy, mixed, [material.release, "modules"])
+
+
+def test_initrd_with_the_modules_of_two_releases(roomy, material, tmp_path):
+    both = changed(tmp_path / "initrd-both", material.initrd(material.old_release),
+                   lambda data: data + material.new.initrd.read_bytes())
+    refused(roomy, material.set(material.release, initrd=both), material.old_release)
+
+
+def test_initrd_without_live_boot(roomy, material):
+    bad = material.set(material.release, initrd=material.initrd(variant=".nolive"))
+    refused(roomy, bad, "live-boot")
+
+
+def test_initrd_without_a_module_that_a_stick_needs(roomy, material):
+    bad = material.set(material.release, initrd=material.initrd(variant=".nousb"))
+    result = refused(roomy, bad, ["usb-storage", "uas"])
+    assert "xhci" not in result.err and "squashfs" not in result.err
+
+
+def test_one_run_tells_all_that_is_wrong(roomy, material, tmp_path):
+    bad = changed(tmp_path / "vmlinuz-bad", material.new.kernel, flip(100_000))
+    refused(roomy, material.set(material.release, kernel=bad,
+                                initrd=material.initrd(variant=".nousb")),
+            ["vmlinuz-bad", "usb-storage"])
+
+
+# Encrypted persistence
+
+def encrypt(stick, tmp_path, *options):
+    """A LUKS header into partition 4, made on a file of its own by cryptsetup."""
+    container = tmp_path / "container"
+    with open(container, "wb") as f:
+        f.truncate(4 * MIB)
+    sticks.run("cryptsetup", "luksFormat", "-q", "--key-file", "-", "--pbkdf", "pbkdf2",
+               "--pbkdf-force-iterations", "1000", *options, container, input=b"secret")
+    stick.write(4, 0, container.read_bytes()[:stick.partition(4)[1]])
+    return stick
+
+
+LUKS2 = ["--type", "luks2", "--luks2-metadata-size", "16k", "--luks2-keyslots-size", "512k",
+         "--offset", "2048"]
+LUKS1 = ["--type", "luks1"]
+
+
+@pytest.mark.parametrize("kind", [LUKS2, LUKS1], ids=["luks2", "luks1"])
+def test_encrypted_stick_takes_an_initrd_with_cryptsetup(roomy, material, tmp_path, kind):
+    encrypt(roomy, tmp_path, *kind)
+    update(roomy, material.new)
+    assert roomy.grub_has(material.new)
+
+
+@pytest.mark.parametrize("kind", [LUKS2, LUKS1], ids=["luks2", "luks1"])
+def test_encrypted_stick_refuses_an_initrd_without_cryptsetup(roomy, material, tmp_path, kind):
+    encrypt(roomy, tmp_path, *kind)
+    bad = material.set(material.release, initrd=material.initrd(variant=".nocrypt"))
+    refused(roomy, bad, ["cryptsetup", "askpass"])
+
+
+def test_encrypted_stick_asks_for_the_cipher_of_its_header(roomy, material, tmp_path):
+    encrypt(roomy, tmp_path, *LUKS1)
+    # LUKS1: the name of the cipher stands at offset 8, 32 bytes; nothing sums the header up.
+    assert roomy.read(4, 8, 4) == b"aes\0"
+    roomy.write(4, 8, b"serpent".ljust(32, b"\0"))
+    refused(roomy, material.new, "serpent")
+
+
+def test_a_plain_stick_takes_an_initrd_without_cryptsetup(roomy, material):
+    plain = material.set(material.release, initrd=material.initrd(variant=".nocrypt"))
+    update(roomy, plain)
+    assert roomy.grub_has(plain)
+
+
+def test_force_goes_on_and_warns(roomy, material, tmp_path):
+    encrypt(roomy, tmp_path, *LUKS2)
+    plain = material.set(material.release, initrd=material.initrd(variant=".nocrypt"))
+    update(roomy, plain, "--force", says=["cryptsetup", "--force"])
+    assert roomy.grub_has(plain)
+
+
+def test_refusals_are_in_json_too(roomy, material):
+    mixed = material.set(material.release, kernel=material.kernel(material.old_release))
+    result = refused(roomy, mixed, "", "--json").json
+    assert result["exit_code"] == REFUSED
+    assert any(material.old_release in text for text in result["errors"])

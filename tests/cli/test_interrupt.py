@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SIGINT and SIGTERM before the commit: the old state, and a word on it."""
+
+import os
+import signal
+import time
+
+import pytest
+
+import stick as sticks
+from conftest import FAILED, finish, identity, start, state_of, update
+
+
+@pytest.fixture
+def big(tmp_path):
+    """Large enough for some writes of a session."""
+    return sticks.make_set(tmp_path / "big", "6.1.0-7-amd64", initrd_size=24_000_000)
+
+
+def slowly(stick, kernel_set, calls, tmp_path):
+    """Start an update under strace, which makes each of these system calls last 0.3 s."""
+    return start("update", "--disk", stick.path, "--kernel", kernel_set.kernel, "--initrd",
+                 kernel_set.initrd,
+                 prefix=["strace", "-f", "-o", str(tmp_path / "trace"), "-e", f"trace={calls}",
+                         "-e", f"inject={calls}:delay_exit=300000"])
+
+
+def child_of(process):
+    """The program's id; strace is its parent."""
+    deadline = time.monotonic() + 20
+    path = f"/proc/{process.pid}/task/{process.pid}/children"
+    while time.monotonic() < deadline:
+        with open(path, encoding="ascii") as f:
+            children = f.read().split()
+        if children:
+            return int(children[0])
+        time.sleep(0.01)
+    raise TimeoutError
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_while_writing(new_stick, small_sets, big, tmp_path, number):
+    stick = new_stick(kernel_mib=64)
+    before = identity(stick)
+    start_, size = stick.partition(2)
+    content = state_of(stick.path)[0]
+    process = slowly(stick, big, "pwrite64", tmp_path)
+    child = child_of(process)
+
+    def slot_b_has_data():
+        with open(stick.path, "rb") as f:
+            f.seek(start_ + size // 2)
+            return any(f.read(1024 * 1024))
+
+    wait_for(slot_b_has_data)
+    os.kill(child, number)
+    result = finish(process)
+    assert result.code == FAILED, result
+    assert "interrupted" in result.err and "before" in result.err
+    assert state_of(stick.path)[0] != content  # it was really in the midst of it
+    assert stick.grub_has(small_sets[0])
+    assert identity(stick) == before
+    assert "liveng_tries" not in stick.grubenv()
+    update(stick, big)
+    assert stick.grub_has(big)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_while_checking(new_stick, small_sets, big, tmp_path, number):
+    stick = new_stick(kernel_mib=64)
+    before = state_of(stick.path)
+    process = slowly(stick, big, "flock", tmp_path)
+    child = child_of(process)
+    wait_for((tmp_path / "trace").exists)
+    time.sleep(0.1)
+    os.kill(child, number)
+    result = finish(process)
+    assert result.code == FAILED, result
+    assert "interrupted" in result.err and "nothing was changed" in result.err
+    assert state_of(stick.path) == before
+    assert stick.grub_has(small_sets[0])

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""rollback, verify, bless and repair."""
+
+import pytest
+
+from conftest import REFUSED, VERIFY, assert_holds, identity, install, kupd, outside, untouched, update
+
+
+def damage(stick, kernel_set):
+    """One flipped bit in this set's kernel on the stick; where it lies must be one place."""
+    content = stick.read(2, 0, stick.partition(2)[1])
+    at = content.index(kernel_set.kernel.read_bytes())
+    stick.write(2, at + 70_000, bytes([content[at + 70_000] ^ 4]))
+
+
+# rollback
+
+@pytest.mark.parametrize("form", [{}, {"form": "plain", "names": False, "grubenv": None}],
+                         ids=["fresh", "old"])
+def test_rollback_and_on_from_there(new_stick, small_sets, tmp_path, form):
+    stick = new_stick(**form)
+    before = identity(stick)
+    update(stick, small_sets[1])
+    kupd("bless", "--disk", stick.path)
+    kupd("rollback", "--disk", stick.path, says=small_sets[0].release)
+    assert stick.grub_has(small_sets[0])
+    assert identity(stick) == before
+    for n, (new, previous) in enumerate([(2, 0), (3, 2)]):
+        update(stick, small_sets[new])
+        kupd("bless", "--disk", stick.path)
+        assert_holds(stick, tmp_path / f"after{n}", small_sets[new], small_sets[previous])
+    kupd("rollback", "--disk", stick.path)
+    assert stick.grub_has(small_sets[2])
+    assert identity(stick) == before
+
+
+def test_rollback_after_two_updates_goes_back_one(stick, small_sets, tmp_path):
+    for kernel_set in small_sets[1:3]:
+        update(stick, kernel_set)
+        kupd("bless", "--disk", stick.path)
+    kupd("rollback", "--disk", stick.path)
+    assert stick.grub_has(small_sets[1])
+
+
+def test_rollback_writes_one_sector_of_partition_2(stick, small_sets):
+    update(stick, small_sets[1])
+    before = stick.read(2, 0, stick.partition(2)[1])
+    kept = outside(stick, 2, 3)
+    kupd("rollback", "--disk", stick.path)
+    after = stick.read(2, 0, stick.partition(2)[1])
+    differing = [n for n in range(0, len(before), 512) if before[n:n + 512] != after[n:n + 512]]
+    assert differing == [32768]
+    assert outside(stick, 2, 3) == kept
+
+
+def test_rollback_ends_the_trial(stick, small_sets):
+    stick.set_grubenv({"other": "stays"})
+    update(stick, small_sets[1])
+    kupd("rollback", "--disk", stick.path)
+    assert stick.grubenv() == {"other": "stays", "liveng_previous": "0"}
+
+
+def test_rollback_without_a_previous_set(stick):
+    with untouched(stick.path):
+        kupd("rollback", "--disk", stick.path, code=REFUSED, says="no previous")
+
+
+def test_rollback_twice_in_a_row_does_not_leave_a_worse_stick(stick, small_sets):
+    """After one there is nothing to go back to, or the newer set again: never half of something."""
+    update(stick, small_sets[1])
+    kupd("rollback", "--disk", stick.path)
+    result = kupd("rollback", "--disk", stick.path, code=REFUSED)
+    assert stick.grub_has(small_sets[0])
+    assert "previous" in result.err
+
+
+def test_rollback_to_a_damaged_set_is_refused(stick, small_sets):
+    update(stick, small_sets[1])
+    damage(stick, small_sets[0])
+    with untouched(stick.path):
+        kupd("rollback", "--disk", stick.path, code=VERIFY, says=[small_sets[0].release, "damaged"])
+    assert stick.grub_has(small_sets[1])
+
+
+def test_rollback_dry_run(stick, small_sets):
+    update(stick, small_sets[1])
+    with untouched(stick.path):
+        kupd("rollback", "-n", "--disk", stick.path, says=[small_sets[0].release, "would"])
+
+
+# An update that finds the proven set damaged does not go back to it.
+def test_update_on_trial_over_a_damaged_previous_set(stick, small_sets, tmp_path):
+    update(stick, small_sets[1])
+    damage(stick, small_sets[0])
+    update(stick, small_sets[2])
+    assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[1])
+
+
+# verify
+
+def test_verify_reads_both_sets(stick, small_sets):
+    update(stick, small_sets[1])
+    with untouched(stick.path):
+        result = kupd("verify", "--disk", stick.path, "--json").json
+    assert result["current"] == result["previous"] == "whole"
+
+
+@pytest.mark.parametrize("which", ["current", "previous"])
+def test_verify_finds_one_flipped_bit(stick, small_sets, which):
+    update(stick, small_sets[1])
+    bad = small_sets[1 if which == "current" else 0]
+    damage(stick, bad)
+    with untouched(stick.path):
+        result = kupd("verify", "--disk", stick.path, "--json", code=VERIFY, says=bad.release)
+    other = "previous" if which == "current" else "current"
+    assert result.json[which] == "damaged"
+    assert result.json[other] == "whole"
+
+
+def test_verify_of_an_old_stick_says_there_are_no_checksums(new_stick):
+    stick = new_stick(form="plain", names=False, grubenv=None)
+    kupd("verify", "--disk", stick.path, says="no checksums")
+
+
+def test_verify_of_a_damaged_tree(stick, small_sets):
+    root = int.from_bytes(stick.read(2, 32768 + 158, 4), "little")
+    stick.write(2, root * 2048, b"\xff" * 2048)
+    with untouched(stick.path):
+        kupd("verify", "--disk", stick.path, code=VERIFY)
+
+
+# bless
+
+def test_bless_ends_the_trial_and_keeps_the_way_back(stick, small_sets):
+    stick.set_grubenv({"other": "stays"})
+    update(stick, small_sets[1])
+    kept = outside(stick, 3)
+    kupd("bless", "--disk", stick.path, says=small_sets[1].release)
+    assert stick.grubenv() == {"other": "stays", "liveng_previous": "1"}
+    assert outside(stick, 3) == kept
+
+
+def test_bless_without_a_trial_writes_nothing(stick, small_sets):
+    update(stick, small_sets[1])
+    kupd("bless", "--disk", stick.path)
+    with untouched(stick.path):
+        kupd("bless", "--disk", stick.path)
+
+
+def test_bless_without_grubenv(new_stick, small_sets):
+    stick = new_stick(grubenv=None)
+    update(stick, small_sets[1])
+    with untouched(stick.path):
+        kupd("bless", "--disk", stick.path)
+
+
+def test_bless_dry_run(stick, small_sets):
+    update(stick, small_sets[1])
+    with untouched(stick.path):
+        kupd("bless", "-n", "--disk", stick.path, says="would")
+
+
+def test_bless_changes_one_sector_of_grubenv(stick, small_sets):
+    update(stick, small_sets[1])
+    at = stick.grubenv_offset()
+    before = stick.path.read_bytes()
+    kupd("bless", "--disk", stick.path)
+    after = stick.path.read_bytes()
+    differing = [n for n in range(0, len(before), 512) if before[n:n + 512] != after[n:n + 512]]
+    assert differing == [at]
+
+
+# repair, for an installed system elsewhere
+
+def test_repair_of_a_whole_stick_writes_nothing(stick, small_sets, tmp_path):
+    install(tmp_path, small_sets[0])
+    with untouched(stick.path):
+        kupd("repair", "--disk", stick.path, "--root", tmp_path, says="nothing to repair")
+
+
+def test_repair_of_a_damaged_set(stick, small_sets, tmp_path):
+    install(tmp_path / "root", small_sets[0])
+    damage(stick, small_sets[0])
+    kupd("repair", "--disk", stick.path, "--root", tmp_path / "root")
+    assert stick.grub_has(small_sets[0])
+    kupd("verify", "--disk", stick.path)
+
+
+def test_repair_takes_the_newest_set_that_passes(stick, small_sets, tmp_path):
+    for kernel_set in small_sets[1:4]:
+        install(tmp_path / "root", kernel_set)
+    newest = tmp_path / f"root/boot/initrd.img-{small_sets[3].release}"
+    newest.write_bytes(newest.read_bytes()[:-50])
+    damage(stick, small_sets[0])
+    kupd("repair", "--disk", stick.path, "--root", tmp_path / "root")
+    assert stick.grub_has(small_sets[2])
+
+
+def test_repair_of_a_set_that_did_not_come_up(stick, small_sets, tmp_path):
+    install(tmp_path / "root", small_sets[0])
+    update(stick, small_sets[1])
+    stick.set_grubenv({"liveng_tries": "0", "liveng_previous": "0"})
+    kupd("repair", "--disk", stick.path, "--root", tmp_path / "root")
+    assert stick.grub_has(small_sets[0])
+
+
+def test_repair_without_any_kernel(stick, small_sets, tmp_path):
+    damage(stick, small_sets[0])
+    with untouched(stick.path):
+        kupd("repair", "--disk", stick.path, "--root", tmp_path, code=REFUSED, says="apt")

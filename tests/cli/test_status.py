@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""status: what it tells, and that it is quick and writes nothing."""
+
+import re
+
+import pytest
+
+from conftest import VERIFY, identity, install, kupd, untouched, update
+
+
+def status(stick, *arguments, **kwargs):
+    with untouched(stick.path):
+        return kupd("status", "--disk", stick.path, *arguments, **kwargs)
+
+
+def test_fresh_stick(stick, small_sets):
+    text = status(stick).out
+    before = identity(stick)
+    for word in (str(stick.path), before["LABEL"], before["UUID"], small_sets[0].release,
+                 "slot A", "slot B", "MiB"):
+        assert word in text, f"no {word!r} in\n{text}"
+    assert re.search(r"previous +none", text)
+    assert re.search(r"\d{4}-\d\d-\d\d", text)
+
+
+def test_after_an_update(stick, small_sets):
+    update(stick, small_sets[1])
+    text = status(stick).out
+    assert re.search(rf"current .*{small_sets[1].release}.*slot B", text)
+    assert re.search(rf"previous .*{small_sets[0].release}.*slot A", text)
+    assert re.search(r"trial.* 3 ", text)
+    kupd("bless", "--disk", stick.path)
+    assert "trial" not in status(stick).out
+
+
+def test_json_has_the_same(stick, small_sets):
+    update(stick, small_sets[1])
+    result = status(stick, "--json").json
+    before = identity(stick)
+    assert result["label"] == before["LABEL"]
+    assert result["uuid"] == before["UUID"]
+    assert result["current"]["release"] == small_sets[1].release
+    assert result["current"]["slot"] == "B"
+    assert result["current"]["bytes"] == sum(
+        path.stat().st_size for path in (small_sets[1].kernel, small_sets[1].initrd))
+    assert result["previous"]["release"] == small_sets[0].release
+    assert result["previous"]["slot"] == "A"
+    assert result["tries"] == 3
+    total = stick.partition(2)[1]
+    assert 0 < result["slot_a_bytes"] <= result["slot_b_bytes"] < total
+    assert result["slot_a_bytes"] + result["slot_b_bytes"] >= total - 64 * 1024
+
+
+@pytest.mark.parametrize("tries, previous, words", [
+    ("1", "1", "1 boot "), ("2", "1", "2 boots"), ("0", "1", "previous"), ("0", "0", "fallback")])
+def test_assessment(stick, small_sets, tries, previous, words):
+    update(stick, small_sets[1])
+    stick.set_grubenv({"liveng_tries": tries, "liveng_previous": previous})
+    assert re.search(f"assessment .*{words}", status(stick).out)
+
+
+@pytest.mark.parametrize("form", [{"grubenv": None}, {"esp": False, "grubenv": None}],
+                         ids=["no-grubenv", "no-file-system"])
+def test_without_grubenv_the_assessment_is_off(new_stick, form):
+    assert re.search("assessment +off", status(new_stick(**form)).out)
+
+
+def test_old_stick_tells_the_release_of_its_kernel(new_stick, small_sets):
+    stick = new_stick(form="plain", names=False, grubenv=None, label="SK-SYSTEM2")
+    text = status(stick).out
+    assert small_sets[0].release in text
+    assert "SK-SYSTEM2" in text
+
+
+def test_next_is_what_update_then_does(stick, small_sets, tmp_path):
+    for kernel_set in small_sets[:4]:
+        install(tmp_path / "root", kernel_set)
+        result = status(stick, "--root", tmp_path / "root", "--json").json
+        assert kernel_set.release in result["next"]
+        wrote = kupd("update", "--disk", stick.path, "--root", tmp_path / "root", "--json").json
+        if "slot" in wrote:
+            assert f"slot {wrote['slot']}" in result["next"]
+
+
+def test_partition_alone_has_no_assessment(stick, tmp_path):
+    alone = tmp_path / "partition.img"
+    alone.write_bytes(stick.read(2, 0, stick.partition(2)[1]))
+    with untouched(alone):
+        assert re.search("assessment +off", kupd("status", "--partition", alone).out)
+
+
+def test_status_does_not_read_the_sets(stick, small_sets):
+    """A damaged kernel is verify's business; status stays at once, whatever the size."""
+    content = stick.read(2, 0, stick.partition(2)[1])
+    at = content.index(small_sets[0].kernel.read_bytes())
+    stick.write(2, at + 70_000, b"\xff" * 1000)
+    assert small_sets[0].release in status(stick).out
+    kupd("verify", "--disk", stick.path, code=VERIFY)
+
+
+def test_status_of_a_real_set_reads_little(new_stick, material, tmp_path):
+    stick = new_stick(kernel_mib=128)
+    update(stick, material.new)
+    trace = tmp_path / "trace"
+    with untouched(stick.path):
+        kupd("status", "--disk", stick.path,
+             prefix=["strace", "-f", "-e", "trace=read,pread64,readv,preadv", "-o", str(trace)])
+    read = sum(int(n) for n in re.findall(r" = (\d+)$", trace.read_text(), re.MULTILINE))
+    assert read < 4 * 1024 * 1024
