@@ -1,54 +1,99 @@
-# liveng: livengkupd and its tests. `make help` lists the targets.
+# liveng: a live stick whose kernel apt can update. `make help` lists the targets.
 
-VERSION := 0.1.0
 PREFIX  ?= /usr
 BUILD   ?= build
+VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 
-LIBS := libisofs-1 libburn-1 blkid libcryptsetup libkmod liblzma libzstd liblz4 libcrypto zlib json-c
+# What the programs are made of: pkg-config names, and one library that has none.
+LIBS = libisofs-1 libburn-1 blkid libcryptsetup libkmod liblzma libzstd liblz4 libcrypto zlib json-c
 
-# Own flags before the user's, so that the user's win.
-override CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Ikupd -Ikupd/lib \
-	$(shell pkg-config --cflags $(LIBS) 2>/dev/null) $(CPPFLAGS)
-override CFLAGS   := -std=gnu11 -O2 -g -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
-	$(if $(CI),-Werror) $(CFLAGS)
-override LDLIBS   := $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lbz2 -lpthread $(LDLIBS)
+# Own flags before the user's, so that the user's win. Not `:=`: `make check` installs pkg-config first.
+WARNINGS     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(CI),-Werror)
+OWN_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Ikupd -Ikupd/lib \
+	$(LIBS_CFLAGS) $(CPPFLAGS)
+OWN_CFLAGS   = -std=gnu11 -O2 -g $(WARNINGS) $(SANITIZE) $(CFLAGS)
+OWN_LDFLAGS  = $(SANITIZE) $(LDFLAGS)
+LIBS_CFLAGS  = $(eval LIBS_CFLAGS := $(shell pkg-config --cflags $(LIBS)))$(LIBS_CFLAGS)
+LIBS_LDLIBS  = $(eval LIBS_LDLIBS := $(shell pkg-config --libs $(LIBS)) -lbz2 -lpthread)$(LIBS_LDLIBS)
 
 ifdef SAN
 BUILD := $(BUILD)/san
-override CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-override LDFLAGS += -fsanitize=address,undefined
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
-LIB_SRC  := log disk digest kernel pe initrd names modindex source unpack cpio modules luks fat grubenv host pvd volume session set slot stick candidate
+# kupd/lib: what both programs share. kupd: livengkupd, one file a verb that is more than a page.
+LIB_SRC  := log digest disk kernel pe source unpack cpio initrd modules names luks fat grubenv host \
+	pvd volume session set slot stick candidate
 KUPD_SRC := main options inventory update status verify rollback bless repair marker interrupt progress
-UNIT     := disk kernel initrd modules luks fat grubenv host volume slot
+UNIT     := disk kernel initrd modules luks fat grubenv host pvd slot
 
 LIB_OBJ  := $(LIB_SRC:%=$(BUILD)/kupd/lib/%.o)
 KUPD_OBJ := $(KUPD_SRC:%=$(BUILD)/kupd/%.o)
 UNIT_BIN := $(UNIT:%=$(BUILD)/tests/unit/%)
 
+# What building and testing needs, on Debian 12 and later.
+BUILD_PACKAGES := gcc pkg-config libisoburn-dev libisofs-dev libburn-dev libblkid-dev \
+	libcryptsetup-dev libkmod-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev libssl-dev \
+	zlib1g-dev libjson-c-dev
+CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev libarchive-dev \
+	python3-pytest python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common \
+	grub-efi-amd64-bin cryptsetup-bin util-linux mmdebstrap initramfs-tools-core zstd lz4 xz-utils \
+	bzip2 cpio strace bash-completion
+VM_PACKAGES    := live-build qemu-system-x86 qemu-utils ovmf squashfs-tools
+BENCH_PACKAGES := hyperfine time
+
 all: $(BUILD)/livengkupd
 
+help:
+	@echo 'make               build livengkupd into $(BUILD)/'
+	@echo 'make demo          the main job, seen working in a virtual machine'
+	@echo 'make check         all tests; check-fast: those without virtual machines'
+	@echo 'make bench         compare with the published way of writing'
+	@echo 'make deps          install what all of these need (apt)'
+	@echo 'make install       into DESTDIR and PREFIX ($(PREFIX))'
+	@echo 'SAN=1              with address and undefined behaviour sanitizers, into build/san/'
+	@echo 'CI=1               warnings are errors'
+
 $(BUILD)/livengkupd: $(KUPD_OBJ) $(BUILD)/libliveng.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS)
 
 $(BUILD)/libliveng.a: $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(OWN_CPPFLAGS) $(OWN_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libliveng.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS) -lcmocka
 
 unit: $(UNIT_BIN)
-	@for t in $^; do ./$$t || exit 1; done
+
+install: $(BUILD)/livengkupd
+	install -Dm755 $(BUILD)/livengkupd $(DESTDIR)$(PREFIX)/sbin/livengkupd
+	install -Dm644 kupd/livengkupd.8 $(DESTDIR)$(PREFIX)/share/man/man8/livengkupd.8
+	install -Dm644 kupd/livengkupd.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/livengkupd
+
+# Install only what is missing: a second run asks nobody for a password.
+deps:
+	@missing=$$(for p in $(BUILD_PACKAGES) $(CHECK_PACKAGES) $(VM_PACKAGES) $(BENCH_PACKAGES); do \
+		dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	[ -z "$$missing" ] && exit; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qy --no-install-recommends $$missing
+
+# The programs under test, and then all that pytest finds. Slow things run side by side.
+PYTEST = LIVENGKUPD=$(CURDIR)/$(BUILD)/livengkupd python3 -m pytest -q -n 2 --dist worksteal
+
+check-build: deps
+	$(MAKE) all unit
+	$(MAKE) all unit SAN=1
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $(KUPD_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
-.PHONY: all unit clean
+.PHONY: all help unit install deps check-build clean
 .SECONDARY:

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "disk.h"
+#include "util.h"
+
+#define SIZE (1024 * 1024)
+
+static int make_file(void **state)
+{
+	static char path[] = "disk-test-XXXXXX";
+	autoclose int fd = -1;
+
+	memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, SIZE), 0);
+	*state = path;
+	return 0;
+}
+
+static int remove_file(void **state)
+{
+	return unlink(*state);
+}
+
+static void open_refuses_what_is_no_disk(void **state)
+{
+	struct disk *disk = NULL;
+
+	(void)state;
+	assert_int_equal(disk_open("/", false, &disk), -EISDIR);
+	assert_int_equal(disk_open("/dev/null", false, &disk), -ENOTBLK);
+	assert_int_equal(disk_open("/no/such/disk", false, &disk), -ENOENT);
+	assert_null(disk);
+}
+
+static void a_fifo_does_not_block_open(void **state)
+{
+	const char *path = "disk-test-fifo";
+	struct disk *disk = NULL;
+
+	(void)state;
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(disk_open(path, true, &disk), -ENOTBLK);
+	unlink(path);
+}
+
+/* Sectors at odd places, and whole pieces: each is read back the same, by the cache and past it. */
+static void writes_are_read_back(void **state)
+{
+	static const struct {
+		uint64_t offset;
+		size_t size;
+	} writes[] = {{0, 65536}, {512, 512}, {32768, 512}, {SIZE - 512, 512}, {777, 13}};
+	cleanup(disk_closep) struct disk *disk = NULL;
+	autofree uint8_t *written = disk_buffer(65536);
+	autofree uint8_t *cached = disk_buffer(65536);
+	autofree uint8_t *medium = disk_buffer(65536);
+
+	assert_int_equal(disk_open(*state, true, &disk), 0);
+	assert_int_equal(disk_size(disk), SIZE);
+	assert_false(disk_is_block_device(disk));
+	for (size_t i = 0; i < ARRAY_SIZE(writes); i++) {
+		memset(written, (int)i + 1, writes[i].size);
+		assert_int_equal(disk_write(disk, writes[i].offset, written, writes[i].size), 0);
+		assert_int_equal(disk_flush(disk), 0);
+		assert_int_equal(disk_read(disk, writes[i].offset, cached, writes[i].size), 0);
+		assert_int_equal(
+			disk_read_medium(disk, writes[i].offset, medium, writes[i].size), 0);
+		assert_memory_equal(written, cached, writes[i].size);
+		assert_memory_equal(written, medium, writes[i].size);
+	}
+	/* What lies around a sector stays. */
+	assert_int_equal(disk_read(disk, 0, cached, 2048), 0);
+	assert_int_equal(cached[511], 1);
+	assert_int_equal(cached[512], 2);
+	assert_int_equal(cached[1024], 1);
+}
+
+static void the_end_is_an_error(void **state)
+{
+	cleanup(disk_closep) struct disk *disk = NULL;
+	uint8_t bytes[1024];
+
+	assert_int_equal(disk_open(*state, false, &disk), 0);
+	assert_int_equal(disk_read(disk, SIZE - 512, bytes, sizeof(bytes)), -ENODATA);
+	assert_int_equal(disk_read_medium(disk, SIZE - 512, bytes, sizeof(bytes)), -ENODATA);
+	assert_int_equal(disk_write(disk, 0, bytes, sizeof(bytes)), -EBADF);
+}
+
+static void a_lock_excludes_others(void **state)
+{
+	cleanup(disk_closep) struct disk *first = NULL;
+	cleanup(disk_closep) struct disk *second = NULL;
+
+	assert_int_equal(disk_open(*state, true, &first), 0);
+	assert_int_equal(disk_open(*state, true, &second), 0);
+	assert_int_equal(disk_lock(first, 0), 0);
+	assert_int_equal(disk_lock(second, 50), -EBUSY);
+	disk_close(steal_pointer(first));
+	assert_int_equal(disk_lock(second, 0), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(open_refuses_what_is_no_disk),
+		cmocka_unit_test(a_fifo_does_not_block_open),
+		cmocka_unit_test_setup_teardown(writes_are_read_back, make_file, remove_file),
+		cmocka_unit_test_setup_teardown(the_end_is_an_error, make_file, remove_file),
+		cmocka_unit_test_setup_teardown(a_lock_excludes_others, make_file, remove_file),
+	};
+
+	return cmocka_run_group_tests_name("disk", tests, NULL, NULL);
+}
