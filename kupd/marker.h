@@ -8,15 +8,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** Note that this boot wrote a kernel set: the boot says nothing about it. Best effort, below /run. */
+/** Note that this boot wrote a kernel set: the boot says nothing about it. Best effort, below /run.
+ */
 void marker_set_written(const char *root);
 
 /** Was that noted since the system started? */
 bool marker_is_written(const char *root);
 
 /**
- * Keep the release that did not come up, and why, in /var/lib/liveng/failed. Written whole or not at
- * all. Returns -errno.
+ * Keep the release that did not come up, and why, in /var/lib/liveng/failed. Written whole or not
+ * at all. Returns -errno.
  */
 int marker_set_failed(const char *root, const char *release, const char *reason);
 

@@ -15,7 +15,7 @@ struct options {
 	const char *release; /* NULL: not named */
 	enum stick_target target;
 	const char *target_path; /* NULL with STICK_RUNNING */
-	const char *root;        /* "" for this system; no slash at the end */
+	const char *root;	 /* "" for this system; no slash at the end */
 	const char *kernel;
 	const char *initrd;
 	bool no_verify;

@@ -10,9 +10,9 @@
 
 struct progress {
 	bool enabled;
-	bool shown;        /* a line stands there that must be wiped */
+	bool shown;	   /* a line stands there that must be wiped */
 	const char *phase; /* of the running work */
-	double started;    /* seconds */
+	double started;	   /* seconds */
 	double drawn;
 };
 

@@ -5,9 +5,9 @@
  * liveng-repair.service runs this after a fallback boot.
  */
 
+#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <spawn.h>
 
 #include "candidate.h"
 #include "inventory.h"
@@ -52,7 +52,7 @@ static bool has_initrd(const char *root, const char *release)
 	autofree char *path = NULL;
 
 	return asprintf(&path, "%s/boot/initrd.img-%s", root, release) >= 0 &&
-		access(path, R_OK) == 0;
+	       access(path, R_OK) == 0;
 }
 
 /* live-tools diverts update-initramfs; the true one stands beside it. */
@@ -117,6 +117,7 @@ int repair_verb(struct run *run)
 			return r;
 		memcpy(older, release, sizeof(older));
 	}
-	log_error("no kernel in %s/boot can be written: install one with apt, then try again", root);
+	log_error(
+		"no kernel in %s/boot can be written: install one with apt, then try again", root);
 	return -ERR_REFUSED;
 }

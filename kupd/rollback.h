@@ -6,8 +6,9 @@
 
 /**
  * Make the previous set of @inventory, which the caller has verified, the current one: the boot
- * assessment first, so that no boot takes the `.old` names of the old tree for a whole set; then one
- * sector; then the trial, if there was one, ends. Reports. Returns -errno; either set is then current.
+ * assessment first, so that no boot takes the `.old` names of the old tree for a whole set; then
+ * one sector; then the trial, if there was one, ends. Reports. Returns -errno; either set is then
+ * current.
  */
 int rollback_switch(struct stick *stick, const struct inventory *inventory);
 

@@ -19,8 +19,8 @@ static void tell(struct run *run, const char *name, const char *key, const char 
 	run_add(run, key, value);
 }
 
-static void tell_set(struct run *run, const char *name, const struct set *set,
-	const struct stick *stick)
+static void tell_set(
+	struct run *run, const char *name, const struct set *set, const struct stick *stick)
 {
 	struct extent slot_b;
 	struct json_object *object;
@@ -63,7 +63,8 @@ static void tell_assessment(struct run *run, const struct stick *stick)
 		snprintf(text, sizeof(text), "the current set is on trial, %d boot%s left", tries,
 			tries == 1 ? "" : "s");
 	else if (tries == 0)
-		snprintf(text, sizeof(text), "the current set did not come up, next boot takes the %s",
+		snprintf(text, sizeof(text),
+			"the current set did not come up, next boot takes the %s",
 			stick_has_previous(stick) ? "previous" : "fallback");
 	else
 		snprintf(text, sizeof(text), "the current set is proven");
@@ -85,8 +86,8 @@ static void tell_next(struct run *run, const struct stick *stick, const struct i
 		snprintf(text, sizeof(text), "slot %s (no kernel in %s/boot)", slot,
 			run->options->root);
 	else if (inventory->has_current && strcmp(release, inventory->current.release) == 0)
-		snprintf(text, sizeof(text), "slot %s (the newest installed release, %s, is current)",
-			slot, release);
+		snprintf(text, sizeof(text),
+			"slot %s (the newest installed release, %s, is current)", slot, release);
 	else
 		snprintf(text, sizeof(text), "slot %s, with %s", slot, release);
 	tell(run, "next", "next", text);
@@ -105,10 +106,10 @@ static void tell_room(struct run *run, const struct stick *stick)
 		printf("%-11s %s\n", "room", text);
 		return;
 	}
-	json_object_object_add(run->result, "slot_a_bytes",
-		json_object_new_int64((int64_t)a.blocks * ISO_BLOCK));
-	json_object_object_add(run->result, "slot_b_bytes",
-		json_object_new_int64((int64_t)b.blocks * ISO_BLOCK));
+	json_object_object_add(
+		run->result, "slot_a_bytes", json_object_new_int64((int64_t)a.blocks * ISO_BLOCK));
+	json_object_object_add(
+		run->result, "slot_b_bytes", json_object_new_int64((int64_t)b.blocks * ISO_BLOCK));
 }
 
 int status_verb(struct run *run)

@@ -21,9 +21,9 @@
 struct plan {
 	struct candidate *candidate;
 	struct inventory inventory;
-	bool roll_back_first;    /* an unproven set makes room, the proven one stays */
-	const struct set *base;  /* becomes the `.old` set; NULL: none does */
-	struct volume *volume;   /* the tree that the session continues; owned */
+	bool roll_back_first;	/* an unproven set makes room, the proven one stays */
+	const struct set *base; /* becomes the `.old` set; NULL: none does */
+	struct volume *volume;	/* the tree that the session continues; owned */
 	struct slot slot;
 	struct session *session; /* owned */
 };
@@ -115,8 +115,9 @@ static int no_room(const struct stick *stick, const struct plan *plan, uint64_t 
 			mib(needed), mib(partition));
 	else
 		log_error("%s: the kernel set needs %u MiB, slot %s has %u MiB free: deploy with "
-			  "a larger kernel partition, or use --in-place", stick->name, mib(needed),
-			plan->slot.name, mib((uint64_t)plan->slot.blocks * ISO_BLOCK));
+			  "a larger kernel partition, or use --in-place",
+			stick->name, mib(needed), plan->slot.name,
+			mib((uint64_t)plan->slot.blocks * ISO_BLOCK));
 	return -ERR_NO_ROOM;
 }
 
@@ -137,13 +138,11 @@ static int describe_base(const struct stick *stick, const struct set *base,
 	return r;
 }
 
-static int plan_session(
-	const struct run *run, const struct stick *stick, struct plan *plan)
+static int plan_session(const struct run *run, const struct stick *stick, struct plan *plan)
 {
 	const struct inventory *inventory = &plan->inventory;
 	const struct candidate *candidate = plan->candidate;
-	const struct pvd *pvd =
-		plan->roll_back_first ? &inventory->previous_pvd : &inventory->pvd;
+	const struct pvd *pvd = plan->roll_back_first ? &inventory->previous_pvd : &inventory->pvd;
 	autofree char *release = NULL, *sums = NULL, *old_release = NULL, *old_sums = NULL;
 	struct extent partition = stick_kernel(stick);
 	struct session_content content;
@@ -161,8 +160,8 @@ static int plan_session(
 
 	r = set_release_text(candidate->release, &release);
 	if (r == 0)
-		r = set_sums_text(candidate->release, candidate->kernel_sum, candidate->initrd_sum,
-			&sums);
+		r = set_sums_text(
+			candidate->release, candidate->kernel_sum, candidate->initrd_sum, &sums);
 	if (r == 0 && plan->base)
 		r = describe_base(stick, plan->base, &run->observer, &old_release, &old_sums);
 	if (r == 0)
@@ -187,8 +186,8 @@ static int plan_session(
 }
 
 /* Read what the new descriptor leads to, as the next boot will, and compare. */
-static int verify_written(const struct run *run, const struct stick *stick,
-	const struct plan *plan, const struct pvd *pvd)
+static int verify_written(const struct run *run, const struct stick *stick, const struct plan *plan,
+	const struct pvd *pvd)
 {
 	cleanup(volume_closep) struct volume *volume = NULL;
 	const struct candidate *candidate = plan->candidate;
@@ -293,7 +292,9 @@ static void tell_plan(const struct run *run, const struct stick *stick, const st
 {
 	log_info("%s: would write %s, %u MiB, into slot %s%s%s", stick->name,
 		plan->candidate->release, mib(session_size(plan->session)), plan->slot.name,
-		plan->base ? ", and keep " : run->options->in_place ? ", over the only set" : "",
+		plan->base		 ? ", and keep "
+		: run->options->in_place ? ", over the only set"
+					 : "",
 		plan->base ? plan->base->release : "");
 }
 

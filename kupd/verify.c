@@ -5,8 +5,8 @@
 #include "run.h"
 #include "util.h"
 
-static int verify_set(struct run *run, const struct stick *stick, const struct set *set,
-	const char *which)
+static int verify_set(
+	struct run *run, const struct stick *stick, const struct set *set, const char *which)
 {
 	const char *verdict;
 	int r;
@@ -17,8 +17,8 @@ static int verify_set(struct run *run, const struct stick *stick, const struct s
 		return r;
 	}
 	if (r == -ERR_VERIFY) {
-		log_error("%s: the %s kernel set, %s, is damaged: its checksums differ", stick->name,
-			which, set->release);
+		log_error("%s: the %s kernel set, %s, is damaged: its checksums differ",
+			stick->name, which, set->release);
 		verdict = "damaged";
 	} else if (r == -ENODATA) {
 		/* Nothing to compare with on an old stick's first set; it was read to its end. */

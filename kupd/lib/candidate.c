@@ -56,7 +56,8 @@ static void close_folder(DIR **folder)
 		closedir(*folder);
 }
 
-/* Take the newest release out of the names in a folder that begin with @prefix and have a kernel. */
+/* Take the newest release out of the names in a folder that begin with @prefix and have a kernel.
+ */
 static void scan(const char *root, const char *folder_name, const char *prefix, const char *before,
 	char newest[KERNEL_RELEASE_MAX])
 {
@@ -98,8 +99,8 @@ int candidate_newest(const char *root, const char *before, char ret_release[KERN
 	return 0;
 }
 
-static int open_file(const char *path, const char *what, const char *way_out, int *ret_fd,
-	uint64_t *ret_size)
+static int open_file(
+	const char *path, const char *what, const char *way_out, int *ret_fd, uint64_t *ret_size)
 {
 	autoclose int fd = -1;
 	struct stat st;
@@ -128,8 +129,9 @@ static int open_file(const char *path, const char *what, const char *way_out, in
 static bool is_release(const char *text)
 {
 	return text[0] && text[0] != '.' && strlen(text) < KERNEL_RELEASE_MAX &&
-		strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._~") ==
-		strlen(text);
+	       strspn(text,
+		       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._~") ==
+		       strlen(text);
 }
 
 /* With a kernel named and no release: the one that the kernel says it is. */
@@ -293,14 +295,15 @@ static int check_kernel(const struct candidate *candidate, const struct host *ho
 	}
 	if (!kernel.is_signed && host_enforces_secure_boot(host)) {
 		log_error("%s: is not signed, and this machine enforces Secure Boot: it would not "
-			  "start here", path);
+			  "start here",
+			path);
 		return -ERR_REFUSED;
 	}
 	return 0;
 }
 
-static int check_initrd(const struct candidate *candidate, const struct luks *luks,
-	const struct observer *observer)
+static int check_initrd(
+	const struct candidate *candidate, const struct luks *luks, const struct observer *observer)
 {
 	cleanup(initrd_freep) struct initrd *initrd = NULL;
 	const char *path = candidate->initrd_path;

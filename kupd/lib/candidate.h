@@ -25,8 +25,9 @@ struct candidate {
 
 /* Where to look, NULL where nothing was named. */
 struct candidate_source {
-	const char *root;    /* of the installed system; "" for this one */
-	const char *release; /* NULL: the kernel's own if one is named, else the newest installed one */
+	const char *root; /* of the installed system; "" for this one */
+	const char *
+		release; /* NULL: the kernel's own if one is named, else the newest installed one */
 	const char *kernel;
 	const char *initrd;
 };

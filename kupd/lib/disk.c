@@ -15,7 +15,7 @@
 
 struct disk {
 	char *path;
-	int fd;        /* through the page cache */
+	int fd;	       /* through the page cache */
 	int direct_fd; /* O_DIRECT on the same inode, -1 where that is not possible */
 	uint64_t size;
 	dev_t devno;

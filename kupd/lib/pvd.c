@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Descriptor types (ECMA-119 8.1.1). */
-#define TYPE_PRIMARY    1
+#define TYPE_PRIMARY	1
 #define TYPE_TERMINATOR 255
 
 static const char standard_id[5] = {'C', 'D', '0', '0', '1'};
@@ -19,29 +19,29 @@ struct both_endian {
 } __attribute__((packed));
 
 struct raw_pvd {
-	uint8_t type;                     /*   0: ECMA-119 8.4.1 */
-	char id[5];                       /*   1: 8.4.2 */
-	uint8_t version;                  /*   6: 8.4.3 */
-	uint8_t unused1;                  /*   7 */
-	char system_id[32];               /*   8: 8.4.5 */
-	char volume_id[32];               /*  40: 8.4.6 */
-	uint8_t unused2[8];               /*  72 */
-	struct both_endian space_size;    /*  80: 8.4.8, blocks */
-	uint8_t unused3[32];              /*  88 */
-	uint8_t set_size[4];              /* 120: 8.4.10 */
-	uint8_t sequence_number[4];       /* 124: 8.4.11 */
-	uint16_t block_size_little;       /* 128: 8.4.12 */
-	uint16_t block_size_big;          /* 130 */
-	uint8_t path_tables[24];          /* 132: 8.4.13 to 8.4.17, size and places */
-	uint8_t root_length;              /* 156: 8.4.18, a directory record (9.1) */
-	uint8_t root_attribute_length;    /* 157 */
-	struct both_endian root_lba;      /* 158 */
-	struct both_endian root_size;     /* 166, bytes */
-	uint8_t root_rest[16];            /* 174 */
-	uint8_t descriptive[623];         /* 190: names of sets and people */
-	char creation_date[17];           /* 813: 8.4.26 */
-	char modification_date[17];       /* 830: 8.4.27 */
-	uint8_t rest[1201];               /* 847 */
+	uint8_t type;		       /*   0: ECMA-119 8.4.1 */
+	char id[5];		       /*   1: 8.4.2 */
+	uint8_t version;	       /*   6: 8.4.3 */
+	uint8_t unused1;	       /*   7 */
+	char system_id[32];	       /*   8: 8.4.5 */
+	char volume_id[32];	       /*  40: 8.4.6 */
+	uint8_t unused2[8];	       /*  72 */
+	struct both_endian space_size; /*  80: 8.4.8, blocks */
+	uint8_t unused3[32];	       /*  88 */
+	uint8_t set_size[4];	       /* 120: 8.4.10 */
+	uint8_t sequence_number[4];    /* 124: 8.4.11 */
+	uint16_t block_size_little;    /* 128: 8.4.12 */
+	uint16_t block_size_big;       /* 130 */
+	uint8_t path_tables[24];       /* 132: 8.4.13 to 8.4.17, size and places */
+	uint8_t root_length;	       /* 156: 8.4.18, a directory record (9.1) */
+	uint8_t root_attribute_length; /* 157 */
+	struct both_endian root_lba;   /* 158 */
+	struct both_endian root_size;  /* 166, bytes */
+	uint8_t root_rest[16];	       /* 174 */
+	uint8_t descriptive[623];      /* 190: names of sets and people */
+	char creation_date[17];	       /* 813: 8.4.26 */
+	char modification_date[17];    /* 830: 8.4.27 */
+	uint8_t rest[1201];	       /* 847 */
 } __attribute__((packed));
 
 static_assert(sizeof(struct raw_pvd) == ISO_BLOCK, "a descriptor fills one block");
@@ -83,7 +83,7 @@ int pvd_parse(const uint8_t block[ISO_BLOCK], uint64_t max_blocks, struct pvd *r
 		!agree(raw.root_size) || raw.root_length < 34)
 		return -EUCLEAN;
 	root_end = (uint64_t)le32toh(raw.root_lba.little) +
-		ROUND_UP(le32toh(raw.root_size.little), ISO_BLOCK) / ISO_BLOCK;
+		   ROUND_UP(le32toh(raw.root_size.little), ISO_BLOCK) / ISO_BLOCK;
 	if (le32toh(raw.root_lba.little) <= PVD_LBA || le32toh(raw.root_size.little) == 0 ||
 		root_end > max_blocks)
 		return -EUCLEAN;
@@ -158,7 +158,7 @@ int pvd_has_company(const struct disk *disk, struct extent partition, bool *ret_
 	if (r < 0)
 		return r;
 	*ret_company = memcmp(head + 1, standard_id, sizeof(standard_id)) == 0 &&
-		head[0] != TYPE_TERMINATOR;
+		       head[0] != TYPE_TERMINATOR;
 	return 0;
 }
 

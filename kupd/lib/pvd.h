@@ -14,8 +14,8 @@
 
 struct pvd {
 	uint8_t block[ISO_BLOCK]; /* as it is on the medium */
-	uint32_t root_lba;        /* root directory extent */
-	uint32_t root_size;       /* bytes */
+	uint32_t root_lba;	  /* root directory extent */
+	uint32_t root_size;	  /* bytes */
 	char volume_id[33];
 };
 
@@ -25,7 +25,8 @@ struct pvd {
  */
 int pvd_parse(const uint8_t block[ISO_BLOCK], uint64_t max_blocks, struct pvd *ret_pvd);
 
-/** Read and parse the one at block @lba of @partition (bytes). Returns pvd_parse()'s and read errors. */
+/** Read and parse the one at block @lba of @partition (bytes). Returns pvd_parse()'s and read
+ * errors. */
 int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, struct pvd *ret_pvd);
 
 /** Let the volume be of @blocks blocks: a tree may have files behind the end of its own session. */
@@ -37,10 +38,12 @@ void pvd_set_blocks(struct pvd *pvd, uint32_t blocks);
  */
 void pvd_switch(const struct pvd *current, const struct pvd *next, uint8_t ret_sector[SECTOR_SIZE]);
 
-/** The date that libblkid shows as UUID: 16 digits, modification or else creation (ECMA-119 8.4.26). */
+/** The date that libblkid shows as UUID: 16 digits, modification or else creation
+ * (ECMA-119 8.4.26). */
 void pvd_date(const struct pvd *pvd, char ret_digits[17]);
 
-/** Does another descriptor than the terminator follow in the descriptor set at PVD_LBA (Joliet, boot)? */
+/** Does another descriptor than the terminator follow in the descriptor set at PVD_LBA (Joliet,
+ * boot)? */
 int pvd_has_company(const struct disk *disk, struct extent partition, bool *ret_company);
 
 /** The first sector of a volume descriptor set terminator (ECMA-119 8.3). */

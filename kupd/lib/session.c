@@ -32,7 +32,8 @@ static bool is_among(const char *name, const char *const *names, size_t n)
 	return false;
 }
 
-/* Remove all of a folder but the named ones. An iterator does not survive removals: note, then remove. */
+/* Remove all of a folder but the named ones. An iterator does not survive removals: note, then
+ * remove. */
 static int keep_only(IsoDir *folder, const char *const *names, size_t n)
 {
 	int count = iso_dir_get_children_count(folder);

@@ -7,9 +7,9 @@
 
 #include "util.h"
 
-#define TEXT_MAX 4096u       /* bytes of release and SHA256SUMS that are read */
+#define TEXT_MAX 4096u	      /* bytes of release and SHA256SUMS that are read */
 #define HEAD_MAX (64 * 1024u) /* bytes of a kernel that hold its version string */
-#define PIECE    MIB          /* bytes read at a time */
+#define PIECE	 MIB	      /* bytes read at a time */
 
 static int find(const struct volume *volume, enum set_which which, const char *name,
 	struct volume_file *ret_file)
@@ -148,12 +148,12 @@ bool set_is_same(const struct set *a, const struct set *b)
 	/* An old stick's first set gets its checksums one session later: they may be on one side
 	 * only. */
 	bool same_sums = !a->has_sums || !b->has_sums ||
-		(strcmp(a->kernel_sum, b->kernel_sum) == 0 &&
-			strcmp(a->initrd_sum, b->initrd_sum) == 0);
+			 (strcmp(a->kernel_sum, b->kernel_sum) == 0 &&
+				 strcmp(a->initrd_sum, b->initrd_sum) == 0);
 
 	return same_sums && is_same_extent(a->kernel.extent, b->kernel.extent) &&
-		is_same_extent(a->initrd.extent, b->initrd.extent) &&
-		strcmp(a->release, b->release) == 0;
+	       is_same_extent(a->initrd.extent, b->initrd.extent) &&
+	       strcmp(a->release, b->release) == 0;
 }
 
 static bool overlaps(struct extent a, struct extent b)
@@ -238,8 +238,8 @@ int set_release_text(const char *release, char **ret_text)
 	return asprintf(ret_text, "%s\n", release) < 0 ? -ENOMEM : 0;
 }
 
-int set_sums_text(const char *release, const char *kernel_sum, const char *initrd_sum,
-	char **ret_text)
+int set_sums_text(
+	const char *release, const char *kernel_sum, const char *initrd_sum, char **ret_text)
 {
 	cleanup(digest_freep) struct digest *digest = digest_new();
 	autofree char *release_text = NULL;

@@ -15,7 +15,7 @@
 #define SET_INITRD  "initrd.img"
 #define SET_RELEASE "release"
 #define SET_SUMS    "SHA256SUMS"
-#define SET_OLD     ".old" /* ends the names of the previous set */
+#define SET_OLD	    ".old" /* ends the names of the previous set */
 
 enum set_which { SET_CURRENT, SET_PREVIOUS };
 
@@ -24,7 +24,7 @@ struct set {
 	struct volume_file kernel;
 	struct volume_file initrd;
 	bool has_release; /* the volume names it; else it was read from the kernel */
-	bool has_sums;    /* the volume has the two digests */
+	bool has_sums;	  /* the volume has the two digests */
 	char kernel_sum[DIGEST_TEXT];
 	char initrd_sum[DIGEST_TEXT];
 };
@@ -62,8 +62,8 @@ int set_verify(const struct disk *disk, const struct set *set, const struct obse
  * The text of SHA256SUMS for a set of @release with these digests: what `sha256sum -c` in the
  * folder reads. The caller frees it. Returns -ENOMEM.
  */
-int set_sums_text(const char *release, const char *kernel_sum, const char *initrd_sum,
-	char **ret_text);
+int set_sums_text(
+	const char *release, const char *kernel_sum, const char *initrd_sum, char **ret_text);
 
 /** The text of the release file. The caller frees it. Returns -ENOMEM. */
 int set_release_text(const char *release, char **ret_text);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define FIRST_LBA      32u /* of slot A: behind the system area and the descriptors */
-#define SAVED_LBA      8u  /* in the system area, which ISO 9660 leaves to others (ECMA-119 6.2.1) */
+#define SAVED_LBA      8u /* in the system area, which ISO 9660 leaves to others (ECMA-119 6.2.1) */
 #define SLOT_ALIGNMENT 512u /* blocks: the middle lies at a full MiB */
 
 #define WRITE_PIECE (4 * MIB)
@@ -144,12 +144,13 @@ int slot_preserve(struct disk *disk, struct extent partition)
 	if (r < 0)
 		return r;
 	slot = slot_get(partition.size, slot_holding(partition.size, &current));
-	if (pvd_read(disk, partition, slot.start_lba + PVD_LBA, &copy) == 0 && is_tree(&current, &copy))
+	if (pvd_read(disk, partition, slot.start_lba + PVD_LBA, &copy) == 0 &&
+		is_tree(&current, &copy))
 		return 0;
 	if (pvd_read(disk, partition, SAVED_LBA, &copy) == 0 && is_tree(&current, &copy))
 		return 0;
-	return write_verified(
-		disk, partition.start + SAVED_LBA * ISO_BLOCK, current.block, sizeof(current.block));
+	return write_verified(disk, partition.start + SAVED_LBA * ISO_BLOCK, current.block,
+		sizeof(current.block));
 }
 
 int slot_retire_company(struct disk *disk, struct extent partition)

@@ -49,13 +49,14 @@ int slot_commit(struct disk *disk, struct extent partition, const struct pvd *ne
 
 /**
  * Make sure that a way back to the current tree will be found: if its slot does not begin with its
- * own descriptor (a stick made by other means), keep a copy of the volume's descriptor in the system area. Flushes.
+ * own descriptor (a stick made by other means), keep a copy of the volume's descriptor in the
+ * system area. Flushes.
  */
 int slot_preserve(struct disk *disk, struct extent partition);
 
 /**
- * End the volume's descriptor set behind the primary one, with one sector: a Joliet tree would go on
- * showing the files of a slot that is written next. Flushes. Nothing to end: nothing written.
+ * End the volume's descriptor set behind the primary one, with one sector: a Joliet tree would go
+ * on showing the files of a slot that is written next. Flushes. Nothing to end: nothing written.
  */
 int slot_retire_company(struct disk *disk, struct extent partition);
 

@@ -115,7 +115,8 @@ static int check_kernel_partition(struct stick *stick)
 	r = identify(stick, type, stick->label, stick->uuid);
 	if (r == -ERR_NOT_STICK) {
 		log_error("%s: holds no file system that could be identified: not a liveng kernel "
-			  "partition", name);
+			  "partition",
+			name);
 		return r;
 	}
 	if (r < 0) {

@@ -24,7 +24,7 @@ struct stick {
 	char name[512]; /* "/dev/sdb2", or "stick.img, partition 2": for messages */
 	bool is_whole; /* false: only the kernel partition, nothing is known of a stick around it */
 	struct extent partitions[STICK_PARTITIONS + 1]; /* bytes; by number; size 0: none */
-	char label[48];                                 /* of the kernel partition, as blkid says */
+	char label[48];					/* of the kernel partition, as blkid says */
 	char uuid[48];
 	struct grubenv *grubenv; /* NULL: there is none, the boot assessment is off */
 };
@@ -50,12 +50,13 @@ void stick_closep(struct stick **stick);
 
 struct extent stick_kernel(const struct stick *stick);
 
-/** Read label and UUID again; do they differ from those at stick_open()? Returns -ERR_VERIFY if so. */
+/** Read label and UUID again; do they differ from those at stick_open()? Returns -ERR_VERIFY if so.
+ */
 int stick_check_identity(const struct stick *stick);
 
 /**
- * See that the kernel partition is not mounted, undoing read-only mounts of it unless @dry_run. A plain
- * file has no mounts. Reports. Returns -ERR_REFUSED if it is mounted read-write; -ERR_BUSY.
+ * See that the kernel partition is not mounted, undoing read-only mounts of it unless @dry_run. A
+ * plain file has no mounts. Reports. Returns -ERR_REFUSED if it is mounted read-write; -ERR_BUSY.
  */
 int stick_release_mounts(const struct stick *stick, const struct host *host, bool dry_run);
 
@@ -73,7 +74,7 @@ int stick_tries(const struct stick *stick);
 bool stick_has_previous(const struct stick *stick);
 
 /**
- * Set both, in one write: @tries boots left (-1: no trial), the `.old` set bootable or not. Nothing if
- * the assessment is off. Reports. Returns -errno.
+ * Set both, in one write: @tries boots left (-1: no trial), the `.old` set bootable or not. Nothing
+ * if the assessment is off. Reports. Returns -errno.
  */
 int stick_assess(struct stick *stick, int tries, bool has_previous);
