@@ -181,7 +181,7 @@ static bool check_node(struct walk *walk, uint32_t reference, unsigned int depth
 {
 	uint32_t start = reference & NODE_OFFSET, at = start, count, value;
 
-	if (at >= walk->size || depth > DEPTH_MAX || walk->budget-- == 0)
+	if (at > walk->size || depth > DEPTH_MAX || walk->budget-- == 0)
 		return false;
 	if ((reference & NODE_PREFIX) && !skip_text(walk, &at))
 		return false;
