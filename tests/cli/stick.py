@@ -196,9 +196,10 @@ class Stick:
 
     def grub_has(self, kernel_set):
         """Does GRUB find exactly this set's kernel and initrd as the current ones?"""
-        return all(subprocess.run(["grub-fstest", self.path, "cmp", f"(loop0,gpt2)/live/{f.name}",
+        return all(subprocess.run(["grub-fstest", self.path, "cmp", f"(loop0,gpt2)/live/{name}",
                                    f], capture_output=True, check=False).returncode == 0
-                   for f in (kernel_set.kernel, kernel_set.initrd))
+                   for name, f in (("vmlinuz", kernel_set.kernel),
+                                   ("initrd.img", kernel_set.initrd)))
 
     def copy(self, path):
         """An independent copy; holes stay holes."""
