@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the source promises about itself: layers, formats, warnings, and what it never names."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[1]
+FILES = [TOP / name for name in subprocess.run(
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=TOP, check=True,
+    capture_output=True, encoding="utf-8").stdout.splitlines() if (TOP / name).is_file()]
+C_FILES = [f for f in FILES if f.suffix in (".c", ".h")]
+SHELL = [f for f in FILES if f.suffix == ".sh" or f.name.endswith(".bash-completion")
+         or (f.suffix == "" and f.read_bytes().startswith((b"#!/bin/sh", b"#!/bin/bash")))]
+TOP_LEVEL = {"kupd", "deploy", "debian", "kernel-hooks", "initramfs-hooks", "tests", "Makefile",
+             "README.md", "LICENSE"}
+
+
+def run(*argv):
+    done = subprocess.run([str(a) for a in argv], cwd=TOP, capture_output=True, encoding="utf-8",
+                          errors="replace", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def included(path):
+    return set(re.findall(r'^#include "([^"]+)"', path.read_text(), re.MULTILINE))
+
+
+def test_top_level_holds_nothing_more():
+    top = {f.relative_to(TOP).parts[0] for f in FILES}
+    assert {name for name in top if not name.startswith(".")} <= TOP_LEVEL
+
+
+def test_library_knows_no_program():
+    """kupd/lib includes only kupd/lib, and no file of it parses a command line."""
+    own = {f.name for f in C_FILES if f.parent == TOP / "kupd/lib"}
+    for f in C_FILES:
+        if f.parent == TOP / "kupd/lib":
+            assert included(f) <= own, f
+            assert "getopt" not in f.read_text(), f
+
+
+def test_includes_have_no_circle():
+    files = {f.name: f for f in C_FILES if f.parts[-2] in ("lib", "kupd") and f.suffix == ".h"}
+    done = set()
+
+    def visit(name, path):
+        assert name not in path, f"circle: {' -> '.join([*path, name])}"
+        if name in files and name not in done:
+            for other in included(files[name]):
+                visit(other, [*path, name])
+            done.add(name)
+
+    for name in files:
+        visit(name, [])
+
+
+def test_layers_point_one_way():
+    """main -> what and where -> volume -> slot: no earlier stage asks a later one."""
+    stages = [("disk digest log util observer", ""),
+              ("source unpack cpio pe kernel names initrd modules luks fat host", "pvd volume"),
+              ("grubenv pvd volume", "session slot stick"),
+              ("session set", "slot stick candidate"),
+              ("slot", "stick candidate"),
+              ("stick", "candidate slot")]
+    for names, forbidden in stages:
+        for f in C_FILES:
+            if f.parent == TOP / "kupd/lib" and f.stem in names.split():
+                bad = {f"{n}.h" for n in forbidden.split()} & included(f)
+                assert not bad, f"{f.name} includes {bad}"
+
+
+def test_c_is_formatted():
+    run("clang-format", "--dry-run", "--Werror", *C_FILES)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_no_warnings(compiler, tmp_path):
+    run("make", "-s", "all", "unit", f"CC={compiler}", "CI=1", f"BUILD={tmp_path}")
+
+
+@pytest.mark.parametrize("script", SHELL, ids=lambda f: str(f.relative_to(TOP)))
+def test_shellcheck(script):
+    run("shellcheck", *(["-s", "bash"] if script.name.endswith("completion") else []), script)
+
+
+def test_manual_pages():
+    run("mandoc", "-T", "lint", "-W", "warning", *(f for f in FILES if re.match(r"\.\d$", f.suffix)))
+
+
+def test_every_file_states_its_licence():
+    for f in [*C_FILES, *SHELL, *(f for f in FILES if f.suffix == ".py")]:
+        assert "SPDX-License-Identifier: GPL-3.0-or-later" in f.read_text()[:300], f
+
+
+def test_no_mirror_is_named():
+    """Packages come from the machine's own apt sources."""
+    hosts = re.compile(r"\b(deb|ftp|security|snapshot|archive)\.(debian|ubuntu)\.(org|com)\b")
+    for f in FILES:
+        text = f.read_text(errors="replace")
+        assert f.name == Path(__file__).name or not hosts.search(text), f

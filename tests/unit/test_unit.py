@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The unit tests in C (cmocka): one program a module, with and without sanitizers."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+MODULES = sorted(source.stem for source in Path(__file__).parent.glob("*.c"))
+
+
+@pytest.mark.parametrize("build", ["build", "build/san"])
+@pytest.mark.parametrize("module", MODULES)
+def test_module(module, build, tmp_path):
+    program = TOP / build / "tests/unit" / module
+    done = subprocess.run([program], cwd=tmp_path, capture_output=True, encoding="utf-8",
+                          errors="replace", timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PASSED" in done.stdout + done.stderr
