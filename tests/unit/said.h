@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * For unit tests of what reports: what was said last, and files without a name.
+ */
+
+#include "log.h"
+#include "util.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static char said[4096];
+static unsigned int said_count;
+
+static void note_error(void *data, const char *text)
+{
+	(void)data;
+	said_count++;
+	snprintf(said, sizeof(said), "%s", text);
+}
+
+/* From here on what is reported is kept, and not shown: there may be thousands of messages. */
+static inline int begin_listening(void)
+{
+	int old = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (old < 0 || null < 0)
+		abort();
+	fflush(stderr);
+	dup2(null, STDERR_FILENO);
+	close(null);
+	said[0] = '\0';
+	said_count = 0;
+	log_set_sink(note_error, NULL);
+	return old;
+}
+
+static inline void end_listening(int old)
+{
+	fflush(stderr);
+	dup2(old, STDERR_FILENO);
+	close(old);
+	log_set_sink(NULL, NULL);
+}
+
+/* A file with this content. The caller closes it. */
+static inline int file_with(const void *content, size_t size)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC);
+
+	if (fd < 0 || (size > 0 && pwrite(fd, content, size, 0) != (ssize_t)size))
+		abort();
+	return fd;
+}
