@@ -12,16 +12,19 @@
 #include <sys/types.h>
 
 struct host {
-	const char *root; /* "" for this machine; /proc, /sys and /dev are looked up below it */
+	const char *root; /* "" for this machine; /proc, /sys and /dev are looked up below it, and
+			   * the paths that are returned begin with it */
 };
 
 /**
  * The disk of the stick that the system runs from: the one that holds the file system at
  * /run/live/medium (/lib/live/mount/medium on old live-boot); if that is no disk (`toram`), the one
  * that holds the persistence below /run/live/persistence, also through LUKS and other device-mapper
- * layers (sysfs `slaves`).
- * Reports. Returns -ERR_NOT_STICK if there is none, or if there are two and nothing tells which.
- * The caller frees @ret_path ("/dev/sdb").
+ * layers (sysfs `slaves`). `live-media=/dev/disk/by-partuuid/UUID` of the kernel command line,
+ * where that partition is there, decides between several, and has to agree with the persistence; it
+ * also does on its own if there is neither (`toram` without persistence). Reports. Returns
+ * -ERR_NOT_STICK if there is none, or if there are two and nothing tells which; -errno. The caller
+ * frees @ret_path ("/dev/sdb").
  */
 int host_find_stick(const struct host *host, char **ret_path);
 
@@ -31,23 +34,30 @@ int host_partition_node(const struct host *host, dev_t disk, unsigned int number
 
 /** The whole disk that partition @devno belongs to, and its number there. Returns -ENOENT if it is
  * no partition. The caller frees @ret_disk_path. */
-int host_partition_disk(const struct host *host, dev_t partition, char **ret_disk_path,
-	unsigned int *ret_number);
+int host_partition_disk(
+	const struct host *host, dev_t partition, char **ret_disk_path, unsigned int *ret_number);
 
 enum host_mount { HOST_NOT_MOUNTED, HOST_MOUNTED_RO, HOST_MOUNTED_RW };
 
-/** How partition @number of the disk @devno is mounted (the strongest of its mounts). Returns -errno. */
-int host_mount_state(const struct host *host, dev_t disk, unsigned int number,
-	enum host_mount *ret_state);
+/**
+ * How partition @number of the whole disk @disk is mounted: the strongest of its mounts; RW also if
+ * the mount is read-only but its file system is not. A partition that the kernel does not know is
+ * not mounted. Returns -errno.
+ */
+int host_mount_state(
+	const struct host *host, dev_t disk, unsigned int number, enum host_mount *ret_state);
 
-/** Undo every mount of that partition. Reports. Returns -EBUSY if one is in use; -errno. */
+/** Undo every mount of that partition in this namespace. Reports. Returns -EBUSY if one is in use
+ * or hidden by another mount; -errno. */
 int host_unmount(const struct host *host, dev_t disk, unsigned int number);
 
 /** How the running system was booted, by its kernel command line. */
 enum host_boot { HOST_BOOT_OTHER, HOST_BOOT_STANDARD, HOST_BOOT_PREVIOUS, HOST_BOOT_FALLBACK };
 
-/** OTHER: no live system; PREVIOUS: `liveng.boot=previous`; FALLBACK: `liveng-fallback`; else STANDARD. Returns -errno. */
+/** OTHER: no `boot=live`; FALLBACK: `liveng-fallback`; PREVIOUS: `liveng.boot=previous`; else
+ * STANDARD. Returns -errno. */
 int host_boot(const struct host *host, enum host_boot *ret_boot);
 
-/** Does the firmware refuse unsigned kernels (UEFI: SecureBoot 1, SetupMode 0)? False without UEFI. */
+/** Does the firmware refuse unsigned kernels (UEFI: SecureBoot 1, SetupMode 0)? False without UEFI.
+ */
 bool host_enforces_secure_boot(const struct host *host);

@@ -352,6 +352,9 @@ static void what_is_no_block_is_refused(void **state)
 	put_lines(disk, "a=1\n");
 	disk->bytes[disk->sectors[1] + 100] = '\0';
 	assert_int_equal(grubenv_open(disk, esp, &grubenv), -EUCLEAN);
+	put_lines(disk, "a=1\n");
+	disk->bytes[disk->sectors[0] + strlen(SIGNATURE) + 2] = '\0';
+	assert_int_equal(grubenv_open(disk, esp, &grubenv), -EUCLEAN);
 	put_lines(disk, "a=\\1\n");
 	grubenv = open_block(disk);
 	assert_string_equal(grubenv_get(grubenv, "a"), "1");

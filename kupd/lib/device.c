@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "device.h"
+
+#include <dirent.h>
+#include <linux/major.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "util.h"
+
+#define DEPTH_MAX 8u /* LVM over LUKS over md over a partition is 4 */
+
+static void close_folder(DIR **folder)
+{
+	if (*folder)
+		closedir(*folder);
+}
+
+/* The path of something in a device's folder. NULL: no memory. */
+__attribute__((format(printf, 3, 4))) static char *attribute(
+	const char *root, dev_t devno, const char *format, ...)
+{
+	autofree char *name = NULL;
+	va_list arguments;
+	char *path;
+	int n;
+
+	va_start(arguments, format);
+	n = vasprintf(&name, format, arguments);
+	va_end(arguments);
+	if (n < 0) {
+		name = NULL;
+		return NULL;
+	}
+	n = asprintf(&path, "%s/sys/dev/block/%u:%u/%s", root, major(devno), minor(devno), name);
+	return n < 0 ? NULL : path;
+}
+
+static int read_number(const char *path, unsigned int *ret_number)
+{
+	cleanup(close_file) FILE *file = NULL;
+
+	if (!path)
+		return -ENOMEM;
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	return fscanf(file, "%u", ret_number) == 1 ? 0 : -EUCLEAN;
+}
+
+static int read_devno(const char *path, dev_t *ret_devno)
+{
+	cleanup(close_file) FILE *file = NULL;
+	unsigned int major_number, minor_number;
+
+	if (!path)
+		return -ENOMEM;
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	if (fscanf(file, "%u:%u", &major_number, &minor_number) != 2)
+		return -EUCLEAN;
+	*ret_devno = makedev(major_number, minor_number);
+	return 0;
+}
+
+int device_node(const char *root, dev_t devno, char **ret_node)
+{
+	autofree char *path = attribute(root, devno, "uevent");
+	cleanup(close_file) FILE *file = NULL;
+	autofree char *line = NULL;
+	size_t size = 0;
+
+	if (!path)
+		return -ENOMEM;
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	while (getline(&line, &size, file) >= 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "DEVNAME=", 8) == 0)
+			return asprintf(ret_node, "%s/dev/%s", root, line + 8) < 0 ? -ENOMEM : 0;
+	}
+	return -ENOENT;
+}
+
+int device_find(const char *root, const char *path, dev_t *ret_devno)
+{
+	autofree char *dev = NULL;
+	autofree char *below_root = NULL;
+	autofree char *real_dev = NULL;
+	autofree char *node = NULL;
+	autofree char *entry = NULL;
+	char *name;
+
+	if (asprintf(&dev, "%s/dev", root) < 0) {
+		dev = NULL;
+		return -ENOMEM;
+	}
+	if (asprintf(&below_root, "%s%s", root, path) < 0) {
+		below_root = NULL;
+		return -ENOMEM;
+	}
+	real_dev = realpath(dev, NULL);
+	node = real_dev ? realpath(below_root, NULL) : NULL;
+	if (!node)
+		return -errno;
+	name = node + strlen(real_dev);
+	if (strncmp(node, real_dev, strlen(real_dev)) != 0 || *name++ != '/')
+		return -ENOENT;
+	/* "cciss/c0d0" is "cciss!c0d0" in sysfs. */
+	for (char *slash = name; (slash = strchr(slash, '/'));)
+		*slash = '!';
+	if (asprintf(&entry, "%s/sys/class/block/%s/dev", root, name) < 0) {
+		entry = NULL;
+		return -ENOMEM;
+	}
+	return read_devno(entry, ret_devno);
+}
+
+int device_of_partition(const char *root, dev_t devno, dev_t *ret_disk, unsigned int *ret_number)
+{
+	autofree char *number_path = attribute(root, devno, "partition");
+	/* The entry is a link into the disk's own folder: its parent is the disk's. */
+	autofree char *disk_path = attribute(root, devno, "../dev");
+	unsigned int number;
+	dev_t disk;
+	int r;
+
+	r = read_number(number_path, &number);
+	if (r == 0)
+		r = read_devno(disk_path, &disk);
+	if (r < 0)
+		return r;
+	*ret_disk = disk;
+	*ret_number = number;
+	return 0;
+}
+
+/* Open a folder of a device. -ENOENT if it has none. */
+static int open_folder(const char *root, dev_t devno, const char *name, DIR **ret_folder)
+{
+	autofree char *path = attribute(root, devno, "%s", name);
+	DIR *folder;
+
+	if (!path)
+		return -ENOMEM;
+	folder = opendir(path);
+	if (!folder)
+		return -errno;
+	*ret_folder = folder;
+	return 0;
+}
+
+int device_partition(const char *root, dev_t disk, unsigned int number, dev_t *ret_devno)
+{
+	cleanup(close_folder) DIR *folder = NULL;
+	struct dirent *entry;
+	int r;
+
+	r = open_folder(root, disk, ".", &folder);
+	if (r < 0)
+		return r;
+	while ((entry = readdir(folder))) {
+		autofree char *number_path = NULL;
+		autofree char *devno_path = NULL;
+		unsigned int found;
+
+		/* Not `..`: if this is no disk but a partition, that has a number, too. */
+		if (entry->d_name[0] == '.')
+			continue;
+		number_path = attribute(root, disk, "%s/partition", entry->d_name);
+		devno_path = attribute(root, disk, "%s/dev", entry->d_name);
+		if (!number_path || !devno_path)
+			return -ENOMEM;
+		if (read_number(number_path, &found) == 0 && found == number)
+			return read_devno(devno_path, ret_devno);
+	}
+	return -ENOENT;
+}
+
+static int add(struct device_disks *disks, dev_t disk)
+{
+	for (size_t i = 0; i < disks->n; i++)
+		if (disks->list[i] == disk)
+			return 0;
+	if (disks->n == DEVICE_DISKS_MAX)
+		return -E2BIG;
+	disks->list[disks->n++] = disk;
+	return 0;
+}
+
+static int add_disks(const char *root, dev_t devno, unsigned int depth, struct device_disks *disks)
+{
+	cleanup(close_folder) DIR *slaves = NULL;
+	bool has_slaves = false, is_partition;
+	unsigned int number;
+	struct dirent *entry;
+	int r;
+
+	if (depth == DEPTH_MAX)
+		return -ELOOP;
+	r = device_of_partition(root, devno, &devno, &number);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	is_partition = r == 0;
+
+	r = open_folder(root, devno, "slaves", &slaves);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	while (slaves && (entry = readdir(slaves))) {
+		autofree char *path = NULL;
+		dev_t slave;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		path = attribute(root, devno, "slaves/%s/dev", entry->d_name);
+		r = read_devno(path, &slave);
+		if (r == 0)
+			r = add_disks(root, slave, depth + 1, disks);
+		if (r < 0)
+			return r;
+		has_slaves = true;
+	}
+	if (has_slaves)
+		return 0;
+
+	/* A loop device with partitions is an image attached as a disk. Without, it shows a file:
+	 * a squashfs, say, that lies in memory, or on a disk that has nothing to do with it. */
+	if (major(devno) == 0 || (major(devno) == LOOP_MAJOR && !is_partition))
+		return 0;
+	return add(disks, devno);
+}
+
+int device_add_disks(const char *root, dev_t devno, struct device_disks *disks)
+{
+	struct device_disks found = *disks;
+	int r;
+
+	r = add_disks(root, devno, 0, &found);
+	if (r == 0)
+		*disks = found;
+	return r;
+}

@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Machines made of folders: what /proc, /sys and /dev show of them, below a root of their own.
+ */
+
+#include "host.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "device.h"
+#include "log.h"
+#include "util.h"
+
+#define UUID "0f3c7b52-9a1d-4a53-8a9f-0d3f6f6f2c01"
+
+static char root[40];
+static const struct host host = {root};
+static char told[2048]; /* the last error */
+
+static void note_error(void *data, const char *text)
+{
+	(void)data;
+	snprintf(told, sizeof(told), "%s", text);
+}
+
+/* The path of something below the root, its folders made; valid for the next few calls. */
+__attribute__((format(printf, 1, 2))) static const char *at(const char *format, ...)
+{
+	static char paths[4][256];
+	static unsigned int turn;
+	char *path = paths[turn++ % ARRAY_SIZE(paths)];
+	size_t length = (size_t)snprintf(path, sizeof(paths[0]), "%s/", root);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(path + length, sizeof(paths[0]) - length, format, arguments);
+	va_end(arguments);
+	for (char *slash = path + length; (slash = strchr(slash, '/')); slash++) {
+		*slash = '\0';
+		mkdir(path, 0700);
+		*slash = '/';
+	}
+	return path;
+}
+
+static void put(const char *path, const void *bytes, size_t size)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, size, file), size);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void put_text(const char *path, const char *text)
+{
+	put(path, text, strlen(text));
+}
+
+/* A block device in sysfs and its node; @folder is its place below /sys/devices. */
+static void add_device(const char *folder, const char *name, dev_t devno)
+{
+	char text[128], target[160];
+
+	snprintf(text, sizeof(text), "%u:%u\n", major(devno), minor(devno));
+	put_text(at("sys/devices/%s/dev", folder), text);
+	snprintf(text, sizeof(text), "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\nDEVTYPE=x\n", major(devno),
+		minor(devno), name);
+	put_text(at("sys/devices/%s/uevent", folder), text);
+	snprintf(target, sizeof(target), "../../devices/%s", folder);
+	assert_int_equal(symlink(target, at("sys/dev/block/%u:%u", major(devno), minor(devno))), 0);
+	assert_int_equal(symlink(target, at("sys/class/block/%s", strrchr(folder, '/') + 1)), 0);
+	put_text(at("dev/%s", name), "");
+}
+
+static dev_t add_disk(const char *name, unsigned int major_number, unsigned int minor_number)
+{
+	char folder[64];
+
+	snprintf(folder, sizeof(folder), "pci/block/%s", name);
+	add_device(folder, name, makedev(major_number, minor_number));
+	at("sys/devices/%s/slaves/", folder);
+	return makedev(major_number, minor_number);
+}
+
+static dev_t add_partition(const char *disk, const char *name, unsigned int number, dev_t devno)
+{
+	char folder[96], text[16];
+
+	snprintf(folder, sizeof(folder), "pci/block/%s/%s", disk, name);
+	add_device(folder, name, devno);
+	snprintf(text, sizeof(text), "%u\n", number);
+	put_text(at("sys/devices/%s/partition", folder), text);
+	return devno;
+}
+
+/* A stick with its four partitions; returns the disk. */
+static dev_t add_stick(const char *disk, unsigned int minor_number)
+{
+	dev_t devno = add_disk(disk, 8, minor_number);
+	char name[32];
+
+	for (unsigned int n = 1; n <= 4; n++) {
+		snprintf(name, sizeof(name), "%s%u", disk, n);
+		add_partition(disk, name, n, makedev(8, minor_number + n));
+	}
+	return devno;
+}
+
+static void add_slave(const char *mapped, const char *slave_folder, const char *name)
+{
+	char target[128];
+
+	snprintf(target, sizeof(target), "../../../../../devices/pci/block/%s", slave_folder);
+	assert_int_equal(
+		symlink(target, at("sys/devices/pci/block/%s/slaves/%s", mapped, name)), 0);
+}
+
+static void set_mounts(const char *lines)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text),
+		"22 28 0:21 / /proc rw,nosuid shared:12 - proc proc rw\n"
+		"28 1 0:26 / / rw,noatime shared:1 - overlay overlay rw,lowerdir=/x\n%s",
+		lines);
+	put_text(at("proc/self/mountinfo"), text);
+}
+
+static void set_command_line(const char *line)
+{
+	put_text(at("proc/cmdline"), line);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	strcpy(root, "/tmp/liveng-host-XXXXXX");
+	assert_non_null(mkdtemp(root));
+	log_init("test", LOG_QUIET);
+	log_set_sink(note_error, NULL);
+	told[0] = '\0';
+	set_mounts("");
+	set_command_line("BOOT_IMAGE=/live/vmlinuz boot=live quiet\n");
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+static void assert_stick(const char *node)
+{
+	char expected[64];
+	char *path = NULL;
+
+	assert_int_equal(host_find_stick(&host, &path), 0);
+	snprintf(expected, sizeof(expected), "%s/dev/%s", root, node);
+	assert_string_equal(path, expected);
+	assert_string_equal(told, "");
+	free(path);
+}
+
+/* No stick, and the error names these. */
+static void assert_no_stick(const char *one, const char *other)
+{
+	char *path = NULL;
+
+	assert_int_equal(host_find_stick(&host, &path), -ERR_NOT_STICK);
+	assert_null(path);
+	assert_non_null(strstr(told, one));
+	assert_non_null(strstr(told, other));
+	assert_non_null(strstr(told, "--disk"));
+	told[0] = '\0';
+}
+
+static void the_live_medium_tells(void **state)
+{
+	(void)state;
+	add_stick("sda", 0);
+	add_stick("sdb", 16);
+	set_mounts("40 28 8:17 / /run/live/medium ro,noatime - iso9660 /dev/sdb1 ro\n"
+		   "41 28 7:0 / /run/live/rootfs/filesystem.squashfs ro - squashfs /dev/loop0 ro\n"
+		   "42 28 8:4 / /run/live/persistence/sda4 rw - ext4 /dev/sda4 rw\n");
+	assert_stick("sdb");
+	set_mounts("40 28 8:17 / /lib/live/mount/medium ro,noatime - iso9660 /dev/sdb1 ro\n");
+	assert_stick("sdb");
+	/* Moved to another place since: what is mounted over it counts. */
+	set_mounts("40 28 8:17 / /run/live/medium ro - iso9660 /dev/sdb1 ro\n"
+		   "43 28 8:1 / /run/live/medium ro - iso9660 /dev/sda1 ro\n");
+	assert_stick("sda");
+}
+
+static void names_need_no_pattern(void **state)
+{
+	(void)state;
+	add_disk("nvme0n1", 259, 0);
+	add_partition("nvme0n1", "nvme0n1p1", 1, makedev(259, 1));
+	add_disk("mmcblk0", 179, 0);
+	add_partition("mmcblk0", "mmcblk0p1", 1, makedev(179, 1));
+	set_mounts("40 28 259:1 / /run/live/medium ro - iso9660 /dev/nvme0n1p1 ro\n");
+	assert_stick("nvme0n1");
+	set_mounts("40 28 179:1 / /run/live/medium ro - iso9660 /dev/mmcblk0p1 ro\n");
+	assert_stick("mmcblk0");
+}
+
+static void with_toram_the_persistence_tells(void **state)
+{
+	(void)state;
+	add_stick("sda", 0);
+	add_stick("sdb", 16);
+	add_disk("loop0", 7, 0);
+	add_disk("loop1", 7, 1);
+	set_mounts("40 28 0:30 / /run/live/medium rw - tmpfs tmpfs rw\n"
+		   "41 28 7:0 / /run/live/rootfs/filesystem.squashfs ro - squashfs /dev/loop0 ro\n"
+		   "42 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n"
+		   "43 28 7:1 / /run/live/persistence/loop1 rw - ext4 /dev/loop1 rw\n"
+		   "44 28 8:1 / /run/live/persistence2/sda1 rw - ext4 /dev/sda1 rw\n");
+	assert_stick("sdb");
+	set_mounts("40 28 7:0 / /run/live/medium ro - iso9660 /dev/loop0 ro\n"
+		   "42 28 8:20 / /lib/live/mount/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
+	assert_stick("sdb");
+}
+
+static void luks_leads_to_its_partition(void **state)
+{
+	(void)state;
+	add_stick("sdb", 16);
+	add_disk("dm-0", 254, 0);
+	add_slave("dm-0", "sdb/sdb4", "sdb4");
+	add_disk("dm-1", 254, 1);
+	add_slave("dm-1", "dm-0", "dm-0");
+	set_mounts("42 28 254:0 / /run/live/persistence/dm-0 rw - ext4 /dev/mapper/sdb4 rw\n");
+	assert_stick("sdb");
+	set_mounts("42 28 254:1 / /run/live/persistence/dm-1 rw - ext4 /dev/mapper/lvm rw\n");
+	assert_stick("sdb");
+	/* btrfs has a number of its own. */
+	symlink("../dm-0", at("dev/mapper/sdb4"));
+	set_mounts("42 28 0:55 / /run/live/persistence/x rw - btrfs /dev/mapper/sdb4 rw\n");
+	assert_stick("sdb");
+}
+
+static void layers_without_an_end_are_told(void **state)
+{
+	char *path = NULL;
+
+	(void)state;
+	add_disk("dm-0", 254, 0);
+	add_disk("dm-1", 254, 1);
+	add_slave("dm-0", "dm-1", "dm-1");
+	add_slave("dm-1", "dm-0", "dm-0");
+	set_mounts("42 28 254:0 / /run/live/persistence/dm-0 rw - ext4 /dev/mapper/x rw\n");
+	assert_int_equal(host_find_stick(&host, &path), -ELOOP);
+	assert_non_null(strstr(told, "/run/live/persistence/dm-0"));
+}
+
+static void several_disks_beneath_are_no_answer(void **state)
+{
+	(void)state;
+	add_stick("sda", 0);
+	add_stick("sdb", 16);
+	add_disk("dm-0", 254, 0);
+	add_slave("dm-0", "sdb/sdb4", "sdb4");
+	add_slave("dm-0", "sda/sda4", "sda4");
+	set_mounts("42 28 254:0 / /run/live/persistence/dm-0 rw - ext4 /dev/mapper/x rw\n");
+	assert_no_stick("/dev/sda", "/dev/sdb");
+}
+
+static void between_two_sticks_nothing_is_guessed(void **state)
+{
+	(void)state;
+	add_stick("sda", 0);
+	add_stick("sdb", 16);
+	set_mounts("40 28 0:30 / /run/live/medium rw - tmpfs tmpfs rw\n"
+		   "42 28 8:4 / /run/live/persistence/sda4 rw - ext4 /dev/sda4 rw\n"
+		   "43 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
+	assert_no_stick("/dev/sda ", "/dev/sdb:");
+
+	/* The boot menu's word for it decides, if it is there. */
+	set_command_line("boot=live live-media=/dev/disk/by-partuuid/" UUID " toram\n");
+	assert_no_stick("/dev/sda ", "/dev/sdb:");
+	symlink("../../sdb1", at("dev/disk/by-partuuid/" UUID));
+	assert_stick("sdb");
+	/* The last one counts, other ways to name it and other words do not. */
+	set_command_line("boot=live live-media=/dev/disk/by-partuuid/" UUID
+			 " live-media=/dev/disk/by-partuuid/00");
+	assert_no_stick("/dev/sda ", "/dev/sdb:");
+	set_command_line("live-media=/dev/sdb1 x=\" live-media=/dev/disk/by-partuuid/" UUID "\"");
+	assert_no_stick("/dev/sda ", "/dev/sdb:");
+}
+
+static void persistence_elsewhere_is_no_stick(void **state)
+{
+	(void)state;
+	add_stick("sda", 0);
+	add_stick("sdb", 16);
+	symlink("../../sdb1", at("dev/disk/by-partuuid/" UUID));
+	set_command_line("boot=live toram live-media=/dev/disk/by-partuuid/" UUID "\n");
+	set_mounts("42 28 8:4 / /run/live/persistence/sda4 rw - ext4 /dev/sda4 rw\n");
+	assert_no_stick("/dev/sda ", "/dev/sdb:");
+	/* But a mounted medium is beyond doubt. */
+	set_mounts("42 28 8:1 / /run/live/medium ro - iso9660 /dev/sda1 ro\n");
+	assert_stick("sda");
+	/* toram without persistence */
+	set_mounts("40 28 0:30 / /run/live/medium rw - tmpfs tmpfs rw\n");
+	assert_stick("sdb");
+}
+
+static void an_installed_system_runs_from_no_stick(void **state)
+{
+	(void)state;
+	add_stick("sda", 0);
+	set_mounts("40 28 8:2 / /home rw - ext4 /dev/sda2 rw\n");
+	assert_no_stick("no stick", "name it");
+}
+
+static void a_partition_attached_by_a_loop_device_has_a_disk(void **state)
+{
+	(void)state;
+	add_disk("loop3", 7, 3);
+	add_partition("loop3", "loop3p1", 1, makedev(259, 7));
+	set_mounts("40 28 259:7 / /run/live/medium ro - iso9660 /dev/loop3p1 ro\n");
+	assert_stick("loop3");
+}
+
+static void a_broken_table_is_told(void **state)
+{
+	static const char *const lines[] = {"x\n", "40 28 8:1 / /mnt\n",
+		"40 28 8:1 / /mnt rw shared:1\n", "40 28 8 / /mnt rw - ext4 /dev/sda1 rw\n",
+		"40 28 8:1 / /mnt rw - ext4\n", "\n"};
+	char *path = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		set_mounts(lines[i]);
+		assert_int_equal(host_find_stick(&host, &path), -EUCLEAN);
+		assert_non_null(strstr(told, "mountinfo"));
+	}
+	unlink(at("proc/self/mountinfo"));
+	assert_int_equal(host_find_stick(&host, &path), -ENOENT);
+}
+
+static void partitions_and_disks_lead_to_each_other(void **state)
+{
+	dev_t stick, other, partition;
+	unsigned int number = 0;
+	char *path = NULL;
+
+	(void)state;
+	stick = add_stick("sdb", 16);
+	other = add_disk("mmcblk0", 179, 0);
+	partition = add_partition("mmcblk0", "mmcblk0p2", 2, makedev(259, 9));
+	assert_int_equal(host_partition_node(&host, stick, 2, &path), 0);
+	assert_string_equal(path, at("dev/sdb2"));
+	free(path);
+	assert_int_equal(host_partition_node(&host, other, 2, &path), 0);
+	assert_string_equal(path, at("dev/mmcblk0p2"));
+	free(path);
+	assert_int_equal(host_partition_node(&host, stick, 9, &path), -ENOENT);
+	assert_int_equal(host_partition_node(&host, makedev(1, 1), 1, &path), -ENOENT);
+	/* A partition has no partitions, though it has a number. */
+	assert_int_equal(host_partition_node(&host, makedev(8, 17), 1, &path), -ENOENT);
+
+	assert_int_equal(host_partition_disk(&host, partition, &path, &number), 0);
+	assert_string_equal(path, at("dev/mmcblk0"));
+	assert_int_equal(number, 2);
+	free(path);
+	number = 5;
+	assert_int_equal(host_partition_disk(&host, stick, &path, &number), -ENOENT);
+	assert_int_equal(number, 5);
+}
+
+static void nodes_are_found_by_any_name(void **state)
+{
+	dev_t devno = 0;
+
+	(void)state;
+	add_disk("cciss!c0d0", 104, 0);
+	put_text(at("dev/cciss/c0d0"), "");
+	assert_int_equal(device_find(root, "/dev/cciss/c0d0", &devno), 0);
+	assert_int_equal(devno, makedev(104, 0));
+	put_text(at("outside"), "");
+	symlink("../outside", at("dev/link"));
+	assert_int_equal(device_find(root, "/dev/link", &devno), -ENOENT);
+	assert_int_equal(device_find(root, "/dev/", &devno), -ENOENT);
+	assert_int_equal(device_find(root, "/dev/none", &devno), -ENOENT);
+}
+
+static enum host_mount mount_state(const char *lines)
+{
+	enum host_mount mount = 99;
+
+	set_mounts(lines);
+	assert_int_equal(host_mount_state(&host, makedev(8, 16), 2, &mount), 0);
+	return mount;
+}
+
+static void the_strongest_mount_counts(void **state)
+{
+	enum host_mount mount;
+
+	(void)state;
+	add_stick("sdb", 16);
+	assert_int_equal(mount_state("1 2 8:17 / /mnt rw - ext4 /dev/sdb1 rw\n"), HOST_NOT_MOUNTED);
+	assert_int_equal(
+		mount_state("1 2 8:18 / /media/a\\040b ro,nosuid - iso9660 /dev/sdb2 ro,rwx\n"),
+		HOST_MOUNTED_RO);
+	assert_int_equal(mount_state("1 2 8:18 / /a rw,nosuid shared:1 - ext4 /dev/sdb2 rw\n"
+				     "1 2 8:18 / /b ro,nosuid - ext4 /dev/sdb2 ro\n"),
+		HOST_MOUNTED_RW);
+	assert_int_equal(
+		mount_state("1 2 8:18 / /b ro,bind master:2 - ext4 /dev/sdb2 noatime,rw\n"),
+		HOST_MOUNTED_RW);
+	assert_int_equal(mount_state("1 2 8:18 / /b ro -  iso9660  ro\n"), HOST_MOUNTED_RO);
+	/* What the kernel does not know is not mounted. */
+	assert_int_equal(host_mount_state(&host, makedev(8, 16), 7, &mount), 0);
+	assert_int_equal(mount, HOST_NOT_MOUNTED);
+}
+
+/* Mount something at that place below the root; its device number. */
+static dev_t mount_at(const char *target)
+{
+	struct stat st;
+
+	if (mount("none", at("%s/", target), "tmpfs", 0, "size=64k") < 0 ||
+		stat(at("%s/", target), &st) < 0)
+		_exit(99);
+	return st.st_dev;
+}
+
+/*
+ * In a mount namespace of its own: a tmpfs stands for partition 2 of sdb, by its device number.
+ * The child's exit status: what host_unmount() returned.
+ */
+static int unmount_in_child(bool is_busy, bool is_hidden, bool is_twice)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		char lines[512];
+		dev_t devno;
+		int r;
+
+		if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+			_exit(98);
+		if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+			_exit(98);
+		add_disk("sdb", 8, 16);
+		devno = mount_at("media/a stick");
+		if (is_twice &&
+			mount(at("media/a stick"), at("media/again/"), NULL, MS_BIND, NULL) < 0)
+			_exit(99);
+		add_partition("sdb", "sdb2", 2, devno);
+		snprintf(lines, sizeof(lines),
+			"50 28 %u:%u / /media/a\\040stick ro - iso9660 /dev/sdb2 ro\n",
+			major(devno), minor(devno));
+		if (is_twice)
+			snprintf(lines + strlen(lines), sizeof(lines) - strlen(lines),
+				"51 28 %u:%u / /media/again ro - iso9660 /dev/sdb2 ro\n",
+				major(devno), minor(devno));
+		set_mounts(lines);
+		if (is_hidden)
+			mount_at("media/a stick");
+		if (is_busy && chdir(at("media/a stick/")) < 0)
+			_exit(99);
+		r = host_unmount(&host, makedev(8, 16), 2);
+		if (r < 0 && !strstr(told, "media/a stick: "))
+			_exit(97);
+		/* If it is gone, the folder is that of the root again. */
+		if (r == 0) {
+			struct stat st, parent;
+
+			if (stat(at("media/a stick"), &st) < 0 || stat(at("media"), &parent) < 0 ||
+				st.st_dev != parent.st_dev ||
+				(is_twice && (stat(at("media/again"), &st) < 0 ||
+						     st.st_dev != parent.st_dev)))
+				_exit(96);
+		}
+		_exit(-r);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 98)
+		skip();
+	tear_down(NULL);
+	assert_int_equal(mkdir(root, 0700), 0);
+	return WEXITSTATUS(status);
+}
+
+static void every_mount_is_undone(void **state)
+{
+	(void)state;
+	assert_int_equal(unmount_in_child(false, false, false), 0);
+	assert_int_equal(unmount_in_child(false, false, true), 0);
+}
+
+static void a_mount_in_use_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(unmount_in_child(true, false, false), EBUSY);
+}
+
+static void a_hidden_mount_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(unmount_in_child(false, true, false), EBUSY);
+}
+
+static void nothing_mounted_is_no_error(void **state)
+{
+	(void)state;
+	add_stick("sdb", 16);
+	assert_int_equal(host_unmount(&host, makedev(8, 16), 2), 0);
+	assert_int_equal(host_unmount(&host, makedev(8, 16), 7), 0);
+}
+
+static void the_command_line_tells_how_it_was_booted(void **state)
+{
+	static const struct {
+		const char *line;
+		enum host_boot boot;
+	} cases[] = {
+		{"", HOST_BOOT_OTHER},
+		{"root=/dev/sda1 liveng-fallback\n", HOST_BOOT_OTHER},
+		{"boot=live persistence\n", HOST_BOOT_STANDARD},
+		{"boot=live liveng.boot=previous\n", HOST_BOOT_PREVIOUS},
+		{"boot=live\tliveng-fallback", HOST_BOOT_FALLBACK},
+		{"liveng.boot=previous boot=live liveng-fallback \n", HOST_BOOT_FALLBACK},
+		{"boot=live xliveng-fallback liveng-fallback2 liveng.boot=previously",
+			HOST_BOOT_STANDARD},
+		{"boot=live hostname=\"a liveng-fallback b\" quiet\n", HOST_BOOT_STANDARD},
+		{"xboot=live boot=lived\n", HOST_BOOT_OTHER},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		enum host_boot boot = 99;
+
+		set_command_line(cases[i].line);
+		assert_int_equal(host_boot(&host, &boot), 0);
+		assert_int_equal(boot, cases[i].boot);
+	}
+	unlink(at("proc/cmdline"));
+	enum host_boot boot = 99;
+	assert_int_equal(host_boot(&host, &boot), -ENOENT);
+	assert_int_equal(boot, 99);
+}
+
+static void set_variable(const char *name, const char value[5], size_t size)
+{
+	put(at("sys/firmware/efi/efivars/%s-8be4df61-93ca-11d2-aa0d-00e098032b8c", name), value,
+		size);
+}
+
+static void secure_boot_is_told_by_two_variables(void **state)
+{
+	(void)state;
+	assert_false(host_enforces_secure_boot(&host)); /* BIOS */
+	set_variable("SecureBoot", "\6\0\0\0\1", 5);
+	assert_true(host_enforces_secure_boot(&host));
+	set_variable("SetupMode", "\6\0\0\0\0", 5);
+	assert_true(host_enforces_secure_boot(&host));
+	set_variable("SetupMode", "\6\0\0\0\1", 5);
+	assert_false(host_enforces_secure_boot(&host));
+	set_variable("SetupMode", "\6\0\0\0\0", 5);
+	set_variable("SecureBoot", "\6\0\0\0\0", 5);
+	assert_false(host_enforces_secure_boot(&host));
+	set_variable("SecureBoot", "\6\0\0\0", 4);
+	assert_false(host_enforces_secure_boot(&host));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(the_live_medium_tells),
+		TEST(names_need_no_pattern),
+		TEST(with_toram_the_persistence_tells),
+		TEST(luks_leads_to_its_partition),
+		TEST(layers_without_an_end_are_told),
+		TEST(several_disks_beneath_are_no_answer),
+		TEST(between_two_sticks_nothing_is_guessed),
+		TEST(persistence_elsewhere_is_no_stick),
+		TEST(an_installed_system_runs_from_no_stick),
+		TEST(a_partition_attached_by_a_loop_device_has_a_disk),
+		TEST(a_broken_table_is_told),
+		TEST(partitions_and_disks_lead_to_each_other),
+		TEST(nodes_are_found_by_any_name),
+		TEST(the_strongest_mount_counts),
+		TEST(every_mount_is_undone),
+		TEST(a_mount_in_use_is_told),
+		TEST(a_hidden_mount_is_told),
+		TEST(nothing_mounted_is_no_error),
+		TEST(the_command_line_tells_how_it_was_booted),
+		TEST(secure_boot_is_told_by_two_variables),
+	};
+
+	return cmocka_run_group_tests_name("host", tests, NULL, NULL);
+}
