@@ -241,3 +241,13 @@ def material():
 def pytest_configure(config):
     if not PROGRAM.exists():
         raise pytest.UsageError(f"{PROGRAM} is not built: make")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The sum of what test_crash.py checked, also when several processes share the tests."""
+    noted = [value for reports in terminalreporter.stats.values() for report in reports
+             if getattr(report, "when", None) == "call"
+             for name, value in report.user_properties if name == "crash states"]
+    if noted:
+        states, bad, by_grub = map(sum, zip(*noted))
+        terminalreporter.write_line(f"{states} crash states, {bad} bad, {by_grub} by grub-fstest")

@@ -207,9 +207,10 @@ class Stick:
         return Stick(path)
 
 
-def _put(path, offset, source):
-    """Copy the file `source` into `path` at byte `offset`."""
+def _put(path, offset, size, source):
+    """Copy the file `source`, of `size` bytes at most, into `path` at byte `offset`."""
     data = Path(source).read_bytes()
+    assert len(data) <= size, f"{source} needs {len(data)} bytes, its partition has {size}"
     with open(path, "r+b") as f:
         f.seek(offset)
         f.write(data)
@@ -241,7 +242,8 @@ def build_stick(path, kernel_set, form="session", grubenv=None, kernel_mib=4,
     path = Path(path)
     scratch = path.with_suffix(".scratch")
     scratch.mkdir()
-    sizes = [2, kernel_mib, 34, 2]  # MiB; a FAT32 needs 65525 clusters
+    factory = sum(f.stat().st_size for f in (kernel_set.kernel, kernel_set.initrd))
+    sizes = [2 + factory // MIB, kernel_mib, 34, 2]  # MiB; a FAT32 needs 65525 clusters
     gpt_names = ["liveng-system", "liveng-kernel", "liveng-esp", "persistence"]
     types = ["linux", "linux", "uefi", "linux"]
     lines = ["label: gpt", "label-id: 11111111-2222-4333-8444-555555555555"]
@@ -271,11 +273,11 @@ def build_stick(path, kernel_set, form="session", grubenv=None, kernel_mib=4,
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_bytes(data)
     _write_iso(scratch / "2.iso", tree, form, label, kernel_mib * MIB)
-    _put(path, starts[1], scratch / "2.iso")
+    _put(path, starts[1], sizes[1] * MIB, scratch / "2.iso")
 
     (live / "filesystem.squashfs").write_bytes(b"hsqs" + bytes(4092))
     _write_iso(scratch / "1.iso", tree, "session", label.removesuffix("2"), sizes[0] * MIB)
-    _put(path, starts[0], scratch / "1.iso")
+    _put(path, starts[0], sizes[0] * MIB, scratch / "1.iso")
 
     uuid = "99999999-0000-4000-8000-000000000004"
     run("mke2fs", "-q", "-F", "-L", "persistence", "-U", uuid,
