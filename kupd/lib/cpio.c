@@ -4,19 +4,34 @@
 
 #include "util.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define TRAILER "TRAILER!!!"
 
-/* A field of the header: 8 hexadecimal digits at 6 + 8 * number. */
-enum field { FIELD_MODE = 1, FIELD_LINKS = 4, FIELD_SIZE = 6, FIELD_NAME_SIZE = 11 };
+/* The header: the magic of 6 digits, then these fields of 8 hexadecimal digits each. */
+enum field {
+	FIELD_INODE,
+	FIELD_MODE,
+	FIELD_UID,
+	FIELD_GID,
+	FIELD_LINKS,
+	FIELD_MTIME,
+	FIELD_SIZE,
+	FIELD_DEVICE_MAJOR,
+	FIELD_DEVICE_MINOR,
+	FIELD_SPECIAL_MAJOR,
+	FIELD_SPECIAL_MINOR,
+	FIELD_NAME_SIZE,
+	FIELD_CHECKSUM,
+	FIELD_COUNT,
+};
+static_assert(6 + 8 * FIELD_COUNT == CPIO_HEADER, "buffer-format.rst: cpio header");
 
-static bool get_field(const char *header, enum field field, uint32_t *ret_value)
+static bool get_fields(const char *header, uint32_t ret_fields[FIELD_COUNT])
 {
-	uint32_t value = 0;
-
-	for (unsigned int i = 0; i < 8; i++) {
-		char c = header[6 + 8 * (unsigned int)field + i];
+	for (unsigned int i = 0; i < 8 * FIELD_COUNT; i++) {
+		char c = header[6 + i];
 		unsigned int digit;
 
 		if (c >= '0' && c <= '9')
@@ -27,9 +42,8 @@ static bool get_field(const char *header, enum field field, uint32_t *ret_value)
 			digit = (unsigned int)(c - 'A') + 10;
 		else
 			return false;
-		value = value << 4 | digit;
+		ret_fields[i / 8] = ret_fields[i / 8] << 4 | digit;
 	}
-	*ret_value = value;
 	return true;
 }
 
@@ -41,21 +55,19 @@ static uint32_t padding(uint64_t offset)
 
 static int parse_header(struct cpio_reader *reader)
 {
-	uint32_t mode, links, size, name_size;
+	uint32_t fields[FIELD_COUNT] = {0};
 
-	/* 070702 has a checksum field, which the kernel passes over. */
+	/* 070702 has a checksum, which the kernel passes over. */
 	if (memcmp(reader->text, "070701", 6) != 0 && memcmp(reader->text, "070702", 6) != 0)
 		return -EBADMSG;
-	if (!get_field(reader->text, FIELD_MODE, &mode) ||
-		!get_field(reader->text, FIELD_LINKS, &links) ||
-		!get_field(reader->text, FIELD_SIZE, &size) ||
-		!get_field(reader->text, FIELD_NAME_SIZE, &name_size))
-		return -EBADMSG;
-	if (name_size == 0 || name_size > CPIO_NAME_MAX)
+	if (!get_fields(reader->text, fields) || fields[FIELD_NAME_SIZE] == 0 ||
+		fields[FIELD_NAME_SIZE] > CPIO_NAME_MAX)
 		return -EBADMSG;
 
-	reader->current = (struct cpio_entry){.mode = mode, .links = links, .size = size};
-	reader->name_size = name_size;
+	reader->current = (struct cpio_entry){.mode = fields[FIELD_MODE],
+		.links = fields[FIELD_LINKS],
+		.size = fields[FIELD_SIZE]};
+	reader->name_size = fields[FIELD_NAME_SIZE];
 	reader->have = 0;
 	reader->state = CPIO_IN_NAME;
 	return 0;
@@ -112,6 +124,7 @@ static int take_content(
 	reader->skip = padding(reader->offset);
 	reader->have = 0;
 	reader->state = reader->is_trailer ? CPIO_BETWEEN : CPIO_IN_HEADER;
+	reader->archives += reader->is_trailer;
 	return 0;
 }
 
@@ -172,5 +185,5 @@ int cpio_feed(struct cpio_reader *reader, const uint8_t *bytes, size_t size, siz
 
 bool cpio_is_whole(const struct cpio_reader *reader)
 {
-	return reader->state == CPIO_BETWEEN;
+	return reader->state == CPIO_BETWEEN && reader->archives > 0;
 }

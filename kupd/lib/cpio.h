@@ -30,6 +30,7 @@ struct cpio_reader {
 
 	/* The reader's own; all 0 at the start. */
 	enum { CPIO_BETWEEN, CPIO_IN_HEADER, CPIO_IN_NAME, CPIO_IN_CONTENT } state;
+	uint32_t archives; /* whole ones */
 	bool wanted;
 	bool is_trailer;
 	uint32_t skip; /* padding still to come */
@@ -49,5 +50,5 @@ struct cpio_reader {
  */
 int cpio_feed(struct cpio_reader *reader, const uint8_t *bytes, size_t size, size_t *ret_used);
 
-/** Did the bytes so far end with an archive's trailer, or were there none? */
+/** Were the bytes so far one archive or several, each with its trailer? */
 bool cpio_is_whole(const struct cpio_reader *reader);
