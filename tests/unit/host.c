@@ -238,6 +238,10 @@ static void with_toram_the_persistence_tells(void **state)
 		   "43 28 7:1 / /run/live/persistence/loop1 rw - ext4 /dev/loop1 rw\n"
 		   "44 28 8:1 / /run/live/persistence2/sda1 rw - ext4 /dev/sda1 rw\n");
 	assert_stick("sdb");
+	/* Two on one stick are no doubt. */
+	set_mounts("41 28 8:19 / /run/live/persistence/sdb3 rw - ext4 /dev/sdb3 rw\n"
+		   "42 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
+	assert_stick("sdb");
 	set_mounts("40 28 7:0 / /run/live/medium ro - iso9660 /dev/loop0 ro\n"
 		   "42 28 8:20 / /lib/live/mount/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
 	assert_stick("sdb");
