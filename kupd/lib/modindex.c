@@ -268,6 +268,9 @@ int modindex_check(struct modindex *index)
 			continue;
 		if (fd < 0)
 			return -errno;
+		/* Where a kernel has no modules.builtin.modinfo, depmod leaves an empty file. */
+		if (i > 0 && lseek(fd, 0, SEEK_END) == 0)
+			continue;
 		r = check_file(fd);
 		if (r < 0)
 			return r;
