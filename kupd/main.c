@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <locale.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "interrupt.h"
 #include "log.h"
@@ -72,9 +73,30 @@ static enum exit_code exit_code_of(int error)
 	}
 }
 
+/* JSON is UTF-8, a file name is any bytes: those that are no UTF-8 become question marks. */
+static struct json_object *new_text(const char *text)
+{
+	struct json_object *object;
+	char *clean = strdup(text);
+	size_t size, left = clean ? strlen(clean) : 0;
+	mbstate_t state = {0};
+
+	for (char *at = clean; left > 0; at += size, left -= size) {
+		size = mbrtowc(NULL, at, left, &state);
+		if (size == (size_t)-1 || size == (size_t)-2) {
+			*at = '?';
+			size = 1;
+			memset(&state, 0, sizeof(state));
+		}
+	}
+	object = json_object_new_string(clean ? clean : "");
+	free(clean);
+	return object;
+}
+
 void run_add(struct run *run, const char *name, const char *value)
 {
-	json_object_object_add(run->result, name, json_object_new_string(value));
+	json_object_object_add(run->result, name, new_text(value));
 }
 
 int run_open_stick(const struct run *run, bool writable, struct stick **ret_stick)
@@ -87,7 +109,7 @@ int run_open_stick(const struct run *run, bool writable, struct stick **ret_stic
 /* All errors of a run, in their order. */
 static void collect_error(void *data, const char *text)
 {
-	json_object_array_add(data, json_object_new_string(text));
+	json_object_array_add(data, new_text(text));
 }
 
 static int run_verb(struct run *run)
@@ -128,6 +150,7 @@ int main(int argc, char **argv)
 	log_set_sink(collect_error, errors);
 
 	code = exit_code_of(run_verb(&run));
+	log_set_sink(NULL, NULL);
 
 	json_object_object_add(run.result, "exit_code", json_object_new_int((int)code));
 	json_object_object_add(run.result, "errors", errors);

@@ -54,8 +54,8 @@ static void print_help(const struct verb *verbs)
 	     "  -h, --help               this text\n"
 	     "  --version                the version\n"
 	     "\n"
-	     "Exit status: 0 done, or nothing to do; 1 failed; 2 usage; 3 not a liveng stick;\n"
-	     "4 refused by a check; 5 no room; 6 verification failed; 7 busy.\n"
+	     "Exit status: 0 done, or nothing to do; 1 failed; 2 usage; 3 not a liveng\n"
+	     "stick; 4 refused by a check; 5 no room; 6 verification failed; 7 busy.\n"
 	     "\n"
 	     "More in livengkupd(8).");
 }

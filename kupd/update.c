@@ -42,28 +42,36 @@ static unsigned int mib(uint64_t bytes)
 	return (unsigned int)((bytes + MIB - 1) / MIB);
 }
 
+/*
+ * Is the current set whole? A damaged one must not become the `.old` set that boots are sent to,
+ * and the set before it must not make room for the new one.
+ */
+static int check_current(const struct run *run, const struct stick *stick, struct plan *plan)
+{
+	struct inventory *inventory = &plan->inventory;
+	int r;
+
+	if (run->options->no_verify || !inventory->has_current || !inventory->current.has_sums)
+		return 0;
+	r = set_verify(stick->disk, &inventory->current, &run->observer);
+	if (r != -ERR_VERIFY)
+		return r;
+	log_warning("%s: the current kernel set, %s, is damaged", stick->name,
+		inventory->current.release);
+	inventory->has_current = false;
+	return 0;
+}
+
 /* Is the candidate what is current already, byte for byte? */
-static int is_there_already(const struct stick *stick, const struct plan *plan,
-	const struct observer *observer, bool *ret_there)
+static bool is_there_already(const struct plan *plan)
 {
 	const struct set *current = &plan->inventory.current;
 	const struct candidate *candidate = plan->candidate;
-	int r;
 
-	*ret_there = false;
-	if (!plan->inventory.has_current || !current->has_sums ||
-		strcmp(current->release, candidate->release) != 0 ||
-		strcmp(current->kernel_sum, candidate->kernel_sum) != 0 ||
-		strcmp(current->initrd_sum, candidate->initrd_sum) != 0)
-		return 0;
-	/* The same by its checksums; a stick that lost some of it is written anew. */
-	r = set_verify(stick->disk, current, observer);
-	if (r == -ERR_VERIFY)
-		log_warning("%s: the current kernel set is damaged, writing it again", stick->name);
-	else if (r < 0)
-		return r;
-	*ret_there = r == 0;
-	return 0;
+	return plan->inventory.has_current && current->has_sums &&
+	       strcmp(current->release, candidate->release) == 0 &&
+	       strcmp(current->kernel_sum, candidate->kernel_sum) == 0 &&
+	       strcmp(current->initrd_sum, candidate->initrd_sum) == 0;
 }
 
 static int check_candidate(
@@ -89,13 +97,13 @@ static int check_candidate(
 	return r;
 }
 
-/* With a set on trial the proven one is `.old`: it stays, the other makes room. */
+/* With a set on trial, or damaged, the proven one is `.old`: it stays, the other makes room. */
 static int plan_roll_back(struct stick *stick, struct plan *plan, const struct observer *observer)
 {
 	const struct inventory *inventory = &plan->inventory;
 	int r;
 
-	if (stick_tries(stick) < 0 || !inventory->has_previous)
+	if ((stick_tries(stick) < 0 && inventory->has_current) || !inventory->has_previous)
 		return 0;
 	r = set_verify(stick->disk, &inventory->previous, observer);
 	/* A damaged one is not worth keeping: then the current set is the best there is. */
@@ -232,11 +240,14 @@ static int write_session(
 {
 	int r;
 
+	log_debug("writing %s, %u MiB, into slot %s from block %u on", plan->candidate->release,
+		mib(session_size(plan->session)), plan->slot.name, plan->slot.start_lba);
 	r = slot_write(stick->disk, stick_kernel(stick), &plan->slot, plan->session, &run->observer,
 		ret_pvd);
 	if (r < 0)
 		return failed(stick, "cannot write the new kernel set", r);
 	if (!run->options->no_verify) {
+		log_debug("reading it back");
 		r = verify_written(run, stick, plan, ret_pvd);
 		if (r < 0)
 			return failed(stick, "the new kernel set does not verify", r);
@@ -255,8 +266,8 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 	int r;
 
 	if (plan->roll_back_first) {
-		log_debug("%s: %s was not proven yet, %s stays", stick->name,
-			plan->inventory.current.release, plan->inventory.previous.release);
+		log_debug("%s: back to %s first, it is the proven one", stick->name,
+			plan->inventory.previous.release);
 		r = rollback_switch(stick, &plan->inventory);
 	} else {
 		/* The slot to be written may hold the `.old` set: no boot may take it now. */
@@ -273,6 +284,7 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 	r = stick_assess(stick, STICK_TRIES, false);
 	if (r < 0)
 		return r;
+	log_debug("switching to it");
 	r = slot_commit(stick->disk, stick_kernel(stick), &pvd);
 	if (r < 0)
 		return failed(stick, "the switch to the new kernel set is uncertain", r);
@@ -302,7 +314,6 @@ static int make_plan(
 	const struct run *run, struct stick *stick, struct plan *plan, bool *ret_nothing_to_do)
 {
 	const struct options *options = run->options;
-	bool there = false;
 	int r;
 
 	r = inventory_read(stick, &plan->inventory);
@@ -310,14 +321,13 @@ static int make_plan(
 		r = candidate_digest(plan->candidate, &run->observer);
 	if (r < 0)
 		return r;
-	if (!options->force) {
-		r = is_there_already(stick, plan, &run->observer, &there);
-		if (r < 0)
-			return failed(stick, "cannot read the current kernel set", r);
-	}
-	*ret_nothing_to_do = there;
-	if (there)
+	r = check_current(run, stick, plan);
+	if (r < 0)
+		return failed(stick, "cannot read the current kernel set", r);
+	*ret_nothing_to_do = !options->force && is_there_already(plan);
+	if (*ret_nothing_to_do)
 		return 0;
+	log_debug("checking %s and %s", plan->candidate->kernel_path, plan->candidate->initrd_path);
 	r = check_candidate(run, stick, plan->candidate);
 	if (r < 0)
 		return r;

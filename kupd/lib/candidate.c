@@ -137,25 +137,17 @@ static bool is_release(const char *text)
 /* With a kernel named and no release: the one that the kernel says it is. */
 static int release_of_file(const char *path, char ret_release[KERNEL_RELEASE_MAX])
 {
-	autofree uint8_t *head = malloc(READ_PIECE);
 	autoclose int fd = -1;
+	struct kernel kernel;
 	uint64_t size;
-	ssize_t n;
 	int r;
 
-	if (!head)
-		return -ENOMEM;
 	r = open_file(path, "kernel", "", &fd, &size);
-	if (r < 0)
-		return r;
-	n = pread(fd, head, READ_PIECE, 0);
-	if (n < 0)
-		return -errno;
-	if (kernel_release(head, (uint64_t)n, ret_release) < 0) {
-		log_error("%s: does not tell its release: name it", path);
-		return -ERR_REFUSED;
-	}
-	return 0;
+	if (r == 0)
+		r = kernel_read(fd, path, &kernel);
+	if (r == 0)
+		memcpy(ret_release, kernel.release, sizeof(kernel.release));
+	return r;
 }
 
 static int choose_release(

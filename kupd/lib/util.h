@@ -16,13 +16,13 @@
  * numbers are errno values that no system call on a disk or file returns for another reason. */
 #define ERR_NOT_STICK EMEDIUMTYPE  /* the target is not a liveng stick */
 #define ERR_REFUSED   EKEYREJECTED /* a check before the first byte said no */
-#define ERR_NO_ROOM   ENOSPC       /* the target is too small */
-#define ERR_VERIFY    EBADMSG      /* what was read back, or is stored, is damaged */
-#define ERR_BUSY      EBUSY        /* somebody else uses the target */
+#define ERR_NO_ROOM   ENOSPC	   /* the target is too small */
+#define ERR_VERIFY    EBADMSG	   /* what was read back, or is stored, is damaged */
+#define ERR_BUSY      EBUSY	   /* somebody else uses the target */
 
-#define SECTOR_SIZE 512u /* GPT, FAT, grubenv and the commit count in these */
+#define SECTOR_SIZE 512u  /* GPT, FAT, grubenv and the commit count in these */
 #define ISO_BLOCK   2048u /* ISO 9660 logical blocks; an LBA counts these */
-#define MIB         (1024u * 1024u)
+#define MIB	    (1024u * 1024u)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)     ((a) < (b) ? (a) : (b))
@@ -30,16 +30,16 @@
 
 /* Round n up or down to a multiple of the power of two `to`. */
 #define ROUND_DOWN(n, to) ((n) & ~((uint64_t)(to)-1))
-#define ROUND_UP(n, to)   ROUND_DOWN((n) + ((uint64_t)(to)-1), to)
+#define ROUND_UP(n, to)	  ROUND_DOWN((n) + ((uint64_t)(to)-1), to)
 
 #define cleanup(f) __attribute__((cleanup(f)))
 
 /* Take a pointer out of a variable that would free it at the end of its scope. */
-#define steal_pointer(p)                                                                           \
-	({                                                                                         \
-		__typeof__(p) stolen_ = (p);                                                       \
-		(p) = NULL;                                                                        \
-		stolen_;                                                                           \
+#define steal_pointer(p)                     \
+	({                                   \
+		__typeof__(p) stolen_ = (p); \
+		(p) = NULL;                  \
+		stolen_;                     \
 	})
 
 /* The same for a file descriptor. */
@@ -68,5 +68,5 @@ static inline void close_file(FILE **f)
 		fclose(*f);
 }
 
-#define autofree cleanup(free_pointer)
+#define autofree  cleanup(free_pointer)
 #define autoclose cleanup(close_fd)

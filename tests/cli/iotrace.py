@@ -84,11 +84,11 @@ class Tools:
                               errors="replace", check=False, timeout=timeout)
 
     def check(self, before, sets, log=None, *, after=None, grubenv=None, proven=None, fresh=None,
-              samples=300, grub_every=0, seed=1):
-        """Check all states between the stick `before` (which stays as it is) and what the log makes
-        of it; `after` is the stick as the program left it, to prove that the log is complete;
+              samples=300, grub_every=0, seed=1, in_place=False):
+        """Check all states between the stick `before` (which stays as it is, unless the work is
+        done `in_place`: then it becomes the last state) and what the log makes of it; `after` is the stick as the program left it, to prove that the log is complete;
         `grubenv` is where that lies, by Stick.grubenv_offset()."""
-        scratch = before.copy(before.path.with_suffix(".states"))
+        scratch = before if in_place else before.copy(before.path.with_suffix(".states"))
         start, size = before.partition(2)
         argv = [self.checker, "-p", f"{start}:{size}", "-n", samples, "-G", grub_every, "-S", seed]
         if grubenv is not None:
@@ -103,7 +103,8 @@ class Tools:
             argv += ["-f", after.path]
         argv += [scratch.path] + ([log] if log else [])
         done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, check=False)
-        scratch.path.unlink()
+        if not in_place:
+            scratch.path.unlink()
         if done.returncode > 1:
             raise RuntimeError(f"crashcheck: {done.stdout}{done.stderr}")
         words = done.stdout.splitlines()[-1].split()

@@ -104,9 +104,15 @@ def arm_set(material, tmp_path, change=None):
 
 def test_arm64_kernel(roomy, material, tmp_path):
     kernel_set = arm_set(material, tmp_path)
-    kupd("update", "--disk", roomy.path, "--kernel", kernel_set.kernel, "--initrd",
-         kernel_set.initrd, says=material.arm_release)
+    update(roomy, kernel_set)
     assert roomy.grub_has(kernel_set)
+    kupd("status", "--disk", roomy.path, says=material.arm_release)
+
+
+def test_arm64_kernel_of_another_release(roomy, material, tmp_path):
+    kernel_set = arm_set(material, tmp_path)
+    kernel_set.release = "6.1.0-1-arm64"
+    refused(roomy, kernel_set, [material.arm_release, kernel_set.release])
 
 
 @pytest.mark.parametrize("change", [cut(-1), cut(0.5), cut(64), flip(1_000_000), flip(-100_000)],

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SIGINT and SIGTERM before the commit: the old state, and a word on it."""
 
+import contextlib
 import os
 import signal
 import time
@@ -25,24 +26,28 @@ def slowly(stick, kernel_set, calls, tmp_path):
                          "-e", f"inject={calls}:delay_exit=300000"])
 
 
-def child_of(process):
-    """The program's id; strace is its parent."""
-    deadline = time.monotonic() + 20
-    path = f"/proc/{process.pid}/task/{process.pid}/children"
-    while time.monotonic() < deadline:
-        with open(path, encoding="ascii") as f:
-            children = f.read().split()
-        if children:
-            return int(children[0])
-        time.sleep(0.01)
-    raise TimeoutError
-
-
 def wait_for(condition):
     deadline = time.monotonic() + 20
-    while not condition():
+    while not (result := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    return result
+
+
+def child_of(process):
+    """The program's id, as soon as it waits for signals; strace is its parent."""
+    def waiting():
+        children = f"/proc/{process.pid}/task/{process.pid}/children"
+        with open(children, encoding="ascii") as f:
+            for child in f.read().split():
+                with contextlib.suppress(OSError), open(f"/proc/{child}/status",
+                                                        encoding="utf-8") as status:
+                    fields = dict(line.split(":", 1) for line in status)
+                    if int(fields["SigBlk"], 16) & 1 << signal.SIGTERM - 1:
+                        return int(child)
+        return None
+
+    return wait_for(waiting)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
@@ -77,10 +82,7 @@ def test_while_checking(new_stick, small_sets, big, tmp_path, number):
     stick = new_stick(kernel_mib=64)
     before = state_of(stick.path)
     process = slowly(stick, big, "flock", tmp_path)
-    child = child_of(process)
-    wait_for((tmp_path / "trace").exists)
-    time.sleep(0.1)
-    os.kill(child, number)
+    os.kill(child_of(process), number)
     result = finish(process)
     assert result.code == FAILED, result
     assert "interrupted" in result.err and "nothing was changed" in result.err

@@ -262,7 +262,8 @@ static void flipped_bits_are_refused(void **state)
 		cleanup(bytes_clear) struct bytes file = packers[i].pack(&archive);
 		size_t unnoticed = 0;
 
-		for (size_t at = 0; at < file.size; at++) {
+		/* Without a checksum it is enough that nothing breaks. */
+		for (size_t at = 0; at < file.size; at += packers[i].covered == SIZE_MAX ? 7 : 1) {
 			int r;
 
 			file.data[at] ^= 0x04;
