@@ -17,6 +17,7 @@ struct disk {
 	char *path;
 	int fd;	       /* through the page cache */
 	int direct_fd; /* O_DIRECT on the same inode, -1 where that is not possible */
+	int lock_fd;   /* a block device's file in /run/lock, else -1 */
 	uint64_t size;
 	dev_t devno;
 };
@@ -49,7 +50,7 @@ int disk_open(const char *path, bool writable, struct disk **ret_disk)
 	disk = calloc(1, sizeof(*disk));
 	if (!disk)
 		return -ENOMEM;
-	disk->direct_fd = -1;
+	disk->direct_fd = disk->lock_fd = -1;
 	disk->fd = open(path, flags | O_NONBLOCK);
 	if (disk->fd < 0)
 		return -errno;
@@ -82,6 +83,8 @@ void disk_close(struct disk *disk)
 		close(disk->direct_fd);
 	if (disk->fd >= 0)
 		close(disk->fd);
+	if (disk->lock_fd >= 0)
+		close(disk->lock_fd);
 	free(disk->path);
 	free(disk);
 }
@@ -116,13 +119,13 @@ int disk_fd(const struct disk *disk)
 	return disk->fd;
 }
 
-int disk_lock(struct disk *disk, int timeout_ms)
+static int lock_fd(int fd, int timeout_ms)
 {
 	const struct timespec pause = {.tv_nsec = 20 * 1000000L};
 
 	/* udev takes a shared lock for a moment after each event: try more than once. */
 	for (;;) {
-		if (flock(disk->fd, LOCK_EX | LOCK_NB) == 0)
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return 0;
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
@@ -131,6 +134,25 @@ int disk_lock(struct disk *disk, int timeout_ms)
 		nanosleep(&pause, NULL);
 		timeout_ms -= 20;
 	}
+}
+
+int disk_lock(struct disk *disk, int timeout_ms)
+{
+	char path[64];
+
+	/* A device has one number but can have several nodes, and flock() goes by the node. */
+	if (disk_is_block_device(disk) && disk->lock_fd < 0) {
+		int r = 0;
+
+		snprintf(path, sizeof(path), "/run/lock/liveng-%u:%u", major(disk->devno),
+			minor(disk->devno));
+		disk->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (disk->lock_fd >= 0)
+			r = lock_fd(disk->lock_fd, timeout_ms);
+		if (r < 0)
+			return r;
+	}
+	return lock_fd(disk->fd, timeout_ms);
 }
 
 static bool is_aligned(uint64_t offset, const void *buffer, size_t size, size_t alignment)

@@ -47,8 +47,9 @@ uint64_t disk_size(const struct disk *disk);
 int disk_fd(const struct disk *disk);
 
 /**
- * Take the exclusive lock (flock(2), as udev and systemd-repart do), waiting at most
- * @timeout_ms milliseconds. Returns -EBUSY if another holds it.
+ * Take the exclusive lock (flock(2) on the disk, as udev and systemd-repart do; for a block device
+ * also on a file in /run/lock), waiting at most @timeout_ms milliseconds. Returns -EBUSY if another
+ * holds it.
  */
 int disk_lock(struct disk *disk, int timeout_ms);
 

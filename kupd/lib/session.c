@@ -12,6 +12,9 @@
 #include "set.h"
 #include "util.h"
 
+/* Blocks that libisofs' thread reads ahead, while the ones before are written. */
+#define FIFO_BLOCKS 4096u
+
 struct session {
 	struct burn_source *source;
 	uint64_t size;
@@ -168,6 +171,7 @@ static int write_options(
 	/* Each returns an error for a null pointer only. */
 	iso_write_opts_set_iso_level(options, 3);
 	iso_write_opts_set_rockridge(options, 1);
+	iso_write_opts_set_fifo_size(options, FIFO_BLOCKS);
 	iso_write_opts_set_appendable(options, 1);
 	iso_write_opts_set_ms_block(options, start_lba);
 	iso_write_opts_set_pvd_times(options, 0, 0, 0, 0, date);
