@@ -1,0 +1,145 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# bench.sh [ROUNDS]: what `livengkupd update` costs beside two ways that keep no old set.
+#
+# A real kernel set (a Debian kernel, its initrd with MODULES=most) goes into a file on this disk.
+# Each round runs all of them once, on a fresh target out of the page cache; the ratios are medians of
+# the rounds' ratios. Prints a Markdown table; fails if a limit that the README promises is missed.
+# LIVENGKUPD, MATERIAL and BENCH (the scratch folder) may be set.
+
+set -eu
+
+rounds=${1:-15}
+top=$(cd "$(dirname "$0")/.." && pwd)
+program=${LIVENGKUPD:-$top/build/livengkupd}
+material=${MATERIAL:-$top/build/material}
+scratch=${BENCH:-$top/build/bench}
+
+OLD='' NEW=''
+# shellcheck source=/dev/null
+. "$material/env"
+kernel=$material/vmlinuz-$NEW
+initrd=$material/initrd.img-$NEW.most
+bytes=$(($(stat -c %s "$kernel") + $(stat -c %s "$initrd")))
+
+rm -rf "$scratch"
+mkdir -p "$scratch/image/live" "$scratch/tree/live"
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' INT TERM HUP
+
+# A stick with the older set, and the tree that the published script hands to xorrisofs. A file with
+# holes would measure how the disk below allocates them.
+ln "$material/vmlinuz-$OLD" "$scratch/image/live/vmlinuz" 2> /dev/null ||
+	cp "$material/vmlinuz-$OLD" "$scratch/image/live/vmlinuz"
+cp "$material/initrd.img-$OLD" "$scratch/image/live/initrd.img"
+head -c 4096 /dev/zero > "$scratch/image/live/filesystem.squashfs"
+"$top/tests/data/published-stick.sh" "$scratch/image" "$scratch/stick" 400M
+cp "$kernel" "$scratch/tree/live/vmlinuz"
+cp "$initrd" "$scratch/tree/live/initrd.img"
+truncate -s 256M "$scratch/partition"
+
+# fresh NAME: a copy of that file, on the disk and nowhere else.
+cat > "$scratch/fresh" <<-'END'
+	#!/bin/sh
+	cp --sparse=never "$1" "$1.target"
+	sync "$1.target"
+	dd of="$1.target" oflag=nocache conv=notrunc,fdatasync count=0 status=none
+END
+
+cat > "$scratch/livengkupd" <<-END
+	exec '$program' update -q --disk '$scratch/stick.target' --kernel '$kernel' --initrd '$initrd'
+END
+
+# What of it is neither writing nor reading back.
+cat > "$scratch/checks" <<-END
+	exec '$program' update -n -q --disk '$scratch/stick.target' --kernel '$kernel' --initrd '$initrd'
+END
+
+cat > "$scratch/xorrisofs" <<-END
+	xorrisofs -quiet -volid LIVENG_SYSTEM2 --modification-date=2024010203040200 \\
+		-o '$scratch/partition.target' '$scratch/tree'
+	sync '$scratch/partition.target'
+END
+
+cat > "$scratch/dd" <<-END
+	cat '$kernel' '$initrd' |
+		dd of='$scratch/partition.target' bs=4M iflag=fullblock conv=fsync,notrunc status=none
+	cat '$kernel' '$initrd' | cmp -n $bytes - '$scratch/partition.target'
+END
+
+round() { # ROUND: all of them, once each
+	hyperfine --runs 1 --style none --export-csv "$scratch/round.csv" \
+		--prepare "sh '$scratch/fresh' '$scratch/stick'" \
+		--prepare "sh '$scratch/fresh' '$scratch/stick'" \
+		--prepare "sh '$scratch/fresh' '$scratch/partition'" \
+		--prepare "sh '$scratch/fresh' '$scratch/partition'" \
+		-n checks "sh '$scratch/checks'" \
+		-n livengkupd "sh '$scratch/livengkupd'" \
+		-n xorrisofs "sh '$scratch/xorrisofs'" \
+		-n dd "sh '$scratch/dd'" > /dev/null 2> "$scratch/log" || { cat "$scratch/log" >&2; exit 1; }
+	awk -F , -v n="$1" 'NR > 1 { print n, $1, $2 }' "$scratch/round.csv"
+}
+
+round 0 > /dev/null # the caches of programs and sources
+n=0
+while [ $n -lt "$rounds" ]; do
+	n=$((n + 1))
+	round $n
+done > "$scratch/times"
+
+# Bytes written to the stick, and memory, in runs of their own: both are measured at a price.
+sh "$scratch/fresh" "$scratch/stick"
+strace -f -qq -P "$scratch/stick.target" -e trace=write,pwrite64,writev,pwritev \
+	-o "$scratch/trace" sh "$scratch/livengkupd"
+written=$(awk '/write/ && $NF > 0 { sum += $NF } END { print sum + 0 }' "$scratch/trace")
+sh "$scratch/fresh" "$scratch/stick"
+env time -f %M -o "$scratch/memory" sh "$scratch/livengkupd"
+"$program" verify -q --disk "$scratch/stick.target"
+
+awk -v rounds="$rounds" -v bytes="$bytes" -v written="$written" \
+	-v memory="$(tail -n 1 "$scratch/memory")" '
+	function median(values, n,   i, j, v) {
+		for (i = 2; i <= n; i++) {
+			v = values[i]
+			for (j = i - 1; j > 0 && values[j] > v; j--)
+				values[j + 1] = values[j]
+			values[j + 1] = v
+		}
+		return n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
+	}
+	function column(name,   i, v) {
+		for (i = 1; i <= rounds; i++) v[i] = time[i, name]
+		return median(v, rounds)
+	}
+	function ratio(name,   i, v) {
+		for (i = 1; i <= rounds; i++) v[i] = time[i, "livengkupd"] / time[i, name]
+		return median(v, rounds)
+	}
+	function limit(what, value, most) {
+		if (value <= most) return
+		printf "bench.sh: %s: %.3f, at most %.3f was promised\n", what, value, most > "/dev/stderr"
+		missed = 1
+	}
+	{ time[$1, $2] = $3 }
+	END {
+		x = ratio("xorrisofs")
+		d = ratio("dd")
+		b = written / bytes
+		printf "A set of %.1f MB, medians of %d interleaved runs:\n\n", bytes / 1e6, rounds
+		print "| | time | `livengkupd update` takes | keeps the old set | verifies |"
+		print "|---|---:|---:|---|---|"
+		printf "| `livengkupd update` | %.3f s | | yes | from the medium |\n",
+			column("livengkupd")
+		printf "| – of it the checks: `update --dry-run` | %.3f s | | | |\n", column("checks")
+		printf "| `xorrisofs` and `sync` | %.3f s | %.2f times as long | no | no |\n",
+			column("xorrisofs"), x
+		printf "| `dd conv=fsync` and `cmp` | %.3f s | %.2f times as long | no | in the cache |\n",
+			column("dd"), d
+		printf "\nBytes written: %.4f times the set. Peak memory: %.1f MiB.\n", b, memory / 1024
+		limit("time beside xorrisofs", x, 1)
+		limit("time beside dd and cmp", d, 1.3)
+		limit("bytes written", b, 1.01)
+		limit("peak memory in MiB", memory / 1024, 32)
+		exit missed
+	}' "$scratch/times"
