@@ -263,13 +263,13 @@ static int hash_range(int fd, EVP_MD_CTX *context, uint8_t *buffer, uint64_t sta
 }
 
 /*
- * The Authenticode digest: the whole file without what signing changes, filled up to a multiple of
- * 8 bytes. The specification speaks of headers, then sections in the order of their place,
- * then what follows: the same bytes in the same order as long as the sections leave no gap.
+ * The Authenticode digest: the whole file without what signing changes. The specification speaks of
+ * headers, then sections in the order of their place, then what follows: the same bytes in the same
+ * order as long as the sections leave no gap. The table stands at a multiple of 8 bytes: the zeros
+ * that signers put in front of it are part of the file already.
  */
 static int hash_image(int fd, const struct pe *pe, const EVP_MD *md, uint8_t *ret_digest)
 {
-	static const uint8_t zeros[8];
 	cleanup(md_ctx_free) EVP_MD_CTX *context = EVP_MD_CTX_new();
 	autofree uint8_t *buffer = malloc(CHUNK);
 	const struct {
@@ -280,7 +280,6 @@ static int hash_image(int fd, const struct pe *pe, const EVP_MD *md, uint8_t *re
 		{pe->security_entry + 8, pe->table},
 		{pe->table + pe->table_size, pe->file_size},
 	};
-	uint64_t size = 0;
 
 	if (!context || !buffer)
 		return -ENOMEM;
@@ -291,11 +290,8 @@ static int hash_image(int fd, const struct pe *pe, const EVP_MD *md, uint8_t *re
 
 		if (r < 0)
 			return r;
-		/* What signing removed counts for the place of the padding. */
-		size = i == 3 ? size + ranges[i].end - ranges[i].start : ranges[i].end;
 	}
-	if (EVP_DigestUpdate(context, zeros, (size_t)(ROUND_UP(size, 8) - size)) != 1 ||
-		EVP_DigestFinal_ex(context, ret_digest, NULL) != 1)
+	if (EVP_DigestFinal_ex(context, ret_digest, NULL) != 1)
 		return -EIO;
 	return 0;
 }

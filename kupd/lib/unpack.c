@@ -4,6 +4,7 @@
 
 #include "util.h"
 
+#include <assert.h>
 #include <bzlib.h>
 #include <lz4.h>
 #include <lzma.h>
@@ -22,6 +23,8 @@
 #define LZ4_BLOCK (8 * 1024 * 1024)
 /* Room that lz4 needs to unpack a block over itself (lz4.h, "in-place decompression"). */
 #define LZ4_IN_PLACE (LZ4_BLOCK + (LZ4_COMPRESSBOUND(LZ4_BLOCK) >> 8) + 32)
+
+static_assert(LZ4_IN_PLACE >= LZ4_COMPRESSBOUND(LZ4_BLOCK), "a block fits in front of its margin");
 
 union state {
 	z_stream zlib;

@@ -332,6 +332,14 @@ static void archives_may_follow_each_other_in_one_stream(void **state)
 
 		assert_true(initrd_has(initrd, "later"));
 	}
+	/* The second one without its end; something behind it. */
+	stream.size -= 8;
+	for (size_t i = 0; i < ARRAY_SIZE(packers); i++) {
+		cleanup(bytes_clear) struct bytes file = packers[i].pack(&stream);
+
+		assert_refused(&file, "cut short");
+	}
+	stream.size += 8;
 	append(&stream, "x", 1);
 	for (size_t i = 1; i < ARRAY_SIZE(packers); i++) {
 		cleanup(bytes_clear) struct bytes file = packers[i].pack(&stream);
@@ -566,6 +574,20 @@ static void damaged_index_is_refused(void **state)
 	}
 }
 
+/* depmod's index of no module at all, and the empty file that it leaves for a kernel without
+ * modules.builtin.modinfo. */
+static void empty_index_is_allowed(void **state)
+{
+	static const uint8_t nothing[] = {0xb0, 0x07, 0xf4, 0x57, 0, 2, 0, 1, 0, 0, 0, 12};
+	cleanup(bytes_clear) struct bytes file = {0};
+
+	(void)state;
+	cpio_add(&file, MODULES "/modules.dep.bin", 0100644, nothing, sizeof(nothing));
+	cpio_add(&file, MODULES "/modules.builtin.alias.bin", 0100644, NULL, 0);
+	cpio_end(&file);
+	assert_int_equal(try_read(&file), 0);
+}
+
 /* A header that says more than there is room for. */
 static void impossible_sizes_are_refused(void **state)
 {
@@ -701,6 +723,7 @@ int main(void)
 		cmocka_unit_test(no_path_leads_out_of_the_index),
 		cmocka_unit_test(later_index_takes_the_place_of_an_earlier_one),
 		cmocka_unit_test(damaged_index_is_refused),
+		cmocka_unit_test(empty_index_is_allowed),
 		cmocka_unit_test(impossible_sizes_are_refused),
 		cmocka_unit_test(too_many_names_are_refused),
 		cmocka_unit_test(reading_can_be_interrupted),

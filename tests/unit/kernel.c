@@ -189,8 +189,11 @@ static void version_text_is_read_within_its_bounds(void **state)
 	assert_refused(&image, "does not say its version");
 
 	/* A text that runs up to the setup's end, and would go on behind it. */
-	put16(&image, 0x20e, 0x400);
-	memset(image.data + 0x600, '6', SETUP_SIZE - 0x600);
+	put16(&image, 0x20e, SETUP_SIZE - 0x200 - 6);
+	memcpy(image.data + SETUP_SIZE - 6, "6.1.0-99 ", 9);
+	put_crc(&image);
+	assert_refused(&image, "does not say its version");
+	memcpy(image.data + SETUP_SIZE - 6, "6.1.0-  ", 8);
 	put_crc(&image);
 	assert_refused(&image, "does not say its version");
 }
