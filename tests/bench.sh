@@ -28,18 +28,20 @@ mkdir -p "$scratch/image/live" "$scratch/tree/live"
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' INT TERM HUP
 
-# A stick with the older set, and the tree that the published script hands to xorrisofs. A file with
-# holes would measure how the disk below allocates them.
-ln "$material/vmlinuz-$OLD" "$scratch/image/live/vmlinuz" 2> /dev/null ||
-	cp "$material/vmlinuz-$OLD" "$scratch/image/live/vmlinuz"
+# A stick that was updated before, with a set as large as the new one, and the tree that the
+# published script hands to xorrisofs.
+cp "$material/vmlinuz-$OLD" "$scratch/image/live/vmlinuz"
 cp "$material/initrd.img-$OLD" "$scratch/image/live/initrd.img"
 head -c 4096 /dev/zero > "$scratch/image/live/filesystem.squashfs"
 "$top/tests/data/published-stick.sh" "$scratch/image" "$scratch/stick" 400M
+"$program" update -q --disk "$scratch/stick" --kernel "$kernel.unsigned" --initrd "$initrd"
+"$program" bless -q --disk "$scratch/stick"
 cp "$kernel" "$scratch/tree/live/vmlinuz"
 cp "$initrd" "$scratch/tree/live/initrd.img"
 truncate -s 256M "$scratch/partition"
 
-# fresh NAME: a copy of that file, on the disk and nowhere else.
+# fresh NAME: a copy of that file, on the disk and nowhere else. Without holes: they would measure
+# how the file system below allocates them.
 cat > "$scratch/fresh" <<-'END'
 	#!/bin/sh
 	cp --sparse=never "$1" "$1.target"

@@ -54,10 +54,10 @@ def start(*arguments, prefix=(), **kwargs):
 
 
 def finish(process, timeout=60):
-    out, err = process.communicate(timeout=timeout)
+    out, err = (text or "" for text in process.communicate(timeout=timeout))
     assert "Sanitizer" not in err and "runtime error" not in err, err
     assert process.returncode >= 0, f"killed by signal {-process.returncode}\n{err}"
-    return Result(process.returncode, out or "", err or "")
+    return Result(process.returncode, out, err)
 
 
 def kupd(*arguments, code=DONE, says="", **kwargs):

@@ -96,6 +96,21 @@ def test_update_on_trial_over_a_damaged_previous_set(stick, small_sets, tmp_path
     assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[1])
 
 
+def test_a_damaged_current_set_never_becomes_the_way_back(stick, small_sets, tmp_path):
+    damage(stick, small_sets[0])
+    update(stick, small_sets[1], says="damaged")
+    assert_holds(stick, tmp_path / "after", small_sets[1])
+    assert stick.grubenv()["liveng_previous"] == "0"
+
+
+def test_a_damaged_current_set_makes_room_and_the_whole_one_stays(stick, small_sets, tmp_path):
+    update(stick, small_sets[1])
+    kupd("bless", "--disk", stick.path)
+    damage(stick, small_sets[1])
+    update(stick, small_sets[2], says="damaged")
+    assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[0])
+
+
 # verify
 
 def test_verify_reads_both_sets(stick, small_sets):

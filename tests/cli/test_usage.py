@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command line: help, wrong use, output forms."""
 
+import contextlib
 import json
+import os
+import pty
 import re
+import threading
 
 import pytest
 
-from conftest import DONE, FAILED, NOT_STICK, USAGE, kupd, untouched, update
+import stick as sticks
+from conftest import DONE, ENVIRONMENT, FAILED, NOT_STICK, USAGE, kupd, untouched, update
 
 VERBS = ["update", "status", "verify", "rollback", "bless", "repair"]
 OPTIONS = ["--disk", "--partition", "--root", "--kernel", "--initrd", "--no-verify", "--in-place",
@@ -71,6 +76,29 @@ def test_output_to_a_file_shows_no_progress_and_no_control_characters(stick, sma
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", result.out + result.err)
 
 
+def test_a_terminal_shows_progress_with_rate_and_time_left(new_stick, tmp_path):
+    stick = new_stick(kernel_mib=64)
+    big = sticks.make_set(tmp_path / "big", "6.1.0-7-amd64", initrd_size=24_000_000)
+    ours, theirs = pty.openpty()
+    shown = []
+
+    def read():
+        with contextlib.suppress(OSError):  # the other end is closed
+            while piece := os.read(ours, 65536):
+                shown.append(piece)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    update(stick, big, stderr=theirs, prefix=[
+        "strace", "-f", "-o", "/dev/null", "-e", "trace=pwrite64",
+        "-e", "inject=pwrite64:delay_exit=200000"])
+    os.close(theirs)
+    reader.join(timeout=20)
+    text = b"".join(shown).decode()
+    assert re.search(r"writing +\d+ %, \d+\.\d of 2\d\.\d MiB, \d+\.\d MiB/s, \d+ s left", text)
+    assert re.search("wrote 6.1.0-7-amd64", text.splitlines()[-1])
+
+
 @pytest.mark.parametrize("verb", ["update", "status", "verify", "rollback", "bless"])
 def test_json_of_success(stick, small_sets, verb):
     update(stick, small_sets[1])
@@ -93,10 +121,12 @@ def test_json_of_failure(tmp_path):
     assert "zeros.img" in result.err  # people read it too
 
 
-def test_json_is_utf8_whatever_a_file_is_called(tmp_path):
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
+def test_json_is_utf8_whatever_a_file_is_called(tmp_path, locale):
     target = tmp_path / b'caf\xe9 "\\.img'.decode("utf-8", "surrogateescape")
     target.write_bytes(bytes(1024 * 1024))
-    result = kupd("status", "--json", "--disk", target, code=NOT_STICK)
+    result = kupd("status", "--json", "--disk", target, code=NOT_STICK,
+                  env={**ENVIRONMENT, "LC_ALL": locale})
     json.loads(result.out.encode("utf-8"))
 
 
