@@ -158,8 +158,10 @@ int cpio_feed(struct cpio_reader *reader, const uint8_t *bytes, size_t size, siz
 				*ret_used = at;
 				return 0;
 			}
-			at++;
-			reader->offset++;
+			for (n = 0; at + n < size && bytes[at + n] == 0; n++)
+				;
+			at += n;
+			reader->offset += n;
 			break;
 		case CPIO_IN_HEADER:
 			at += collect(reader, CPIO_HEADER, bytes + at, size - at);

@@ -17,7 +17,7 @@
 /* Bounds for what a hostile file may make us keep and do. */
 #define RELEASES_MAX 8u
 #define INDEX_MAX    (16u * MIB)
-#define CONTENT_MAX  (8u * (uint64_t)1024 * MIB)
+#define CONTENT_MAX  (4u * (uint64_t)1024 * MIB)
 
 struct initrd {
 	struct names paths;   /* without "usr/" in front; sorted when all are read */

@@ -32,7 +32,8 @@
 #define CRC_DROPPED_MINOR 15u
 
 /* The arm64 header (Linux, Documentation/arch/arm64/booting.rst, "Call the kernel image"). */
-#define ARM64_IMAGE_SIZE 16u /* u64; with the memory behind the file's end that the kernel clears \
+#define ARM64_IMAGE_SIZE                                                                          \
+	16u		     /* u64; with the memory behind the file's end that the kernel clears \
 			      */
 #define ARM64_MAGIC	 56u /* "ARM\x64" */
 #define ARM64_HEADER_END 64u

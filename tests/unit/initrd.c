@@ -376,6 +376,17 @@ static void garbage_is_refused(void **state)
 	}
 }
 
+static void memory_for_unpacking_is_bounded(void **state)
+{
+	cleanup(bytes_clear) struct bytes archive = make_archive(RELEASE),
+					  file = pack_lzma(&archive);
+
+	(void)state;
+	/* A dictionary of 1 GiB. */
+	memcpy(file.data + 1, "\0\0\0\x40", 4);
+	assert_refused(&file, "more than 128 MiB");
+}
+
 static void files_that_are_no_initrd_are_refused(void **state)
 {
 	cleanup(bytes_clear) struct bytes archive = make_archive(RELEASE), file = {0};
@@ -715,6 +726,7 @@ int main(void)
 		cmocka_unit_test(an_archive_must_not_span_two_streams),
 		cmocka_unit_test(garbage_is_refused),
 		cmocka_unit_test(files_that_are_no_initrd_are_refused),
+		cmocka_unit_test(memory_for_unpacking_is_bounded),
 		cmocka_unit_test(large_lz4_blocks_are_read),
 		cmocka_unit_test(paths_are_found_on_merged_usr_too),
 		cmocka_unit_test(modules_are_found_by_name),
