@@ -19,7 +19,8 @@ struct kernel {
 /**
  * Read the kernel image open at @fd (a plain file, any position) and check that it is whole:
  * the sizes of its header, and the content against its signature's digest if it is signed, else
- * against the CRC-32 that a bzImage ends with (an unsigned arm64 Image has none).
+ * against the CRC-32 that a bzImage ends with (an unsigned arm64 Image has none, nor has a bzImage
+ * since Linux 6.15). A signature is not verified: it tells damage, not trust.
  * @name is the path, for messages. Reports what is wrong.
  * Returns -ERR_REFUSED if it is no kernel, or not whole; -errno of read(2).
  */
