@@ -142,8 +142,8 @@ class Machine:
         """Wait until root is logged in."""
         self.wait_for(r"root@\w+:~# ", timeout)
         # A shell that neither edits, echoes nor prompts: what comes back is what was printed.
-        self._serial.sendall(b"stty -echo; exec env PS1= PS2= sh\n")
-        self.wait_for(r"exec env.*\n", 30)
+        self._serial.sendall(b"stty -echo; echo the' shell'; exec env PS1= PS2= sh\n")
+        self.wait_for(r"the shell\n", 60)
 
     def run(self, command, timeout=60, check=True):
         """Run a shell command as root. Returns what it printed; its failure is ours if @check."""
@@ -154,5 +154,14 @@ class Machine:
         return match[1].strip()
 
     def reboot(self):
-        """Restart as a user does. Wait for the shell after it."""
+        """Restart as a user does, and wait for the shell."""
         self._serial.sendall(b"systemctl reboot\n")
+        self.wait_for_shell()
+
+    def power_off(self):
+        """Shut down as a user does, and wait until the machine is off."""
+        self._serial.sendall(b"systemctl poweroff\n")
+        try:
+            self._process.wait(120)
+        except subprocess.TimeoutExpired:
+            raise Failure("the machine does not power off") from None
