@@ -49,6 +49,8 @@ class Result:
 def start(*arguments, prefix=(), **kwargs):
     """Start the program and do not wait for it."""
     kwargs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT, **kwargs}
+    if prefix:  # strace; a leak check traces too, and there can be only one tracer
+        kwargs["env"] = {**kwargs["env"], "ASAN_OPTIONS": "detect_leaks=0"}
     return subprocess.Popen([*prefix, PROGRAM, *map(str, arguments)], encoding="utf-8",
                             errors="surrogateescape", **kwargs)
 

@@ -70,6 +70,7 @@ def test_while_writing(new_stick, small_sets, big, tmp_path, number):
     assert result.code == FAILED, result
     assert "interrupted" in result.err and "before" in result.err
     assert state_of(stick.path)[0] != content  # it was really in the midst of it
+    assert big.kernel.read_bytes() not in stick.read(2, size // 2, size // 2)  # and ended there
     assert stick.grub_has(small_sets[0])
     assert identity(stick) == before
     assert "liveng_tries" not in stick.grubenv()
