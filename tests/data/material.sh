@@ -132,7 +132,7 @@ initrd() {
 	if [ "$3" = most ]; then
 		echo MODULES=most
 	else
-		echo MODULES=list
+		printf '%s\n' MODULES=list COMPRESSLEVEL=1
 		echo "$3" | tr ' ' '\n' > "$conf.$4/modules"
 	fi > "$conf.$4/conf.d/test"
 	inside "$work/$1" mkinitramfs -d "/etc/initramfs-tools.$4" -o "/tmp/$4" "$2" \
