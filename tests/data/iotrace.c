@@ -249,7 +249,7 @@ static ssize_t transfer(bool write, int fd, const struct iovec *request, int cou
 
 static int flush(int fd, long number)
 {
-	long result;
+	int result = 0;
 
 	if (!is_target(fd))
 		return (int)syscall(number, fd);
@@ -257,23 +257,21 @@ static int flush(int fd, long number)
 	switch (fault(KIND_FLUSH)) {
 	case WHAT_ERROR:
 		record(IOTRACE_FAULT, 0, 0, NULL, 0);
-		pthread_mutex_unlock(&trace.lock);
 		errno = trace.error;
-		return -1;
+		result = -1;
+		break;
 	case WHAT_LOST:
 		record(IOTRACE_FAULT, 0, 0, NULL, 0);
-		pthread_mutex_unlock(&trace.lock);
-		return 0;
+		break;
 	case WHAT_SHORT:
 	case WHAT_NOTHING:
 	case WHAT_SIGTERM:
-		break;
-	}
-	result = syscall(number, fd);
-	if (result == 0)
+		/* Not done: no power will be cut here, and waiting for the disk takes most of the
+		 * time of a test. */
 		record(IOTRACE_FLUSH, 0, 0, NULL, 0);
+	}
 	pthread_mutex_unlock(&trace.lock);
-	return (int)result;
+	return result;
 }
 
 static int open_at(int folder, const char *path, int flags, mode_t mode)

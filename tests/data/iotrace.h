@@ -9,7 +9,8 @@ enum iotrace_type {
 	IOTRACE_OPEN = 'O',
 	IOTRACE_READ = 'R',
 	IOTRACE_WRITE = 'W', /* followed by `size` bytes: what was written */
-	IOTRACE_FLUSH = 'F', /* fsync, fdatasync, or a write through O_SYNC or O_DSYNC, done */
+	IOTRACE_FLUSH =
+		'F', /* fsync or fdatasync that succeeded, or a write through O_SYNC or O_DSYNC */
 	IOTRACE_FAULT = '!', /* the fault asked for was put in */
 };
 
