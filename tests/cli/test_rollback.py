@@ -3,7 +3,8 @@
 
 import pytest
 
-from conftest import REFUSED, VERIFY, assert_holds, identity, install, kupd, outside, untouched, update
+from conftest import (REFUSED, VERIFY, assert_holds, identity, install, kupd, outside, untouched,
+                      update)
 
 
 def damage(stick, kernel_set):

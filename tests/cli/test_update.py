@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 import stick as sticks
-from conftest import (NO_ROOM, PUBLISHED, REFUSED, assert_holds, extract, identity, install, kupd, outside,
-                      untouched, update)
+from conftest import (NO_ROOM, PUBLISHED, REFUSED, assert_holds, extract, identity, install, kupd,
+                      outside, untouched, update)
 
 
 @pytest.mark.parametrize("form", [
