@@ -35,9 +35,9 @@ UNIT_BIN := $(UNIT:%=$(BUILD)/tests/unit/%)
 BUILD_PACKAGES := gcc pkg-config libisoburn-dev libisofs-dev libburn-dev libblkid-dev \
 	libcryptsetup-dev libkmod-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev libssl-dev \
 	zlib1g-dev libjson-c-dev
-CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev libarchive-dev \
+CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev \
 	python3-pytest python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common \
-	grub-efi-amd64-bin cryptsetup-bin util-linux mmdebstrap initramfs-tools-core zstd lz4 xz-utils \
+	grub-efi-amd64-bin cryptsetup-bin util-linux mmdebstrap kmod zstd lz4 xz-utils \
 	bzip2 cpio strace bash-completion
 VM_PACKAGES    := live-build qemu-system-x86 qemu-utils ovmf squashfs-tools
 BENCH_PACKAGES := hyperfine time

@@ -9,19 +9,26 @@
  * The names with `.old` say where the previous set lay when the current one was written. It is
  * there still only if the other slot's own tree has the same files.
  */
-static bool find_previous(const struct stick *stick, struct inventory *inventory)
+static int find_previous(const struct stick *stick, struct inventory *inventory)
 {
 	cleanup(volume_closep) struct volume *volume = NULL;
 	struct extent partition = stick_kernel(stick);
 	struct set own;
+	int r;
 
-	if (set_read(inventory->volume, SET_PREVIOUS, &inventory->previous) < 0 ||
-		slot_previous(stick->disk, partition, &inventory->previous_pvd) < 0)
-		return false;
-	if (volume_open(stick->disk, partition, &inventory->previous_pvd, &volume) < 0 ||
-		set_read(volume, SET_CURRENT, &own) < 0)
-		return false;
-	return set_is_same(&own, &inventory->previous);
+	r = set_read(inventory->volume, SET_PREVIOUS, &inventory->previous);
+	if (r == 0)
+		r = slot_previous(stick->disk, partition, &inventory->previous_pvd);
+	if (r == 0)
+		r = volume_open(stick->disk, partition, &inventory->previous_pvd, &volume);
+	if (r == 0)
+		r = set_read(volume, SET_CURRENT, &own);
+	if (r == 0)
+		inventory->has_previous = set_is_same(&own, &inventory->previous);
+	/* Damage means that there is none. A failed read does not: the set may be the proven one. */
+	if (r == -ENOENT || r == -EUCLEAN || r == -EMEDIUMTYPE || r == -EFBIG)
+		return 0;
+	return r;
 }
 
 int inventory_read(const struct stick *stick, struct inventory *ret_inventory)
@@ -51,7 +58,12 @@ int inventory_read(const struct stick *stick, struct inventory *ret_inventory)
 		return r;
 	}
 	inventory.has_current = r == 0;
-	inventory.has_previous = find_previous(stick, &inventory);
+	r = find_previous(stick, &inventory);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot read the previous kernel set: %m", stick->name);
+		return r;
+	}
 
 	*ret_inventory = inventory;
 	inventory.volume = NULL;

@@ -182,6 +182,8 @@ int slot_previous(const struct disk *disk, struct extent partition, struct pvd *
 
 	/* On an old stick slot A begins with file data, which is no descriptor of a tree in it. */
 	r = pvd_read(disk, partition, other.start_lba + PVD_LBA, &previous);
+	if (r < 0 && r != -EMEDIUMTYPE && r != -EUCLEAN)
+		return r;
 	if (r < 0 || slot_holding(partition.size, &previous) != other_id ||
 		previous.root_lba < other.start_lba)
 		r = pvd_read(disk, partition, SAVED_LBA, &previous);

@@ -50,7 +50,11 @@ static int read_table(struct stick *stick)
 		return r;
 	blkid_probe_enable_superblocks(probe, 0);
 	blkid_probe_enable_partitions(probe, 1);
-	if (blkid_do_fullprobe(probe) != 0)
+	errno = 0;
+	r = blkid_do_fullprobe(probe);
+	if (r < 0)
+		return errno ? -errno : -EIO;
+	if (r != 0)
 		return -ERR_NOT_STICK;
 	list = blkid_probe_get_partitions(probe);
 	if (!list || !blkid_partlist_get_table(list))
@@ -95,8 +99,10 @@ static int identify(const struct stick *stick, char type[32], char label[48], ch
 	blkid_probe_enable_superblocks(probe, 1);
 	blkid_probe_set_superblocks_flags(
 		probe, BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID | BLKID_SUBLKS_TYPE);
+	errno = 0;
 	r = blkid_do_safeprobe(probe);
-	if (r == -1)
+	/* -2: two file systems claim it; less than 0 otherwise: it could not be read. */
+	if (r < 0 && r != -2)
 		return errno ? -errno : -EIO;
 	if (r != 0)
 		return -ERR_NOT_STICK;
@@ -154,19 +160,26 @@ static int find_kernel_partition(struct stick *stick)
 	return r;
 }
 
-/* A damaged or missing block turns the assessment off; it never stops an update. */
-static void find_grubenv(struct stick *stick)
+/* A missing or damaged block turns the assessment off. One that cannot be read does not: it may
+ * tell of a trial. */
+static int find_grubenv(struct stick *stick)
 {
 	int r;
 
 	if (stick->partitions[STICK_ESP].size == 0)
-		return;
+		return 0;
 	r = grubenv_open(stick->disk, stick->partitions[STICK_ESP], &stick->grubenv);
-	if (r < 0 && r != -ENOENT) {
+	if (r < 0 && r != -ENOENT && r != -EUCLEAN) {
+		errno = -r;
+		log_error("%s: cannot read %s: %m", disk_path(stick->disk), GRUBENV_PATH);
+		return r;
+	}
+	if (r == -EUCLEAN) {
 		errno = -r;
 		log_warning("%s: %s of partition %d cannot be used, the boot assessment is off: %m",
 			disk_path(stick->disk), GRUBENV_PATH, STICK_ESP);
 	}
+	return 0;
 }
 
 /* The path of the disk to open, for each kind of target. */
@@ -254,7 +267,9 @@ int stick_open(const struct host *host, enum stick_target target, const char *pa
 	r = check_kernel_partition(stick);
 	if (r < 0)
 		return r;
-	find_grubenv(stick);
+	r = find_grubenv(stick);
+	if (r < 0)
+		return r;
 	*ret_stick = steal_pointer(stick);
 	return 0;
 }

@@ -18,6 +18,7 @@ struct volume {
 	struct pvd pvd;
 	IsoImage *image;
 	IsoDataSource *source;
+	int read_error; /* of the disk, at the first block that could not be read */
 };
 
 static void start_libisofs(void)
@@ -68,8 +69,9 @@ static int source_close(IsoDataSource *source)
  */
 static int source_read(IsoDataSource *source, uint32_t lba, uint8_t *buffer)
 {
-	const struct volume *volume = source->data;
+	struct volume *volume = source->data;
 	uint64_t offset = (uint64_t)lba * ISO_BLOCK;
+	int r;
 
 	if (lba == PVD_LBA) {
 		memcpy(buffer, volume->pvd.block, ISO_BLOCK);
@@ -81,9 +83,12 @@ static int source_read(IsoDataSource *source, uint32_t lba, uint8_t *buffer)
 		return ISO_SUCCESS;
 	}
 	if (offset + ISO_BLOCK > volume->partition.size)
+		return (int)ISO_WRONG_ECMA119;
+	r = disk_read_medium(volume->disk, volume->partition.start + offset, buffer, ISO_BLOCK);
+	if (r < 0) {
+		volume->read_error = volume->read_error < 0 ? volume->read_error : r;
 		return (int)ISO_DATA_SOURCE_FAILURE;
-	if (disk_read_medium(volume->disk, volume->partition.start + offset, buffer, ISO_BLOCK) < 0)
-		return (int)ISO_DATA_SOURCE_FAILURE;
+	}
 	return ISO_SUCCESS;
 }
 
@@ -144,6 +149,9 @@ int volume_open(const struct disk *disk, struct extent partition, const struct p
 	iso_read_opts_set_no_aaip(options, 1);
 	iso_read_opts_set_no_md5(options, 1);
 	code = iso_image_import(volume->image, volume->source, options, NULL);
+	/* libisofs goes on without a directory that it could not read: that is not this tree. */
+	if (volume->read_error < 0)
+		return volume->read_error;
 	if (code < 0)
 		return volume_error(code);
 	*ret_volume = steal_pointer(volume);
