@@ -17,7 +17,7 @@ LIBS_CFLAGS  = $(eval LIBS_CFLAGS := $(shell pkg-config --cflags $(LIBS)))$(LIBS
 LIBS_LDLIBS  = $(eval LIBS_LDLIBS := $(shell pkg-config --libs $(LIBS)) -lbz2 -lpthread)$(LIBS_LDLIBS)
 
 ifdef SAN
-BUILD := $(BUILD)/san
+override BUILD := $(BUILD)/san
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
@@ -37,7 +37,7 @@ BUILD_PACKAGES := gcc pkg-config libisoburn-dev libisofs-dev libburn-dev libblki
 	zlib1g-dev libjson-c-dev
 CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev \
 	python3-pytest python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common \
-	grub-efi-amd64-bin cryptsetup-bin util-linux mmdebstrap kmod zstd lz4 xz-utils \
+	grub-efi-amd64-bin cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils \
 	bzip2 cpio strace bash-completion
 VM_PACKAGES    := live-build qemu-system-x86 qemu-utils ovmf squashfs-tools
 BENCH_PACKAGES := hyperfine time

@@ -25,7 +25,8 @@ static int find_previous(const struct stick *stick, struct inventory *inventory)
 		r = set_read(volume, SET_CURRENT, &own);
 	if (r == 0)
 		inventory->has_previous = set_is_same(&own, &inventory->previous);
-	/* Damage means that there is none. A failed read does not: the set may be the proven one. */
+	/* Damage means that there is none. A failed read does not: the set may be the proven one.
+	 */
 	if (r == -ENOENT || r == -EUCLEAN || r == -EMEDIUMTYPE || r == -EFBIG)
 		return 0;
 	return r;

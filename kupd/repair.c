@@ -112,7 +112,7 @@ int repair_verb(struct run *run)
 		r = candidate_newest(root, older, release)) {
 		if (!has_initrd(root, release))
 			build_initrd(run, release);
-		r = update_run(run, release);
+		r = update_run(run, release, true);
 		if (r != -ERR_REFUSED)
 			return r;
 		memcpy(older, release, sizeof(older));

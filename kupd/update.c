@@ -46,7 +46,8 @@ static unsigned int mib(uint64_t bytes)
  * Is the current set whole? A damaged one must not become the `.old` set that boots are sent to,
  * and the set before it must not make room for the new one.
  */
-static int check_current(const struct run *run, const struct stick *stick, struct plan *plan)
+static int check_current(
+	const struct run *run, const struct stick *stick, struct plan *plan, bool tolerant)
 {
 	struct inventory *inventory = &plan->inventory;
 	int r;
@@ -54,10 +55,10 @@ static int check_current(const struct run *run, const struct stick *stick, struc
 	if (run->options->no_verify || !inventory->has_current || !inventory->current.has_sums)
 		return 0;
 	r = set_verify(stick->disk, &inventory->current, &run->observer);
-	if (r != -ERR_VERIFY)
+	if (r != -ERR_VERIFY && !(r == -EIO && tolerant))
 		return r;
-	log_warning("%s: the current kernel set, %s, is damaged", stick->name,
-		inventory->current.release);
+	log_warning("%s: the current kernel set, %s, is %s", stick->name,
+		inventory->current.release, r == -EIO ? "unreadable" : "damaged");
 	inventory->has_current = false;
 	return 0;
 }
@@ -310,8 +311,8 @@ static void tell_plan(const struct run *run, const struct stick *stick, const st
 		plan->base ? plan->base->release : "");
 }
 
-static int make_plan(
-	const struct run *run, struct stick *stick, struct plan *plan, bool *ret_nothing_to_do)
+static int make_plan(const struct run *run, struct stick *stick, struct plan *plan, bool tolerant,
+	bool *ret_nothing_to_do)
 {
 	const struct options *options = run->options;
 	int r;
@@ -321,9 +322,10 @@ static int make_plan(
 		r = candidate_digest(plan->candidate, &run->observer);
 	if (r < 0)
 		return r;
-	r = check_current(run, stick, plan);
+	r = check_current(run, stick, plan, tolerant || options->force);
 	if (r < 0)
-		return failed(stick, "cannot read the current kernel set", r);
+		return failed(
+			stick, "cannot read the current kernel set, --force writes beside it", r);
 	*ret_nothing_to_do = !options->force && is_there_already(plan);
 	if (*ret_nothing_to_do)
 		return 0;
@@ -342,7 +344,7 @@ static int make_plan(
 	return r;
 }
 
-int update_run(struct run *run, const char *release)
+int update_run(struct run *run, const char *release, bool tolerant)
 {
 	cleanup(stick_closep) struct stick *stick = NULL;
 	cleanup(plan_clear) struct plan plan = {0};
@@ -360,7 +362,7 @@ int update_run(struct run *run, const char *release)
 	if (r == 0)
 		r = run_open_stick(run, !options->dry_run, &stick);
 	if (r == 0)
-		r = make_plan(run, stick, &plan, &nothing_to_do);
+		r = make_plan(run, stick, &plan, tolerant, &nothing_to_do);
 	if (r == -EINTR)
 		log_error("interrupted: nothing was changed");
 	if (r < 0)
@@ -393,5 +395,5 @@ int update_run(struct run *run, const char *release)
 
 int update_verb(struct run *run)
 {
-	return update_run(run, run->options->release);
+	return update_run(run, run->options->release, false);
 }
