@@ -8,7 +8,6 @@ by apt, livengkupd writes it into the stick, and the stick boots it.
 FOLDER keeps the stick, what came over the serial line and, after a failure, the screen.
 """
 
-import re
 import signal
 import subprocess
 import sys
@@ -52,8 +51,7 @@ class Account:
         now = time.monotonic()
         if now - self._said > 15:
             self._said = now
-            text = re.sub(r"\x1b\[[0-9;?=]*[A-Za-z]|[^ -~]", "", line)
-            self.say(f"    {now - self._started:3.0f} s  {text[-80:]}")
+            self.say(f"    {now - self._started:3.0f} s  {line[-80:]}")
 
     def table(self):
         lines = [f"{seconds:7.0f} s  {name}" for name, seconds in self.times]

@@ -39,6 +39,12 @@ def accelerator():
     return KVM if done.returncode == 0x10 * 2 + 1 else TCG
 
 
+def plain(text):
+    """What a terminal would show of @text: no sequences, of each line what was written last."""
+    text = re.sub(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[^\[]", "", text)
+    return re.sub(r"[^\n]*\r", "", text.strip())
+
+
 class Machine:
     """A UEFI PC with one stick in its USB port.
 
@@ -133,8 +139,9 @@ class Machine:
                               + self._received[-1500:]) from None
             if not received:
                 raise Failure("the machine went away:\n" + self._received[-1500:])
-            self._received += received.decode(errors="replace").replace("\r", "")
-            self._progress(self._received.rstrip().rpartition("\n")[2])
+            self._received += received.decode(errors="replace")
+            self._received = self._received.replace("\r\n", "\n")
+            self._progress(plain(self._received).rpartition("\n")[2])
         self._received = self._received[match.end():]
         return match
 
@@ -151,7 +158,7 @@ class Machine:
         match = self.wait_for(r"(?s)(.*?)end-of-command (\d+)\n", timeout)
         if check and match[2] != "0":
             raise Failure(f"{command}: exit code {match[2]}\n{match[1]}")
-        return match[1].strip()
+        return plain(match[1])
 
     def reboot(self):
         """Restart as a user does, and wait for the shell."""
