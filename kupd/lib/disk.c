@@ -13,11 +13,14 @@
 
 #include "util.h"
 
+/* Not /run/lock: anyone may write there, and so hold a lock that stops us. */
+#define LOCK_FOLDER "/run/liveng"
+
 struct disk {
 	char *path;
 	int fd;	       /* through the page cache */
 	int direct_fd; /* O_DIRECT on the same inode, -1 where that is not possible */
-	int lock_fd;   /* a block device's file in /run/lock, else -1 */
+	int lock_fd;   /* a block device's file in LOCK_FOLDER, else -1 */
 	uint64_t size;
 	dev_t devno;
 };
@@ -144,8 +147,9 @@ int disk_lock(struct disk *disk, int timeout_ms)
 	if (disk_is_block_device(disk) && disk->lock_fd < 0) {
 		int r = 0;
 
-		snprintf(path, sizeof(path), "/run/lock/liveng-%u:%u", major(disk->devno),
+		snprintf(path, sizeof(path), LOCK_FOLDER "/disk-%u:%u.lock", major(disk->devno),
 			minor(disk->devno));
+		(void)mkdir(LOCK_FOLDER, 0755);
 		disk->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (disk->lock_fd >= 0)
 			r = lock_fd(disk->lock_fd, timeout_ms);
@@ -168,7 +172,8 @@ static int read_fully(int fd, uint64_t offset, uint8_t *buffer, size_t size)
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
-			return -errno;
+			/* The block layer's word for a medium error; here it is the disk's end. */
+			return errno == ENODATA ? -EIO : -errno;
 		}
 		if (n == 0)
 			return -ENODATA;

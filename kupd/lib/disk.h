@@ -48,12 +48,13 @@ int disk_fd(const struct disk *disk);
 
 /**
  * Take the exclusive lock (flock(2) on the disk, as udev and systemd-repart do; for a block device
- * also on a file in /run/lock), waiting at most @timeout_ms milliseconds. Returns -EBUSY if another
- * holds it.
+ * also on /run/liveng/disk-MAJOR:MINOR.lock, where that can be made: only root can), waiting at
+ * most
+ * @timeout_ms milliseconds. Returns -EBUSY if another holds it.
  */
 int disk_lock(struct disk *disk, int timeout_ms);
 
-/** Read @size bytes at byte @offset. Returns -errno; -ENODATA if the disk ends before. */
+/** Read @size bytes at byte @offset. Returns -errno; -ENODATA only if the disk ends before. */
 int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t size);
 
 /** Like disk_read(), but what is returned was read from the medium, not from the page cache. */

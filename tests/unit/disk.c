@@ -10,11 +10,24 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "disk.h"
 #include "util.h"
 
 #define SIZE (1024 * 1024)
+
+static int read_error; /* what each read of the disk ends with; 0: it reads */
+
+/* In place of the C library's. */
+ssize_t pread(int fd, void *buffer, size_t size, off_t offset)
+{
+	if (read_error) {
+		errno = read_error;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, buffer, size, offset);
+}
 
 static int make_file(void **state)
 {
@@ -99,6 +112,23 @@ static void the_end_is_an_error(void **state)
 	assert_int_equal(disk_write(disk, 0, bytes, sizeof(bytes)), -EBADF);
 }
 
+/* Linux says ENODATA for a bad place on the medium. */
+static void a_bad_place_is_not_the_end(void **state)
+{
+	cleanup(disk_closep) struct disk *disk = NULL;
+	autofree uint8_t *bytes = disk_buffer(DISK_ALIGN);
+
+	assert_int_equal(disk_open(*state, false, &disk), 0);
+	read_error = ENODATA;
+	assert_int_equal(disk_read(disk, 0, bytes, DISK_ALIGN), -EIO);
+	assert_int_equal(disk_read_medium(disk, 0, bytes, DISK_ALIGN), -EIO);
+	assert_int_equal(disk_read_medium(disk, 512, bytes, 512), -EIO);
+	read_error = EREMOTEIO;
+	assert_int_equal(disk_read_medium(disk, 0, bytes, DISK_ALIGN), -EREMOTEIO);
+	read_error = 0;
+	assert_int_equal(disk_read_medium(disk, 0, bytes, DISK_ALIGN), 0);
+}
+
 static void a_lock_excludes_others(void **state)
 {
 	cleanup(disk_closep) struct disk *first = NULL;
@@ -119,6 +149,7 @@ int main(void)
 		cmocka_unit_test(a_fifo_does_not_block_open),
 		cmocka_unit_test_setup_teardown(writes_are_read_back, make_file, remove_file),
 		cmocka_unit_test_setup_teardown(the_end_is_an_error, make_file, remove_file),
+		cmocka_unit_test_setup_teardown(a_bad_place_is_not_the_end, make_file, remove_file),
 		cmocka_unit_test_setup_teardown(a_lock_excludes_others, make_file, remove_file),
 	};
 
