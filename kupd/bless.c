@@ -26,6 +26,8 @@ static int take_previous(struct run *run, struct stick *stick, struct inventory 
 	r = rollback_switch(stick, inventory);
 	if (r < 0)
 		return r;
+	/* A second bless in this boot has nothing to go back from. */
+	marker_set_written(run->host.root);
 	stick_refresh_cache(stick, &run->host);
 	log_warning("%s did not come up: %s is current again", failed, inventory->previous.release);
 	run_add(run, "release", inventory->previous.release);
@@ -43,6 +45,10 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 {
 	int r;
 
+	if (!inventory->has_current) {
+		log_error("%s: there is no whole kernel set to bless", stick->name);
+		return -ERR_VERIFY;
+	}
 	run_add(run, "release", inventory->current.release);
 	if (stick_tries(stick) < 0) {
 		log_debug("%s: no set is on trial", stick->name);
@@ -78,7 +84,7 @@ int bless_verb(struct run *run)
 		log_debug("this boot proves nothing of the kernel partition");
 		return 0;
 	}
-	if (options->target == STICK_RUNNING && marker_is_written(options->root)) {
+	if (options->target == STICK_RUNNING && marker_is_written(run->host.root)) {
 		log_info("a kernel set was written since this boot: its trial goes on");
 		return 0;
 	}

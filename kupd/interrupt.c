@@ -12,6 +12,9 @@ int interrupt_open(void)
 	sigset_t signals;
 	int fd;
 
+	/* A reader that went away, or a limit on files, is an error of that write and no more. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);

@@ -12,22 +12,28 @@
 
 struct inventory {
 	struct pvd pvd;
-	struct volume *volume;
-	enum slot_id slot; /* that holds the current tree */
+	struct volume *volume; /* the current tree; NULL: it is damaged */
+	enum slot_id slot;     /* that holds the current tree */
 	bool has_current;
 	struct set current;
-	/* The `.old` set, and the tree in which it is the current one: the way back. */
+	/* The set before, and the tree in which it is the current one: the way back. */
 	bool has_previous;
 	struct set previous;
 	struct pvd previous_pvd;
 };
 
 /**
- * Read the kernel partition of @stick. A missing or damaged set is not an error: it is
- * not there. A previous set whose place was taken by another is not there either.
- * Reports. Returns -ERR_VERIFY if the tree itself is damaged; -errno of reading.
+ * Read the kernel partition of @stick. A missing or damaged set is not an error: it is not there. A
+ * previous set whose place was taken by another is not there either.
+ * Reports. Returns -ERR_VERIFY if not even the volume descriptor is whole; -errno of reading.
  * The caller ends it with inventory_close().
  */
 int inventory_read(const struct stick *stick, struct inventory *ret_inventory);
 
 void inventory_close(struct inventory *inventory);
+
+/**
+ * Must the previous set become current before another is written? So if the current one is on trial
+ * or not there: then the previous set is the proven one, and its slot is not the one to be written.
+ */
+bool inventory_wants_previous(const struct inventory *inventory, const struct stick *stick);

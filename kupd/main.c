@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <string.h>
 #include <wchar.h>
@@ -121,6 +122,23 @@ static int run_verb(struct run *run)
 	return verb_functions[i](run);
 }
 
+/*
+ * A standard stream that is closed would have its number go to the stick, and messages into it. Not
+ * writable, so that a result that nobody gets is still an error.
+ */
+static int open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -129,7 +147,11 @@ int main(int argc, char **argv)
 	struct json_object *errors;
 	enum exit_code code;
 
+	if (open_standard_streams() < 0)
+		return EXIT_FAILED;
 	setlocale(LC_ALL, "");
+	/* Whatever the user reads: file names are checked for being UTF-8, as JSON has to be. */
+	setlocale(LC_CTYPE, "C.UTF-8");
 	log_init("livengkupd", LOG_NORMAL);
 	switch (options_parse(argc, argv, verbs, &options)) {
 	case OPTIONS_DONE:

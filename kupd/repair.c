@@ -17,14 +17,40 @@
 
 extern char **environ;
 
-/* Run a program and wait for it; its output goes where ours goes. Returns its exit code. */
+static void destroy_attributes(posix_spawnattr_t *attributes)
+{
+	(void)posix_spawnattr_destroy(attributes);
+}
+
+static void destroy_actions(posix_spawn_file_actions_t *actions)
+{
+	(void)posix_spawn_file_actions_destroy(actions);
+}
+
+/*
+ * Run a program and wait for it. Its output goes to standard error, our own may be JSON; the
+ * signals that we block or ignore are as usual for it. Returns its exit code.
+ */
 static int run_program(char *const argv[])
 {
-	pid_t pid;
+	cleanup(destroy_actions) posix_spawn_file_actions_t actions;
+	cleanup(destroy_attributes) posix_spawnattr_t attributes;
+	sigset_t none, usual;
 	int status, r;
+	pid_t pid;
 
 	log_debug("running %s %s", argv[0], argv[1] ? argv[1] : "");
-	r = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+	sigemptyset(&none);
+	sigemptyset(&usual);
+	sigaddset(&usual, SIGPIPE);
+	sigaddset(&usual, SIGXFSZ);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attributes);
+	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &usual);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	r = posix_spawnp(&pid, argv[0], &actions, &attributes, argv, environ);
 	if (r != 0)
 		return -r;
 	while (waitpid(pid, &status, 0) < 0) {
@@ -34,13 +60,20 @@ static int run_program(char *const argv[])
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
+/* The system that we run is the one whose packages may be put right. */
+static bool is_own_system(const struct run *run)
+{
+	return run->options->target == STICK_RUNNING && !run->options->root[0] &&
+	       !run->options->dry_run;
+}
+
 /* What an interrupted dpkg left, and with it our own hooks' work. */
 static void finish_dpkg(const struct run *run)
 {
 	char *argv[] = {"dpkg", "--configure", "-a", NULL};
 	int r;
 
-	if (run->options->root[0] || run->options->dry_run)
+	if (!is_own_system(run))
 		return;
 	r = run_program(argv);
 	if (r != 0)
@@ -63,7 +96,7 @@ static void build_initrd(const struct run *run, char *release)
 	char *argv[] = {plain, "-c", "-k", release, "-b", "/boot", NULL};
 	int r;
 
-	if (run->options->root[0] || run->options->dry_run)
+	if (!is_own_system(run))
 		return;
 	if (access(diverted, X_OK) == 0)
 		argv[0] = diverted;
@@ -72,26 +105,31 @@ static void build_initrd(const struct run *run, char *release)
 		log_warning("cannot build an initrd for %s (%d)", release, r);
 }
 
-static int is_whole(struct run *run, bool *ret_whole)
+/* What has to be done: nothing, or the newest set, or one older than what did not come up. */
+static int diagnose(struct run *run, bool *ret_whole, char ret_failed[KERNEL_RELEASE_MAX])
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;
 	int r;
 
-	*ret_whole = false;
 	r = run_open_stick(run, false, &stick);
+	if (r == 0)
+		r = inventory_read(stick, &inventory);
 	if (r < 0)
 		return r;
-	if (inventory_read(stick, &inventory) < 0 || !inventory.has_current)
+	*ret_whole = false;
+	ret_failed[0] = 0;
+	if (!inventory.has_current)
 		return 0;
+	/* No boots left is a set that did not come up, whole or not. */
+	if (stick_tries(stick) == 0) {
+		snprintf(ret_failed, KERNEL_RELEASE_MAX, "%s", inventory.current.release);
+		return 0;
+	}
 	r = set_verify(stick->disk, &inventory.current, &run->observer);
 	if (r == -EINTR)
 		return r;
-	/* Boots left to 0 is a set that did not come up, whole or not. */
-	*ret_whole = r == 0 && stick_tries(stick) != 0;
-	if (*ret_whole)
-		log_info("%s: the current kernel set, %s, is whole, nothing to repair", stick->name,
-			inventory.current.release);
+	*ret_whole = r == 0 || r == -ENOKEY;
 	return 0;
 }
 
@@ -102,22 +140,36 @@ int repair_verb(struct run *run)
 	bool whole;
 	int r;
 
-	finish_dpkg(run);
-	r = is_whole(run, &whole);
-	if (r < 0 || whole)
+	/* First of all: is there a stick? */
+	r = diagnose(run, &whole, older);
+	if (r < 0)
 		return r;
+	finish_dpkg(run);
+	r = diagnose(run, &whole, older);
+	if (r < 0)
+		return r;
+	if (whole) {
+		log_info("the current kernel set is whole, nothing to repair");
+		return 0;
+	}
+	if (older[0])
+		log_info("%s did not come up, looking for an older kernel", older);
 
 	/* The newest that passes the checks. */
-	for (r = candidate_newest(root, NULL, release); r == 0;
-		r = candidate_newest(root, older, release)) {
+	while (candidate_newest(root, older[0] ? older : NULL, release) == 0) {
 		if (!has_initrd(root, release))
 			build_initrd(run, release);
-		r = update_run(run, release, true);
+		r = update_run(run, release);
 		if (r != -ERR_REFUSED)
 			return r;
 		memcpy(older, release, sizeof(older));
 	}
-	log_error(
-		"no kernel in %s/boot can be written: install one with apt, then try again", root);
+	if (older[0])
+		log_error(
+			"%s/boot has no kernel older than %s that can be written: install one with "
+			"apt, then try again",
+			root, older);
+	else
+		log_error("%s/boot has no kernel: install one with apt, then try again", root);
 	return -ERR_REFUSED;
 }

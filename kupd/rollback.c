@@ -3,6 +3,7 @@
 #include "rollback.h"
 
 #include "log.h"
+#include "marker.h"
 #include "run.h"
 #include "util.h"
 
@@ -16,10 +17,10 @@ int rollback_check(const struct stick *stick, const struct inventory *inventory,
 		return -ERR_REFUSED;
 	}
 	r = set_verify(stick->disk, &inventory->previous, observer);
-	if (r == -ERR_VERIFY || r == -ENODATA) {
+	if (r == -ERR_VERIFY || r == -ENOKEY) {
 		log_error("%s: the previous kernel set, %s, %s", stick->name,
 			inventory->previous.release,
-			r == -ENODATA ? "has no checksums" : "is damaged");
+			r == -ENOKEY ? "has no checksums" : "is damaged");
 		return -ERR_VERIFY;
 	}
 	if (r == -EINTR) {
@@ -68,13 +69,14 @@ int rollback_verb(struct run *run)
 
 	run_add(run, "release", inventory.previous.release);
 	if (options->dry_run) {
-		log_info("%s: would switch from %s back to %s", stick->name,
-			inventory.current.release, inventory.previous.release);
+		log_info("%s: would switch back to %s", stick->name, inventory.previous.release);
 		return 0;
 	}
 	r = rollback_switch(stick, &inventory);
 	if (r < 0)
 		return r;
+	if (options->target == STICK_RUNNING)
+		marker_set_written(run->host.root);
 	stick_refresh_cache(stick, &run->host);
 	log_info("%s: the next boot runs %s again", stick->name, inventory.previous.release);
 	return 0;

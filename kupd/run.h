@@ -26,11 +26,9 @@ int rollback_verb(struct run *run);
 int bless_verb(struct run *run);
 int repair_verb(struct run *run);
 
-/**
- * Write @release (NULL: the newest, or what the options name) as the options say. @tolerant: a
- * current set that cannot be read is a damaged one, no reason to stop. Reports. Returns -errno.
- */
-int update_run(struct run *run, const char *release, bool tolerant);
+/** Write @release (NULL: the newest, or what the options name) as the options say. Reports. Returns
+ * -errno. */
+int update_run(struct run *run, const char *release);
 
 /** Add text to the JSON result. */
 void run_add(struct run *run, const char *name, const char *value);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -79,8 +78,7 @@ static void tell_next(struct run *run, const struct stick *stick, const struct i
 	char release[KERNEL_RELEASE_MAX];
 	char text[256];
 
-	/* With a set on trial the proven one stays, so its own slot is written again. */
-	if (stick_tries(stick) >= 0 && inventory->has_previous)
+	if (inventory_wants_previous(inventory, stick))
 		slot = inventory->slot == SLOT_A ? "A" : "B";
 	if (candidate_newest(run->options->root, NULL, release) < 0)
 		snprintf(text, sizeof(text), "slot %s (no kernel in %s/boot)", slot,
@@ -138,7 +136,10 @@ int status_verb(struct run *run)
 	else if (!run->options->json)
 		printf("%-11s %s\n", "previous", "none");
 	tell_assessment(run, stick);
-	if (marker_get_failed(run->options->root, failed, sizeof(failed)) == 0)
+	/* What failed is known of the stick that the system, this one or the named one, runs from.
+	 */
+	if ((run->options->target == STICK_RUNNING || run->options->root[0]) &&
+		marker_get_failed(run->options->root, failed, sizeof(failed)) == 0)
 		tell(run, "failed", "failed", failed);
 	tell_next(run, stick, &inventory);
 	return 0;

@@ -5,7 +5,6 @@
  * stick bootable; it is told in the design, "The switch".
  */
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "candidate.h"
@@ -17,8 +16,12 @@
 #include "session.h"
 #include "util.h"
 
+/* What the stick boots, should the next step fail. */
+enum outcome { OUTCOME_AS_BEFORE, OUTCOME_PREVIOUS, OUTCOME_NONE, OUTCOME_EITHER, OUTCOME_NEW };
+
 /* What is to be done, decided before the first byte is written. */
 struct plan {
+	enum outcome outcome;
 	struct candidate *candidate;
 	struct inventory inventory;
 	bool roll_back_first;	/* an unproven set makes room, the proven one stays */
@@ -42,21 +45,35 @@ static unsigned int mib(uint64_t bytes)
 	return (unsigned int)((bytes + MIB - 1) / MIB);
 }
 
+static int failed(const struct stick *stick, const char *step, int error)
+{
+	if (error == -EINTR)
+		return error; /* told by the caller, who knows what it means */
+	errno = -error;
+	if (error == -ERR_VERIFY)
+		log_error("%s: %s: what was read back differs: the medium may be failing",
+			stick->name, step);
+	else
+		log_error("%s: %s: %m", stick->name, step);
+	return error;
+}
+
 /*
- * Is the current set whole? A damaged one must not become the `.old` set that boots are sent to,
- * and the set before it must not make room for the new one.
+ * Is the current set whole? One that is damaged, or cannot be read, must not become the `.old` set
+ * that boots are sent to, and the set before it must not make room for the new one.
  */
-static int check_current(
-	const struct run *run, const struct stick *stick, struct plan *plan, bool tolerant)
+static int check_current(const struct run *run, const struct stick *stick, struct plan *plan)
 {
 	struct inventory *inventory = &plan->inventory;
 	int r;
 
-	if (run->options->no_verify || !inventory->has_current || !inventory->current.has_sums)
+	if (!inventory->has_current)
 		return 0;
 	r = set_verify(stick->disk, &inventory->current, &run->observer);
-	if (r != -ERR_VERIFY && !(r == -EIO && tolerant))
-		return r;
+	if (r == 0 || r == -ENOKEY)
+		return 0;
+	if (r != -ERR_VERIFY && r != -EIO)
+		return failed(stick, "cannot read the current kernel set", r);
 	log_warning("%s: the current kernel set, %s, is %s", stick->name,
 		inventory->current.release, r == -EIO ? "unreadable" : "damaged");
 	inventory->has_current = false;
@@ -98,19 +115,22 @@ static int check_candidate(
 	return r;
 }
 
-/* With a set on trial, or damaged, the proven one is `.old`: it stays, the other makes room. */
-static int plan_roll_back(struct stick *stick, struct plan *plan, const struct observer *observer)
+/* With a set on trial, or damaged, the proven one is the one before: it stays, the other makes
+ * room. */
+static int plan_roll_back(const struct run *run, const struct stick *stick, struct plan *plan)
 {
-	const struct inventory *inventory = &plan->inventory;
 	int r;
 
-	if ((stick_tries(stick) < 0 && inventory->has_current) || !inventory->has_previous)
+	if (run->options->in_place || !inventory_wants_previous(&plan->inventory, stick))
 		return 0;
-	r = set_verify(stick->disk, &inventory->previous, observer);
+	r = set_verify(stick->disk, &plan->inventory.previous, &run->observer);
 	/* A damaged one is not worth keeping: then the current set is the best there is. */
-	if (r < 0 && r != -ERR_VERIFY && r != -ENODATA)
-		return r;
-	plan->roll_back_first = r == 0;
+	if (r == -ERR_VERIFY || r == -ENOKEY || (r == -EIO && run->options->force))
+		return 0;
+	if (r < 0)
+		return failed(stick,
+			"cannot read the previous kernel set, which --force would give up", r);
+	plan->roll_back_first = true;
 	return 0;
 }
 
@@ -120,8 +140,10 @@ static int no_room(const struct stick *stick, const struct plan *plan, uint64_t 
 	struct slot whole = slot_get(partition, SLOT_WHOLE);
 
 	if (needed > slot_extent(stick_kernel(stick), &whole).size)
-		log_error("%s: the kernel set needs %u MiB, the partition has %u MiB", stick->name,
-			mib(needed), mib(partition));
+		log_error(
+			"%s: the kernel set needs %u MiB, the partition has %u MiB: deploy with a "
+			"larger one",
+			stick->name, mib(needed), mib(partition));
 	else
 		log_error("%s: the kernel set needs %u MiB, slot %s has %u MiB free: deploy with "
 			  "a larger kernel partition, or use --in-place",
@@ -164,8 +186,13 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	else if (!run->options->in_place && inventory->has_current)
 		plan->base = &inventory->current;
 	plan->slot = slot_get(partition.size, run->options->in_place ? SLOT_WHOLE : other);
-	if (plan->base && set_touches(plan->base, slot_extent(partition, &plan->slot)))
-		return no_room(stick, plan, candidate->kernel_size + candidate->initrd_size);
+	if (plan->base && set_touches(plan->base, slot_extent(partition, &plan->slot))) {
+		log_error(
+			"%s: the current kernel set reaches into slot %s: deploy with a larger kernel "
+			"partition, or use --in-place",
+			stick->name, plan->slot.name);
+		return -ERR_NO_ROOM;
+	}
 
 	r = set_release_text(candidate->release, &release);
 	if (r == 0)
@@ -174,7 +201,8 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	if (r == 0 && plan->base)
 		r = describe_base(stick, plan->base, &run->observer, &old_release, &old_sums);
 	if (r == 0)
-		r = volume_open(stick->disk, partition, pvd, &plan->volume);
+		r = plan->base ? volume_open(stick->disk, partition, pvd, &plan->volume)
+			       : volume_new_empty(stick->disk, partition, pvd, &plan->volume);
 	if (r < 0)
 		return r;
 	content = (struct session_content){
@@ -222,20 +250,7 @@ static int verify_written(const struct run *run, const struct stick *stick, cons
 	return set_verify(stick->disk, &set, &run->observer);
 }
 
-static int failed(const struct stick *stick, const char *step, int error)
-{
-	if (error == -EINTR)
-		return error; /* told by the caller, who knows what it means */
-	errno = -error;
-	if (error == -ERR_VERIFY)
-		log_error("%s: %s: what was read back differs: the medium may be failing",
-			stick->name, step);
-	else
-		log_error("%s: %s: %m", stick->name, step);
-	return error;
-}
-
-/* Steps 2 and 3: everything but the switch. Until it ends the stick boots what it booted before. */
+/* Steps 2 and 3: everything but the switch. */
 static int write_session(
 	const struct run *run, struct stick *stick, struct plan *plan, struct pvd *ret_pvd)
 {
@@ -243,10 +258,15 @@ static int write_session(
 
 	log_debug("writing %s, %u MiB, into slot %s from block %u on", plan->candidate->release,
 		mib(session_size(plan->session)), plan->slot.name, plan->slot.start_lba);
+	if (run->options->in_place)
+		plan->outcome = OUTCOME_NONE;
 	r = slot_write(stick->disk, stick_kernel(stick), &plan->slot, plan->session, &run->observer,
 		ret_pvd);
 	if (r < 0)
 		return failed(stick, "cannot write the new kernel set", r);
+	r = candidate_check_unchanged(plan->candidate);
+	if (r < 0)
+		return r;
 	if (!run->options->no_verify) {
 		log_debug("reading it back");
 		r = verify_written(run, stick, plan, ret_pvd);
@@ -261,34 +281,51 @@ static int write_session(
 	return 0;
 }
 
+/* Whatever is about to be overwritten, no boot may take it for a whole set from now on. */
+static int make_way(const struct run *run, struct stick *stick, struct plan *plan)
+{
+	int r;
+
+	if (run->options->in_place)
+		return stick_assess(stick, 0, false); /* 0 boots left: the fallback */
+	if (!plan->roll_back_first)
+		return stick_has_previous(stick) ? stick_assess(stick, stick_tries(stick), false)
+						 : 0;
+	log_info("%s: back to %s first, it is the proven one", stick->name,
+		plan->inventory.previous.release);
+	plan->outcome = OUTCOME_EITHER;
+	r = rollback_switch(stick, &plan->inventory);
+	if (r == 0)
+		plan->outcome = OUTCOME_PREVIOUS;
+	return r;
+}
+
 static int execute(const struct run *run, struct stick *stick, struct plan *plan)
 {
 	struct pvd pvd;
 	int r;
 
-	if (plan->roll_back_first) {
-		log_debug("%s: back to %s first, it is the proven one", stick->name,
-			plan->inventory.previous.release);
-		r = rollback_switch(stick, &plan->inventory);
-	} else {
-		/* The slot to be written may hold the `.old` set: no boot may take it now. */
-		r = stick_has_previous(stick) ? stick_assess(stick, stick_tries(stick), false) : 0;
-	}
+	r = make_way(run, stick, plan);
 	if (r == 0)
 		r = write_session(run, stick, plan, &pvd);
 	if (r < 0)
 		return r;
-
-	r = slot_retire_company(stick->disk, stick_kernel(stick));
+	r = slot_terminate(stick->disk, stick_kernel(stick));
 	if (r < 0)
-		return failed(stick, "cannot retire the other volume descriptors", r);
+		return failed(stick, "cannot end the volume descriptors", r);
+
+	/* This boot is not one of the new set: it must not end its trial. */
+	if (run->options->target == STICK_RUNNING)
+		marker_set_written(run->host.root);
 	r = stick_assess(stick, STICK_TRIES, false);
 	if (r < 0)
 		return r;
 	log_debug("switching to it");
+	plan->outcome = OUTCOME_EITHER;
 	r = slot_commit(stick->disk, stick_kernel(stick), &pvd);
 	if (r < 0)
-		return failed(stick, "the switch to the new kernel set is uncertain", r);
+		return failed(stick, "cannot switch to the new kernel set", r);
+	plan->outcome = OUTCOME_NEW;
 	/* Only now the `.old` names lead to a whole set. */
 	r = stick_assess(stick, STICK_TRIES, plan->base != NULL);
 	if (r < 0)
@@ -301,6 +338,35 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 	return 0;
 }
 
+/* After a failed step: what the stick boots now. */
+static void tell_outcome(const struct stick *stick, const struct plan *plan, int error)
+{
+	const char *why = error == -EINTR ? "interrupted: " : "";
+	const char *name = stick->name;
+
+	switch (plan->outcome) {
+	case OUTCOME_AS_BEFORE:
+		log_error("%s%s boots what it booted before", why, name);
+		break;
+	case OUTCOME_PREVIOUS:
+		log_error("%s%s boots %s, the proven set", why, name,
+			plan->inventory.previous.release);
+		break;
+	case OUTCOME_NONE:
+		log_error(
+			"%s%s holds no whole kernel set, only the fallback boots: update it again",
+			why, name);
+		break;
+	case OUTCOME_EITHER:
+		log_error(
+			"%s%s boots the old kernel set or the new one, both are whole", why, name);
+		break;
+	case OUTCOME_NEW:
+		log_error("%s%s: %s is current already", why, name, plan->candidate->release);
+		break;
+	}
+}
+
 static void tell_plan(const struct run *run, const struct stick *stick, const struct plan *plan)
 {
 	log_info("%s: would write %s, %u MiB, into slot %s%s%s", stick->name,
@@ -311,40 +377,47 @@ static void tell_plan(const struct run *run, const struct stick *stick, const st
 		plan->base ? plan->base->release : "");
 }
 
-static int make_plan(const struct run *run, struct stick *stick, struct plan *plan, bool tolerant,
-	bool *ret_nothing_to_do)
+static void tell_there_already(const struct stick *stick, const struct plan *plan)
 {
-	const struct options *options = run->options;
+	const char *release = plan->candidate->release;
+
+	if (stick_tries(stick) == 0)
+		log_warning(
+			"%s: %s is there already but did not come up, so it is passed over: --force "
+			"gives it another trial",
+			stick->name, release);
+	else
+		log_info("%s: %s is there already, nothing to do", stick->name, release);
+}
+
+static int make_plan(
+	const struct run *run, struct stick *stick, struct plan *plan, bool *ret_nothing_to_do)
+{
 	int r;
 
 	r = inventory_read(stick, &plan->inventory);
 	if (r == 0)
 		r = candidate_digest(plan->candidate, &run->observer);
+	if (r == 0)
+		r = check_current(run, stick, plan);
 	if (r < 0)
 		return r;
-	r = check_current(run, stick, plan, tolerant || options->force);
-	if (r < 0)
-		return failed(
-			stick, "cannot read the current kernel set, --force writes beside it", r);
-	*ret_nothing_to_do = !options->force && is_there_already(plan);
+	*ret_nothing_to_do = !run->options->force && is_there_already(plan);
 	if (*ret_nothing_to_do)
 		return 0;
 	log_debug("checking %s and %s", plan->candidate->kernel_path, plan->candidate->initrd_path);
 	r = check_candidate(run, stick, plan->candidate);
+	if (r == 0)
+		r = plan_roll_back(run, stick, plan);
 	if (r < 0)
 		return r;
-	if (!options->in_place) {
-		r = plan_roll_back(stick, plan, &run->observer);
-		if (r < 0)
-			return failed(stick, "cannot read the previous kernel set", r);
-	}
 	r = plan_session(run, stick, plan);
 	if (r < 0 && r != -ERR_NO_ROOM)
 		return failed(stick, "cannot prepare the new session", r);
 	return r;
 }
 
-int update_run(struct run *run, const char *release, bool tolerant)
+int update_run(struct run *run, const char *release)
 {
 	cleanup(stick_closep) struct stick *stick = NULL;
 	cleanup(plan_clear) struct plan plan = {0};
@@ -362,15 +435,14 @@ int update_run(struct run *run, const char *release, bool tolerant)
 	if (r == 0)
 		r = run_open_stick(run, !options->dry_run, &stick);
 	if (r == 0)
-		r = make_plan(run, stick, &plan, tolerant, &nothing_to_do);
+		r = make_plan(run, stick, &plan, &nothing_to_do);
 	if (r == -EINTR)
 		log_error("interrupted: nothing was changed");
 	if (r < 0)
 		return r;
 	run_add(run, "release", plan.candidate->release);
 	if (nothing_to_do) {
-		log_info("%s: %s is there already, nothing to do", stick->name,
-			plan.candidate->release);
+		tell_there_already(stick, &plan);
 		return 0;
 	}
 	run_add(run, "slot", plan.slot.name);
@@ -382,12 +454,10 @@ int update_run(struct run *run, const char *release, bool tolerant)
 		return 0;
 	}
 	r = execute(run, stick, &plan);
-	if (r == -EINTR)
-		log_error("interrupted: %s boots what it booted before", stick->name);
-	if (r < 0)
+	if (r < 0) {
+		tell_outcome(stick, &plan, r);
 		return r;
-	if (options->target == STICK_RUNNING)
-		marker_set_written(options->root);
+	}
 	log_info("%s: wrote %s into slot %s: the next boot runs it", stick->name,
 		plan.candidate->release, plan.slot.name);
 	return 0;
@@ -395,5 +465,5 @@ int update_run(struct run *run, const char *release, bool tolerant)
 
 int update_verb(struct run *run)
 {
-	return update_run(run, run->options->release, false);
+	return update_run(run, run->options->release);
 }

@@ -8,10 +8,18 @@
 static int verify_set(
 	struct run *run, const struct stick *stick, const struct set *set, const char *which)
 {
+	char kernel_sum[DIGEST_TEXT], initrd_sum[DIGEST_TEXT];
+	bool unchecked = false;
 	const char *verdict;
 	int r;
 
 	r = set_verify(stick->disk, set, &run->observer);
+	if (r == -ENOKEY) {
+		/* An old stick's first set: nothing to compare with, but it can be read to its end.
+		 */
+		r = set_digest(stick->disk, set, &run->observer, kernel_sum, initrd_sum);
+		unchecked = r == 0;
+	}
 	if (r == -EINTR) {
 		log_error("interrupted");
 		return r;
@@ -20,12 +28,10 @@ static int verify_set(
 		log_error("%s: the %s kernel set, %s, is damaged: its checksums differ",
 			stick->name, which, set->release);
 		verdict = "damaged";
-	} else if (r == -ENODATA) {
-		/* Nothing to compare with on an old stick's first set; it was read to its end. */
+	} else if (unchecked) {
 		log_warning("%s: the %s kernel set, %s, has no checksums", stick->name, which,
 			set->release);
 		verdict = "no checksums";
-		r = 0;
 	} else if (r < 0) {
 		errno = -r;
 		log_error("%s: cannot read the %s kernel set: %m", stick->name, which);
@@ -42,6 +48,7 @@ int verify_verb(struct run *run)
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;
+	enum pvd_next next;
 	int r, s = 0;
 
 	r = run_open_stick(run, false, &stick);
@@ -49,6 +56,13 @@ int verify_verb(struct run *run)
 		r = inventory_read(stick, &inventory);
 	if (r < 0)
 		return r;
+	r = pvd_read_next(stick->disk, stick_kernel(stick), &next);
+	if (r < 0 || next == PVD_NEXT_DAMAGED) {
+		log_error("%s: the volume descriptors have no end, GRUB does not read them: update "
+			  "writes it again with --force",
+			stick->name);
+		return r < 0 ? r : -ERR_VERIFY;
+	}
 	if (!inventory.has_current) {
 		log_error("%s: there is no whole kernel set", stick->name);
 		return -ERR_VERIFY;

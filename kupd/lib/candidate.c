@@ -100,7 +100,7 @@ int candidate_newest(const char *root, const char *before, char ret_release[KERN
 }
 
 static int open_file(
-	const char *path, const char *what, const char *way_out, int *ret_fd, uint64_t *ret_size)
+	const char *path, const char *what, const char *way_out, int *ret_fd, struct stat *ret_stat)
 {
 	autoclose int fd = -1;
 	struct stat st;
@@ -122,7 +122,7 @@ static int open_file(
 		return -ERR_REFUSED;
 	}
 	*ret_fd = steal_fd(&fd);
-	*ret_size = (uint64_t)st.st_size;
+	*ret_stat = st;
 	return 0;
 }
 
@@ -139,10 +139,10 @@ static int release_of_file(const char *path, char ret_release[KERNEL_RELEASE_MAX
 {
 	autoclose int fd = -1;
 	struct kernel kernel;
-	uint64_t size;
+	struct stat st;
 	int r;
 
-	r = open_file(path, "kernel", "", &fd, &size);
+	r = open_file(path, "kernel", "", &fd, &st);
 	if (r == 0)
 		r = kernel_read(fd, path, &kernel);
 	if (r == 0)
@@ -201,14 +201,41 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 		return -ENOMEM;
 
 	r = open_file(candidate->kernel_path, "kernel", "", &candidate->kernel_fd,
-		&candidate->kernel_size);
+		&candidate->kernel_stat);
 	if (r == 0)
 		r = open_file(candidate->initrd_path, "initrd", way_out, &candidate->initrd_fd,
-			&candidate->initrd_size);
+			&candidate->initrd_stat);
 	if (r < 0)
 		return r;
+	candidate->kernel_size = (uint64_t)candidate->kernel_stat.st_size;
+	candidate->initrd_size = (uint64_t)candidate->initrd_stat.st_size;
 	*ret_candidate = steal_pointer(candidate);
 	return 0;
+}
+
+static int check_unchanged(const char *path, int fd, const struct stat *before)
+{
+	struct stat opened, named;
+
+	/* By the path, too: that is what the session was made from. */
+	if (fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_dev == named.st_dev &&
+		opened.st_ino == named.st_ino && opened.st_size == before->st_size &&
+		opened.st_ctim.tv_sec == before->st_ctim.tv_sec &&
+		opened.st_ctim.tv_nsec == before->st_ctim.tv_nsec)
+		return 0;
+	log_error("%s: changed while it was written: try again", path);
+	return -ERR_REFUSED;
+}
+
+int candidate_check_unchanged(const struct candidate *candidate)
+{
+	int r;
+
+	r = check_unchanged(candidate->kernel_path, candidate->kernel_fd, &candidate->kernel_stat);
+	if (r == 0)
+		r = check_unchanged(
+			candidate->initrd_path, candidate->initrd_fd, &candidate->initrd_stat);
+	return r;
 }
 
 void candidate_free(struct candidate *candidate)

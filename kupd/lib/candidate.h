@@ -5,6 +5,8 @@
  * A kernel set that could be written: kernel and initrd as files of an installed system.
  */
 
+#include <sys/stat.h>
+
 #include "digest.h"
 #include "host.h"
 #include "kernel.h"
@@ -17,6 +19,8 @@ struct candidate {
 	char *initrd_path;
 	int kernel_fd;
 	int initrd_fd;
+	struct stat kernel_stat; /* as they were opened */
+	struct stat initrd_stat;
 	uint64_t kernel_size; /* bytes */
 	uint64_t initrd_size;
 	char kernel_sum[DIGEST_TEXT]; /* after candidate_digest() */
@@ -39,6 +43,12 @@ struct candidate_source {
  * The caller frees the candidate with candidate_free().
  */
 int candidate_find(const struct candidate_source *source, struct candidate **ret_candidate);
+
+/**
+ * Are both files still those that were opened, not written to since? Reports one that is not.
+ * Returns -ERR_REFUSED.
+ */
+int candidate_check_unchanged(const struct candidate *candidate);
 
 void candidate_free(struct candidate *candidate);
 void candidate_freep(struct candidate **candidate);

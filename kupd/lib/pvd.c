@@ -109,9 +109,9 @@ int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, str
 	return pvd_parse(block, partition.size / ISO_BLOCK, ret_pvd);
 }
 
-void pvd_set_blocks(struct pvd *pvd, uint32_t blocks)
+void pvd_set_blocks(struct pvd *pvd, uint64_t blocks)
 {
-	const struct both_endian space_size = both(blocks);
+	const struct both_endian space_size = both((uint32_t)MIN(blocks, (uint64_t)UINT32_MAX));
 
 	memcpy(pvd->block + offsetof(struct raw_pvd, space_size), &space_size, sizeof(space_size));
 }
@@ -148,17 +148,21 @@ void pvd_date(const struct pvd *pvd, char ret_digits[17])
 	}
 }
 
-int pvd_has_company(const struct disk *disk, struct extent partition, bool *ret_company)
+int pvd_read_next(const struct disk *disk, struct extent partition, enum pvd_next *ret_next)
 {
-	uint8_t head[8];
+	uint8_t head[7];
 	uint64_t offset = (PVD_LBA + 1) * ISO_BLOCK;
 	int r;
 
 	r = disk_read(disk, partition.start + offset, head, sizeof(head));
 	if (r < 0)
 		return r;
-	*ret_company = memcmp(head + 1, standard_id, sizeof(standard_id)) == 0 &&
-		       head[0] != TYPE_TERMINATOR;
+	if (memcmp(head + 1, standard_id, sizeof(standard_id)) != 0)
+		*ret_next = PVD_NEXT_DAMAGED;
+	else if (head[0] == TYPE_TERMINATOR && head[6] == 1)
+		*ret_next = PVD_NEXT_TERMINATOR;
+	else
+		*ret_next = PVD_NEXT_OTHER;
 	return 0;
 }
 

@@ -30,7 +30,7 @@ int pvd_parse(const uint8_t block[ISO_BLOCK], uint64_t max_blocks, struct pvd *r
 int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, struct pvd *ret_pvd);
 
 /** Let the volume be of @blocks blocks: a tree may have files behind the end of its own session. */
-void pvd_set_blocks(struct pvd *pvd, uint32_t blocks);
+void pvd_set_blocks(struct pvd *pvd, uint64_t blocks);
 
 /**
  * The sector that makes @next's tree the current one in the volume of @current: @current's first
@@ -42,9 +42,15 @@ void pvd_switch(const struct pvd *current, const struct pvd *next, uint8_t ret_s
  * (ECMA-119 8.4.26). */
 void pvd_date(const struct pvd *pvd, char ret_digits[17]);
 
-/** Does another descriptor than the terminator follow in the descriptor set at PVD_LBA (Joliet,
- * boot)? */
-int pvd_has_company(const struct disk *disk, struct extent partition, bool *ret_company);
+/* What follows the volume's primary descriptor. */
+enum pvd_next {
+	PVD_NEXT_TERMINATOR,
+	PVD_NEXT_OTHER,	  /* another volume descriptor: Joliet, boot record */
+	PVD_NEXT_DAMAGED, /* neither: GRUB then finds no file system at all */
+};
+
+/** What lies at PVD_LBA + 1? Returns -errno of reading. */
+int pvd_read_next(const struct disk *disk, struct extent partition, enum pvd_next *ret_next);
 
 /** The first sector of a volume descriptor set terminator (ECMA-119 8.3). */
 void pvd_terminator(uint8_t ret_sector[SECTOR_SIZE]);

@@ -224,7 +224,7 @@ int set_verify(const struct disk *disk, const struct set *set, const struct obse
 	int r;
 
 	if (!set->has_sums)
-		return -ENODATA;
+		return -ENOKEY;
 	r = set_digest(disk, set, observer, kernel_sum, initrd_sum);
 	if (r < 0)
 		return r;

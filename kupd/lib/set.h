@@ -54,7 +54,7 @@ int set_digest(const struct disk *disk, const struct set *set, const struct obse
 
 /**
  * Do kernel and initrd have the digests that the volume states? Does not report.
- * Returns -ERR_VERIFY if not; -ENODATA if it states none; set_digest()'s errors.
+ * Returns -ERR_VERIFY if not; -ENOKEY if it states none; set_digest()'s errors.
  */
 int set_verify(const struct disk *disk, const struct set *set, const struct observer *observer);
 

@@ -124,7 +124,7 @@ int slot_commit(struct disk *disk, struct extent partition, const struct pvd *ne
 	r = pvd_read(disk, partition, PVD_LBA, &current);
 	if (r < 0)
 		return r;
-	pvd_set_blocks(&whole, (uint32_t)(partition.size / ISO_BLOCK));
+	pvd_set_blocks(&whole, partition.size / ISO_BLOCK);
 	pvd_switch(&current, &whole, sector);
 	return write_verified(disk, partition.start + PVD_LBA * ISO_BLOCK, sector, sizeof(sector));
 }
@@ -153,14 +153,14 @@ int slot_preserve(struct disk *disk, struct extent partition)
 		sizeof(current.block));
 }
 
-int slot_retire_company(struct disk *disk, struct extent partition)
+int slot_terminate(struct disk *disk, struct extent partition)
 {
 	uint8_t sector[SECTOR_SIZE];
-	bool company;
+	enum pvd_next next;
 	int r;
 
-	r = pvd_has_company(disk, partition, &company);
-	if (r < 0 || !company)
+	r = pvd_read_next(disk, partition, &next);
+	if (r < 0 || next == PVD_NEXT_TERMINATOR)
 		return r;
 	pvd_terminator(sector);
 	return write_verified(

@@ -55,10 +55,10 @@ int slot_commit(struct disk *disk, struct extent partition, const struct pvd *ne
 int slot_preserve(struct disk *disk, struct extent partition);
 
 /**
- * End the volume's descriptor set behind the primary one, with one sector: a Joliet tree would go
- * on showing the files of a slot that is written next. Flushes. Nothing to end: nothing written.
+ * See that the volume's descriptor set ends behind the primary one: if not, one sector makes it. A
+ * Joliet tree would go on showing the files of a slot that is written next. Flushes what it writes.
  */
-int slot_retire_company(struct disk *disk, struct extent partition);
+int slot_terminate(struct disk *disk, struct extent partition);
 
 /**
  * The descriptor of the tree that was current before, from the other slot or the system area.

@@ -120,12 +120,11 @@ static void free_read_opts(IsoReadOpts **options)
 		iso_read_opts_free(*options);
 }
 
-int volume_open(const struct disk *disk, struct extent partition, const struct pvd *pvd,
+int volume_new_empty(const struct disk *disk, struct extent partition, const struct pvd *pvd,
 	struct volume **ret_volume)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	cleanup(volume_closep) struct volume *volume = NULL;
-	cleanup(free_read_opts) IsoReadOpts *options = NULL;
 	int code;
 
 	pthread_once(&once, start_libisofs);
@@ -135,14 +134,27 @@ int volume_open(const struct disk *disk, struct extent partition, const struct p
 	volume->disk = disk;
 	volume->partition = partition;
 	volume->pvd = *pvd;
-	pvd_set_blocks(&volume->pvd, (uint32_t)(partition.size / ISO_BLOCK));
-	volume->source = source_new(volume);
-	if (!volume->source)
-		return -ENOMEM;
-
+	pvd_set_blocks(&volume->pvd, partition.size / ISO_BLOCK);
 	code = iso_image_new(pvd->volume_id, &volume->image);
 	if (code < 0)
 		return volume_error(code);
+	*ret_volume = steal_pointer(volume);
+	return 0;
+}
+
+int volume_open(const struct disk *disk, struct extent partition, const struct pvd *pvd,
+	struct volume **ret_volume)
+{
+	cleanup(volume_closep) struct volume *volume = NULL;
+	cleanup(free_read_opts) IsoReadOpts *options = NULL;
+	int code, r;
+
+	r = volume_new_empty(disk, partition, pvd, &volume);
+	if (r < 0)
+		return r;
+	volume->source = source_new(volume);
+	if (!volume->source)
+		return -ENOMEM;
 	code = iso_read_opts_new(&options, 0);
 	if (code < 0)
 		return volume_error(code);
@@ -177,11 +189,6 @@ void volume_closep(struct volume **volume)
 const struct disk *volume_disk(const struct volume *volume)
 {
 	return volume->disk;
-}
-
-struct extent volume_partition(const struct volume *volume)
-{
-	return volume->partition;
 }
 
 const struct pvd *volume_pvd(const struct volume *volume)

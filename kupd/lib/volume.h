@@ -28,11 +28,17 @@ struct volume_file {
 int volume_open(const struct disk *disk, struct extent partition, const struct pvd *pvd,
 	struct volume **ret_volume);
 
+/**
+ * A volume with an empty tree and the identity of @pvd, where the tree itself is beyond reading.
+ * Returns -ENOMEM. The caller frees it as above.
+ */
+int volume_new_empty(const struct disk *disk, struct extent partition, const struct pvd *pvd,
+	struct volume **ret_volume);
+
 void volume_close(struct volume *volume);
 void volume_closep(struct volume **volume);
 
 const struct disk *volume_disk(const struct volume *volume);
-struct extent volume_partition(const struct volume *volume);
 const struct pvd *volume_pvd(const struct volume *volume);
 
 /**

@@ -165,20 +165,28 @@ static void a_tree_with_its_own_descriptor_needs_no_copy(void **state)
 		assert_int_equal(block[i], 0);
 }
 
-static void other_descriptors_are_retired(void **state)
+static void the_descriptor_set_ends_behind_the_primary_one(void **state)
 {
 	const uint64_t offset = PARTITION_START + (PVD_LBA + 1) * ISO_BLOCK;
 	uint8_t joliet[SECTOR_SIZE] = {2, 'C', 'D', '0', '0', '1', 1};
+	uint8_t nothing[SECTOR_SIZE] = {0};
 	struct disk *disk = *state;
-	bool company;
+	enum pvd_next next;
 
 	put_pvd(disk, PVD_LBA, 50);
 	assert_int_equal(disk_write(disk, offset, joliet, sizeof(joliet)), 0);
-	assert_int_equal(pvd_has_company(disk, partition, &company), 0);
-	assert_true(company);
-	assert_int_equal(slot_retire_company(disk, partition), 0);
-	assert_int_equal(pvd_has_company(disk, partition, &company), 0);
-	assert_false(company);
+	assert_int_equal(pvd_read_next(disk, partition, &next), 0);
+	assert_int_equal(next, PVD_NEXT_OTHER);
+	assert_int_equal(slot_terminate(disk, partition), 0);
+	assert_int_equal(pvd_read_next(disk, partition, &next), 0);
+	assert_int_equal(next, PVD_NEXT_TERMINATOR);
+
+	assert_int_equal(disk_write(disk, offset, nothing, sizeof(nothing)), 0);
+	assert_int_equal(pvd_read_next(disk, partition, &next), 0);
+	assert_int_equal(next, PVD_NEXT_DAMAGED);
+	assert_int_equal(slot_terminate(disk, partition), 0);
+	assert_int_equal(pvd_read_next(disk, partition, &next), 0);
+	assert_int_equal(next, PVD_NEXT_TERMINATOR);
 }
 
 int main(void)
@@ -191,7 +199,7 @@ int main(void)
 		ON_DISK(the_previous_tree_is_found_in_the_other_slot),
 		ON_DISK(an_old_sticks_tree_is_preserved_once),
 		ON_DISK(a_tree_with_its_own_descriptor_needs_no_copy),
-		ON_DISK(other_descriptors_are_retired),
+		ON_DISK(the_descriptor_set_ends_behind_the_primary_one),
 	};
 
 	return cmocka_run_group_tests_name("slot", tests, NULL, NULL);
