@@ -245,6 +245,16 @@ int host_partition_disk(
 	return r;
 }
 
+/* What host_mount_state() and host_unmount() are asked for. -ENOENT: the kernel does not know it.
+ */
+static int find_device(const struct host *host, dev_t disk, unsigned int number, dev_t *ret_devno)
+{
+	if (number != 0)
+		return device_partition(host->root, disk, number, ret_devno);
+	*ret_devno = disk;
+	return 0;
+}
+
 int host_mount_state(
 	const struct host *host, dev_t disk, unsigned int number, enum host_mount *ret_state)
 {
@@ -253,7 +263,7 @@ int host_mount_state(
 	dev_t partition;
 	int r;
 
-	r = device_partition(host->root, disk, number, &partition);
+	r = find_device(host, disk, number, &partition);
 	if (r == 0)
 		r = mounts_read(host->root, &mounts);
 	else if (r == -ENOENT)
@@ -319,14 +329,14 @@ int host_unmount(const struct host *host, dev_t disk, unsigned int number)
 	dev_t partition;
 	int r;
 
-	r = device_partition(host->root, disk, number, &partition);
+	r = find_device(host, disk, number, &partition);
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0)
 		r = mounts_read(host->root, &mounts);
 	if (r < 0) {
 		errno = -r;
-		log_error("cannot tell where partition %u is mounted: %m", number);
+		log_error("cannot tell what is mounted: %m");
 	}
 	/* The last one first: it may lie within an earlier one. */
 	for (size_t i = mounts.n; r == 0 && i > 0; i--)

@@ -40,14 +40,14 @@ int host_partition_disk(
 enum host_mount { HOST_NOT_MOUNTED, HOST_MOUNTED_RO, HOST_MOUNTED_RW };
 
 /**
- * How partition @number of the whole disk @disk is mounted: the strongest of its mounts; RW also if
- * the mount is read-only but its file system is not. A partition that the kernel does not know is
- * not mounted. Returns -errno.
+ * How partition @number of the whole disk @disk is mounted, or with @number 0 the device @disk
+ * itself: the strongest of its mounts; RW also if the mount is read-only but its file system is
+ * not. A partition that the kernel does not know is not mounted. Returns -errno.
  */
 int host_mount_state(
 	const struct host *host, dev_t disk, unsigned int number, enum host_mount *ret_state);
 
-/** Undo every mount of that partition in this namespace. Reports. Returns -EBUSY if one is in use
+/** Undo every mount of that device in this namespace. Reports. Returns -EBUSY if one is in use
  * or hidden by another mount; -errno. */
 int host_unmount(const struct host *host, dev_t disk, unsigned int number);
 

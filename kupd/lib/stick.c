@@ -308,13 +308,16 @@ int stick_check_identity(const struct stick *stick)
 
 int stick_release_mounts(const struct stick *stick, const struct host *host, bool dry_run)
 {
+	/* A partition that belongs to no disk (device-mapper, loop) is mounted by its own number.
+	 */
+	unsigned int number = stick->is_whole ? STICK_KERNEL : 0;
 	dev_t devno = disk_devno(stick->disk);
 	enum host_mount state;
 	int r;
 
-	if (!disk_is_block_device(stick->disk) || !stick->is_whole)
+	if (!disk_is_block_device(stick->disk))
 		return 0;
-	r = host_mount_state(host, devno, STICK_KERNEL, &state);
+	r = host_mount_state(host, devno, number, &state);
 	if (r < 0) {
 		errno = -r;
 		log_error("%s: cannot tell whether it is mounted: %m", stick->name);
@@ -325,7 +328,7 @@ int stick_release_mounts(const struct stick *stick, const struct host *host, boo
 		return -ERR_REFUSED;
 	}
 	if (state == HOST_MOUNTED_RO && !dry_run)
-		return host_unmount(host, devno, STICK_KERNEL);
+		return host_unmount(host, devno, number);
 	return 0;
 }
 

@@ -437,6 +437,15 @@ static void the_strongest_mount_counts(void **state)
 		mount_state("1 2 8:18 / /b ro,bind master:2 - ext4 /dev/sdb2 noatime,rw\n"),
 		HOST_MOUNTED_RW);
 	assert_int_equal(mount_state("1 2 8:18 / /b ro -  iso9660  ro\n"), HOST_MOUNTED_RO);
+	/* Not the partition, the device itself: /dev/mapper/NAME. */
+	set_mounts("1 2 8:18 / /a rw - ext4 /dev/sdb2 rw\n"
+		   "1 2 253:3 / /b ro - iso9660 /dev/dm-3 ro\n");
+	assert_int_equal(host_mount_state(&host, makedev(8, 16), 0, &mount), 0);
+	assert_int_equal(mount, HOST_NOT_MOUNTED);
+	assert_int_equal(host_mount_state(&host, makedev(253, 3), 0, &mount), 0);
+	assert_int_equal(mount, HOST_MOUNTED_RO);
+	assert_int_equal(host_mount_state(&host, makedev(8, 18), 0, &mount), 0);
+	assert_int_equal(mount, HOST_MOUNTED_RW);
 	/* What the kernel does not know is not mounted. */
 	assert_int_equal(host_mount_state(&host, makedev(8, 16), 7, &mount), 0);
 	assert_int_equal(mount, HOST_NOT_MOUNTED);
@@ -457,7 +466,7 @@ static dev_t mount_at(const char *target)
  * In a mount namespace of its own: a tmpfs stands for partition 2 of sdb, by its device number.
  * The child's exit status: what host_unmount() returned.
  */
-static int unmount_in_child(bool is_busy, bool is_hidden, bool is_twice)
+static int unmount_in_child(bool is_busy, bool is_hidden, bool is_twice, bool is_alone)
 {
 	int status;
 	pid_t pid = fork();
@@ -489,7 +498,8 @@ static int unmount_in_child(bool is_busy, bool is_hidden, bool is_twice)
 			mount_at("media/a stick");
 		if (is_busy && chdir(at("media/a stick/")) < 0)
 			_exit(99);
-		r = host_unmount(&host, makedev(8, 16), 2);
+		r = is_alone ? host_unmount(&host, devno, 0)
+			     : host_unmount(&host, makedev(8, 16), 2);
 		if (r < 0 && !strstr(told, "media/a stick: "))
 			_exit(97);
 		/* If it is gone, the folder is that of the root again. */
@@ -516,20 +526,21 @@ static int unmount_in_child(bool is_busy, bool is_hidden, bool is_twice)
 static void every_mount_is_undone(void **state)
 {
 	(void)state;
-	assert_int_equal(unmount_in_child(false, false, false), 0);
-	assert_int_equal(unmount_in_child(false, false, true), 0);
+	assert_int_equal(unmount_in_child(false, false, false, false), 0);
+	assert_int_equal(unmount_in_child(false, false, true, false), 0);
+	assert_int_equal(unmount_in_child(false, false, true, true), 0);
 }
 
 static void a_mount_in_use_is_told(void **state)
 {
 	(void)state;
-	assert_int_equal(unmount_in_child(true, false, false), EBUSY);
+	assert_int_equal(unmount_in_child(true, false, false, false), EBUSY);
 }
 
 static void a_hidden_mount_is_told(void **state)
 {
 	(void)state;
-	assert_int_equal(unmount_in_child(false, true, false), EBUSY);
+	assert_int_equal(unmount_in_child(false, true, false, false), EBUSY);
 }
 
 static void nothing_mounted_is_no_error(void **state)
