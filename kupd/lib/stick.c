@@ -85,6 +85,10 @@ static void copy_value(blkid_probe probe, const char *name, char *to, size_t siz
 	if (blkid_probe_lookup_value(probe, name, &value, NULL) != 0)
 		value = "";
 	snprintf(to, size, "%s", value);
+	/* Whoever made the stick chose it, and it goes to terminals. */
+	for (; *to; to++)
+		if (*to < ' ' || *to > '~')
+			*to = '?';
 }
 
 /* What blkid says of the kernel partition. */
@@ -143,16 +147,36 @@ static int check_kernel_partition(struct stick *stick)
 	return -ERR_NOT_STICK;
 }
 
+/* Where a table has to be: 34 sectors, and a copy in the last 33 (UEFI 5.3.1). */
+static int read_table_places(const struct disk *disk)
+{
+	uint64_t end = ROUND_DOWN(disk_size(disk), SECTOR_SIZE);
+	uint8_t sectors[34 * SECTOR_SIZE];
+	size_t first = (size_t)MIN(end, sizeof(sectors));
+	size_t last = (size_t)MIN(end, 33 * SECTOR_SIZE);
+	int r;
+
+	r = disk_read(disk, 0, sectors, first);
+	if (r == 0)
+		r = disk_read(disk, end - last, sectors, last);
+	return r;
+}
+
 static int find_kernel_partition(struct stick *stick)
 {
 	const char *path = disk_path(stick->disk);
-	int r;
+	int r, s;
 
 	r = read_table(stick);
 	if (r == 0 && stick->partitions[STICK_KERNEL].size == 0)
 		r = -ERR_NOT_STICK;
+	/* libblkid takes a header or entries that it cannot read for none. */
+	if (r == -ERR_NOT_STICK && (s = read_table_places(stick->disk)) < 0)
+		r = s;
 	if (r == -ERR_NOT_STICK) {
-		log_error("%s: has no GPT with a second partition: not a liveng stick", path);
+		log_error("%s: has no GPT with a second partition, or is cut short: not a liveng "
+			  "stick",
+			path);
 	} else if (r < 0) {
 		errno = -r;
 		log_error("%s: cannot read the partition table: %m", path);
@@ -175,6 +199,7 @@ static int find_grubenv(struct stick *stick)
 		return r;
 	}
 	if (r == -EUCLEAN) {
+		stick->grubenv_damaged = true;
 		errno = -r;
 		log_warning("%s: %s of partition %d cannot be used, the boot assessment is off: %m",
 			disk_path(stick->disk), GRUBENV_PATH, STICK_ESP);
@@ -221,6 +246,10 @@ static int open_disk(struct stick *stick, const char *path, bool writable)
 		log_error("%s: cannot open it for %s: %m", path, writable ? "writing" : "reading");
 		return r;
 	}
+	if (r == -EISDIR || r == -ENOTBLK) {
+		log_error("%s: is neither a block device nor a plain file", path);
+		return r;
+	}
 	if (r < 0) {
 		errno = -r;
 		log_error("%s: %m", path);
@@ -228,10 +257,12 @@ static int open_disk(struct stick *stick, const char *path, bool writable)
 	}
 	if (writable)
 		r = disk_lock(stick->disk, LOCK_TIMEOUT_MS);
-	if (r == -EBUSY)
+	if (r == -EBUSY) {
 		log_error("%s: another program uses it: try again when it is done", path);
-	else if (r < 0)
+	} else if (r < 0) {
+		errno = -r;
 		log_error("%s: cannot lock it: %m", path);
+	}
 	return r;
 }
 
@@ -350,7 +381,12 @@ int stick_tries(const struct stick *stick)
 {
 	const char *value = stick->grubenv ? grubenv_get(stick->grubenv, "liveng_tries") : NULL;
 
-	return value && *value >= '0' && *value <= '9' ? atoi(value) : -1;
+	if (!value || !*value)
+		return -1;
+	/* We and GRUB write one digit. Whatever else stands there is no proof of the current set:
+	 * as a trial without boots left it costs a `bless`, as none it could cost the proven set.
+	 */
+	return *value >= '0' && *value <= '9' && !value[1] ? *value - '0' : 0;
 }
 
 bool stick_has_previous(const struct stick *stick)
@@ -371,6 +407,11 @@ int stick_assess(struct stick *stick, int tries, bool has_previous)
 	r = grubenv_set(stick->grubenv, "liveng_tries", tries >= 0 ? text : NULL);
 	if (r == 0)
 		r = grubenv_set(stick->grubenv, "liveng_previous", has_previous ? "1" : "0");
+	if (r == -ENOSPC) {
+		log_error("%s: %s of partition %d is full: remove variables with grub-editenv",
+			disk_path(stick->disk), GRUBENV_PATH, STICK_ESP);
+		return -EIO; /* not for want of room for a kernel set */
+	}
 	if (r == 0)
 		r = grubenv_write(stick->grubenv, stick->disk);
 	if (r < 0) {

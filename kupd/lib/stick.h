@@ -24,9 +24,11 @@ struct stick {
 	char name[512]; /* "/dev/sdb2", or "stick.img, partition 2": for messages */
 	bool is_whole; /* false: only the kernel partition, nothing is known of a stick around it */
 	struct extent partitions[STICK_PARTITIONS + 1]; /* bytes; by number; size 0: none */
-	char label[48];					/* of the kernel partition, as blkid says */
+	/* Of the kernel partition, as blkid says; what is not printable ASCII is a `?`. */
+	char label[48];
 	char uuid[48];
-	struct grubenv *grubenv; /* NULL: there is none, the boot assessment is off */
+	struct grubenv *grubenv; /* NULL: there is none to use, the boot assessment is off */
+	bool grubenv_damaged;	 /* it is there, but no environment block, or its FAT is damaged */
 };
 
 enum stick_target {
@@ -67,7 +69,8 @@ void stick_refresh_cache(const struct stick *stick, const struct host *host);
 
 #define STICK_TRIES 3 /* boots that a new set has to come up in */
 
-/** The boots left to the set on trial; -1 if none is on trial or the assessment is off. */
+/** The boots left to the set on trial, 0 to 9; 0 also if what stands there is no such count; -1 if
+ * none is on trial or the assessment is off. */
 int stick_tries(const struct stick *stick);
 
 /** Does grubenv call the `.old` set bootable? */
@@ -75,6 +78,6 @@ bool stick_has_previous(const struct stick *stick);
 
 /**
  * Set both, in one write: @tries boots left (-1: no trial), the `.old` set bootable or not. Nothing
- * if the assessment is off. Reports. Returns -errno.
+ * if the assessment is off. Reports. Returns -EIO also if the block is full; -errno.
  */
 int stick_assess(struct stick *stick, int tries, bool has_previous);

@@ -18,6 +18,10 @@
 
 struct disk {
 	bool is_block_device;
+	int fd;
+	uint64_t size;
+	int read_error;
+	int lock_error;
 };
 
 struct grubenv {
@@ -28,6 +32,7 @@ struct grubenv {
 	int writes;
 };
 
+static struct disk disk_there; /* what disk_open() finds */
 static enum host_mount mount_state;
 static struct {
 	dev_t disk;
@@ -53,8 +58,9 @@ dev_t disk_devno(const struct disk *disk)
 
 int disk_open(const char *path, bool writable, struct disk **ret_disk)
 {
-	(void)path, (void)writable, (void)ret_disk;
-	return -ENOENT;
+	(void)path, (void)writable;
+	*ret_disk = &disk_there;
+	return 0;
 }
 
 void disk_close(struct disk *disk)
@@ -64,26 +70,26 @@ void disk_close(struct disk *disk)
 
 uint64_t disk_size(const struct disk *disk)
 {
-	(void)disk;
-	return 0;
+	return disk->size;
 }
 
 int disk_fd(const struct disk *disk)
 {
-	(void)disk;
-	return -1;
+	return disk->fd;
 }
 
 int disk_lock(struct disk *disk, int timeout_ms)
 {
-	(void)disk, (void)timeout_ms;
-	return 0;
+	(void)timeout_ms;
+	errno = 0;
+	return disk->lock_error;
 }
 
 int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t size)
 {
-	(void)disk, (void)offset, (void)buffer, (void)size;
-	return -EIO;
+	assert_true(offset + size <= disk->size);
+	memset(buffer, 0, size);
+	return disk->read_error;
 }
 
 int host_find_stick(const struct host *host, char **ret_path)
@@ -161,7 +167,7 @@ int grubenv_write(struct grubenv *grubenv, struct disk *disk)
 /* What stick_release_mounts() says of a stick that is mounted like that. */
 static int release(bool is_block_device, bool is_whole, enum host_mount state, bool dry_run)
 {
-	struct disk disk = {is_block_device};
+	struct disk disk = {.is_block_device = is_block_device};
 	struct stick stick = {.disk = &disk, .name = "the stick", .is_whole = is_whole};
 	const struct host host = {""};
 	int old = begin_listening();
@@ -207,12 +213,120 @@ static void a_plain_file_has_no_mounts(void **state)
 	assert_int_equal(release(false, false, HOST_MOUNTED_RW, false), 0);
 }
 
+/* Open a disk of zeros: what is said of it. */
+static int open_zeros(uint64_t size, int read_error, int lock_error, bool writable)
+{
+	const struct host host = {""};
+	struct stick *stick = NULL;
+	int old = begin_listening();
+	int r;
+
+	disk_there = (struct disk){.fd = file_with("", 0), .size = size};
+	assert_int_equal(ftruncate(disk_there.fd, (off_t)size), 0);
+	disk_there.read_error = read_error;
+	disk_there.lock_error = lock_error;
+	r = stick_open(&host, STICK_DISK, "the stick", writable, &stick);
+	close(disk_there.fd);
+	end_listening(old);
+	assert_null(stick);
+	return r;
+}
+
+static void a_table_that_cannot_be_read_is_not_missing(void **state)
+{
+	static const uint64_t sizes[] = {512, 513, 16 * 1024, 17 * 1024, 1024 * 1024};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		assert_int_equal(open_zeros(sizes[i], 0, 0, false), -ERR_NOT_STICK);
+		assert_string_equal(said, "the stick: has no GPT with a second partition, or is "
+					  "cut short: not a liveng stick");
+		assert_int_equal(open_zeros(sizes[i], -EIO, 0, false), -EIO);
+		assert_string_equal(
+			said, "the stick: cannot read the partition table: Input/output error");
+	}
+}
+
+static void why_it_cannot_be_locked_is_told(void **state)
+{
+	(void)state;
+	assert_int_equal(open_zeros(MIB, 0, -ENOLCK, true), -ENOLCK);
+	assert_string_equal(said, "the stick: cannot lock it: No locks available");
+	assert_int_equal(open_zeros(MIB, 0, -EBUSY, true), -EBUSY);
+	assert_int_equal(open_zeros(MIB, 0, -EBUSY, false), -ERR_NOT_STICK);
+}
+
+static void tries_are_one_digit(void **state)
+{
+	static const struct {
+		const char *value;
+		int tries;
+	} cases[] = {{NULL, -1}, {"", -1}, {"3", 3}, {"1", 1}, {"0", 0}, {"9", 9}, {"10", 0},
+		{"4294967295", 0}, {"99999999999", 0}, {"-1", 0}, {"+2", 0}, {" 2", 0}, {"2 ", 0},
+		{"2x", 0}, {"x", 0}, {"02", 0}};
+	struct grubenv grubenv = {0};
+	struct stick stick = {.grubenv = &grubenv};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		grubenv.tries = cases[i].value;
+		assert_int_equal(stick_tries(&stick), cases[i].tries);
+	}
+	stick.grubenv = NULL;
+	assert_int_equal(stick_tries(&stick), -1);
+}
+
+static void the_assessment_is_one_write(void **state)
+{
+	struct disk disk = {0};
+	struct grubenv grubenv = {0};
+	struct stick stick = {.disk = &disk, .grubenv = &grubenv};
+
+	(void)state;
+	assert_int_equal(stick_assess(&stick, 3, true), 0);
+	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=1 ");
+	assert_int_equal(grubenv.writes, 1);
+	grubenv = (struct grubenv){0};
+	assert_int_equal(stick_assess(&stick, -1, false), 0);
+	assert_string_equal(grubenv.set, "liveng_tries=- liveng_previous=0 ");
+	stick.grubenv = NULL;
+	assert_int_equal(stick_assess(&stick, 3, true), 0);
+}
+
+/* A full block is not a want of room for a set; a full file system around an image is. */
+static void a_full_block_is_told(void **state)
+{
+	struct disk disk = {0};
+	struct grubenv grubenv = {.set_error = -ENOSPC};
+	struct stick stick = {.disk = &disk, .grubenv = &grubenv};
+	int old = begin_listening(), r;
+
+	(void)state;
+	r = stick_assess(&stick, 3, true);
+	end_listening(old);
+	assert_int_equal(r, -EIO);
+	assert_string_equal(said, "the stick: boot/grub/grubenv of partition 3 is full: remove "
+				  "variables with grub-editenv");
+	assert_int_equal(grubenv.writes, 0);
+
+	grubenv = (struct grubenv){.write_error = -ENOSPC};
+	old = begin_listening();
+	r = stick_assess(&stick, 3, true);
+	end_listening(old);
+	assert_int_equal(r, -ENOSPC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mounts_of_the_kernel_partition_are_undone),
 		cmocka_unit_test(mounts_of_a_device_that_is_the_partition_are_undone),
 		cmocka_unit_test(a_plain_file_has_no_mounts),
+		cmocka_unit_test(a_table_that_cannot_be_read_is_not_missing),
+		cmocka_unit_test(why_it_cannot_be_locked_is_told),
+		cmocka_unit_test(tries_are_one_digit),
+		cmocka_unit_test(the_assessment_is_one_write),
+		cmocka_unit_test(a_full_block_is_told),
 	};
 
 	return cmocka_run_group_tests_name("stick", tests, NULL, NULL);

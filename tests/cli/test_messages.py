@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people are told names the thing and the way out, and nothing on a stick writes to their
+terminal."""
+
+import pytest
+
+from conftest import DONE, FAILED, NOT_STICK, kupd, update
+from stick import PVD
+
+CONTROL = [chr(n) for n in range(32) if n != 10] + ["\x7f", "\x9b"]
+
+
+@pytest.mark.parametrize("target", ["/tmp", "/dev/null"])
+@pytest.mark.parametrize("option", ["--disk", "--partition"])
+def test_what_is_no_disk(option, target):
+    kupd("status", option, target, code=FAILED,
+         says=f"{target}: is neither a block device nor a plain file")
+
+
+def test_a_stick_cut_short(stick):
+    with open(stick.path, "r+b") as f:
+        f.truncate(stick.partition(2)[0] + 4096)
+    kupd("status", "--disk", stick.path, code=NOT_STICK, says="or is cut short")
+
+
+@pytest.mark.parametrize("label", [b"\x1b[2J\x1b[31mred", b"a\nb\rc\td\x7f", b"\xc2\x9b2J"])
+def test_a_label_with_escapes(stick, label):
+    stick.write(2, PVD + 40, label.ljust(32))
+    said = kupd("status", "--disk", stick.path, code=NOT_STICK, says="is labelled").err
+    assert not any(c in said for c in CONTROL)
+    assert said.count("\n") == 1
+
+
+def test_a_uuid_with_escapes(stick):
+    stick.write(2, PVD + 813, b"\x1b[2J\x1b[31mred\n\r\x7f0".ljust(17) * 2)  # two dates
+    result = kupd("status", "--disk", stick.path, code=DONE)
+    uuid = next(line for line in result.out.splitlines() if line.startswith("UUID"))
+    assert uuid.split()[-1].replace("-", "").startswith("?[2J?[31mred")
+    assert not any(c in result.out + result.err for c in CONTROL)
+
+
+def test_a_full_grubenv(stick, small_sets):
+    block = b"# GRUB Environment Block\nfiller=".ljust(1010, b"x") + b"\n" + b"#" * 13
+    with open(stick.path, "r+b") as f:
+        f.seek(stick.grubenv_offset())
+        f.write(block)
+    before = stick.grubenv()
+    update(stick, small_sets[1], code=FAILED, says=["is full", "grub-editenv"])
+    assert stick.grub_has(small_sets[0])
+    assert stick.grubenv() == before
