@@ -61,6 +61,53 @@ static void print_help(const struct verb *verbs)
 	     "More in livengkupd(8).");
 }
 
+/* What was printed in place of a run has to arrive. */
+static enum options_result end_printing(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return OPTIONS_DONE;
+	log_error("cannot write to standard output: %m");
+	return OPTIONS_FAILED;
+}
+
+/* The long name of the option that getopt_long() returns as @value; NULL: there is none. */
+static const char *name_of(const struct option *table, int value)
+{
+	for (; table->name; table++) {
+		if (table->val == value)
+			return table->name;
+	}
+	return NULL;
+}
+
+/* Is @word, which getopt_long() did not take, short for several options? */
+static bool is_ambiguous(const struct option *table, const char *word)
+{
+	size_t length = strcspn(word, "=");
+	unsigned int n = 0;
+
+	for (; length > 2 && table->name; table++)
+		n += strncmp(table->name, word + 2, length - 2) == 0;
+	return n > 1;
+}
+
+/* What getopt_long() found wrong, in @word if it is a long option that it does not know. */
+static void report_misuse(const struct option *table, bool lacks_value, const char *word)
+{
+	const char *name = name_of(table, optopt);
+
+	if (lacks_value)
+		log_error("--%s needs a value: see --help", name);
+	else if (name)
+		log_error("--%s takes no value: see --help", name);
+	else if (optopt)
+		log_error("-%c: there is no such option: see --help", optopt);
+	else if (is_ambiguous(table, word))
+		log_error("%s: could be several options: see --help", word);
+	else
+		log_error("%s: there is no such option: see --help", word);
+}
+
 static bool set_target(struct options *options, enum stick_target target, const char *path)
 {
 	if (options->target_path) {
@@ -122,7 +169,12 @@ enum options_result options_parse(
 	struct options options = {.root = "", .level = LOG_NORMAL};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "nqvh", table, NULL)) != -1) {
+	/* The colon: no messages of its own, which would begin with argv[0]. */
+	while ((c = getopt_long(argc, argv, ":nqvh", table, NULL)) != -1) {
+		if (c != ':' && c != '?' && optarg && !*optarg) {
+			log_error("--%s must not be empty: see --help", name_of(table, c));
+			return OPTIONS_USAGE;
+		}
 		switch (c) {
 		case OPTION_DISK:
 			if (!set_target(&options, STICK_DISK, optarg))
@@ -167,11 +219,12 @@ enum options_result options_parse(
 			break;
 		case 'h':
 			print_help(verbs);
-			return OPTIONS_DONE;
+			return end_printing();
 		case OPTION_VERSION:
 			puts("livengkupd " VERSION);
-			return OPTIONS_DONE;
+			return end_printing();
 		default:
+			report_misuse(table, c == ':', argv[optind - 1]);
 			return OPTIONS_USAGE;
 		}
 	}

@@ -31,11 +31,11 @@ struct verb {
 	const char *help;
 };
 
-enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_USAGE };
+enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_USAGE, OPTIONS_FAILED };
 
 /**
  * Parse @argv. The verbs end with a null name. A first word that is no verb is a release to update
- * to. DONE: help or version was printed; USAGE: reported.
+ * to. DONE: help or version was printed; FAILED: it could not be, reported; USAGE: reported.
  */
 enum options_result options_parse(
 	int argc, char **argv, const struct verb *verbs, struct options *ret_options);

@@ -4,7 +4,7 @@ terminal."""
 
 import pytest
 
-from conftest import DONE, FAILED, NOT_STICK, kupd, update
+from conftest import DONE, FAILED, NOT_STICK, USAGE, kupd, update
 from stick import PVD
 
 CONTROL = [chr(n) for n in range(32) if n != 10] + ["\x7f", "\x9b"]
@@ -48,3 +48,35 @@ def test_a_full_grubenv(stick, small_sets):
     update(stick, small_sets[1], code=FAILED, says=["is full", "grub-editenv"])
     assert stick.grub_has(small_sets[0])
     assert stick.grubenv() == before
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["--frobnicate"], "--frobnicate: there is no such option"),
+    (["--disk", "a", "--frobnicate=b", "c"], "--frobnicate=b: there is no such option"),
+    (["-x"], "-x: there is no such option"),
+    (["--force", "-xn"], "-x: there is no such option"),
+    (["--root=/x", "-nx"], "-x: there is no such option"),
+    (["--in", "a"], "--in: could be several options"),
+    (["--in=a"], "--in=a: could be several options"),
+    (["--force=1"], "--force takes no value"),
+    (["--dry-run="], "--dry-run takes no value"),
+    (["--disk"], "--disk needs a value"),
+    (["status", "word", "--kern"], "--kernel needs a value"),
+    *[([option, ""], f"{option} must not be empty")
+      for option in ("--disk", "--partition", "--root", "--kernel", "--initrd")],
+    (["--disk="], "--disk must not be empty"),
+], ids=str)
+def test_wrong_options(arguments, says):
+    result = kupd("status", *arguments, code=USAGE)
+    assert result.err == f"livengkupd: {says}: see --help\n"
+    assert result.out == ""
+
+
+def test_the_root_folder_is_no_empty_name(stick):
+    kupd("status", "--root", "/", "--disk", stick.path)
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_that_cannot_be_written(option):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        kupd(option, stdout=full, code=FAILED, says="livengkupd: cannot write to standard output")

@@ -98,10 +98,10 @@ def test_partition_1_is_not_written(stick, small_sets, tmp_path):
              small_sets[1].initrd, code=NOT_STICK, says="LIVENG_SYSTEM")
 
 
-@pytest.mark.parametrize("target", ["missing", "folder", "/dev/null", ""])
+@pytest.mark.parametrize("target", ["missing", "folder", "/dev/null"])
 def test_targets_that_are_no_files(tmp_path, target):
     (tmp_path / "folder").mkdir()
-    target = tmp_path / target if target and target[0] != "/" else target
+    target = tmp_path / target  # an absolute one stays
     result = kupd("status", "--disk", target, code=FAILED)
     assert str(target) in result.err
 
