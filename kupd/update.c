@@ -80,16 +80,22 @@ static int check_current(const struct run *run, const struct stick *stick, struc
 	return 0;
 }
 
-/* Is the candidate what is current already, byte for byte? */
-static bool is_there_already(const struct plan *plan)
+/* Is the candidate what is current already, byte for byte, and does GRUB find it? */
+static int is_there_already(const struct stick *stick, const struct plan *plan, bool *ret_there)
 {
 	const struct set *current = &plan->inventory.current;
 	const struct candidate *candidate = plan->candidate;
+	enum pvd_next next;
+	int r;
 
-	return plan->inventory.has_current && current->has_sums &&
-	       strcmp(current->release, candidate->release) == 0 &&
-	       strcmp(current->kernel_sum, candidate->kernel_sum) == 0 &&
-	       strcmp(current->initrd_sum, candidate->initrd_sum) == 0;
+	r = pvd_read_next(stick->disk, stick_kernel(stick), &next);
+	if (r < 0)
+		return failed(stick, "cannot read the volume descriptors", r);
+	*ret_there = next == PVD_NEXT_TERMINATOR && plan->inventory.has_current &&
+		     current->has_sums && strcmp(current->release, candidate->release) == 0 &&
+		     strcmp(current->kernel_sum, candidate->kernel_sum) == 0 &&
+		     strcmp(current->initrd_sum, candidate->initrd_sum) == 0;
+	return 0;
 }
 
 static int check_candidate(
@@ -393,6 +399,7 @@ static void tell_there_already(const struct stick *stick, const struct plan *pla
 static int make_plan(
 	const struct run *run, struct stick *stick, struct plan *plan, bool *ret_nothing_to_do)
 {
+	bool there = false;
 	int r;
 
 	r = inventory_read(stick, &plan->inventory);
@@ -400,9 +407,11 @@ static int make_plan(
 		r = candidate_digest(plan->candidate, &run->observer);
 	if (r == 0)
 		r = check_current(run, stick, plan);
+	if (r == 0)
+		r = is_there_already(stick, plan, &there);
 	if (r < 0)
 		return r;
-	*ret_nothing_to_do = !run->options->force && is_there_already(plan);
+	*ret_nothing_to_do = there && !run->options->force;
 	if (*ret_nothing_to_do)
 		return 0;
 	log_debug("checking %s and %s", plan->candidate->kernel_path, plan->candidate->initrd_path);

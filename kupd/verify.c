@@ -59,7 +59,7 @@ int verify_verb(struct run *run)
 	r = pvd_read_next(stick->disk, stick_kernel(stick), &next);
 	if (r < 0 || next == PVD_NEXT_DAMAGED) {
 		log_error("%s: the volume descriptors have no end, GRUB does not read them: update "
-			  "writes it again with --force",
+			  "writes it anew",
 			stick->name);
 		return r < 0 ? r : -ERR_VERIFY;
 	}
