@@ -34,26 +34,44 @@ static char *kernel_of(const char *root, const char *release)
 	return NULL;
 }
 
-/* Is release @a newer than @b? As `sort -V`, but 6.12-rc1 comes before 6.12. */
+/* Of equal upstream versions the release candidates are older than all else: 6.12-rc1-amd64, then
+ * 6.12-amd64. @rest is what follows the version. */
+static bool is_release_candidate(const char *rest)
+{
+	return strncmp(rest, "-rc", 3) == 0 || strncmp(rest, "~rc", 3) == 0;
+}
+
+/* Is release @a newer than @b? First by upstream version, then by all that follows, numbers as
+ * numbers. */
 static bool is_newer(const char *a, const char *b)
 {
 	char x[KERNEL_RELEASE_MAX], y[KERNEL_RELEASE_MAX];
-	char *rc;
+	size_t m = strspn(a, "0123456789."), n = strspn(b, "0123456789.");
+	int order;
 
-	snprintf(x, sizeof(x), "%s", a);
-	snprintf(y, sizeof(y), "%s", b);
-	/* strverscmp() is byte order between numbers: '!' sorts before what else may follow. */
-	if ((rc = strstr(x, "-rc")))
-		*rc = '!';
-	if ((rc = strstr(y, "-rc")))
-		*rc = '!';
-	return strverscmp(x, y) > 0;
+	snprintf(x, sizeof(x), "%.*s", (int)m, a);
+	snprintf(y, sizeof(y), "%.*s", (int)n, b);
+	order = strverscmp(x, y);
+	if (order == 0)
+		order = is_release_candidate(b + n) - is_release_candidate(a + m);
+	if (order == 0)
+		order = strverscmp(a + m, b + n);
+	return order > 0;
 }
 
 static void close_folder(DIR **folder)
 {
 	if (*folder)
 		closedir(*folder);
+}
+
+/* What dpkg or a person set aside is no release. */
+static bool is_set_aside(const char *name)
+{
+	const char *tilde = strrchr(name, '~');
+
+	return strstr(name, ".dpkg-") || strstr(name, ".old") ||
+	       (tilde && !is_release_candidate(tilde));
 }
 
 /* Take the newest release out of the names in a folder that begin with @prefix and have a kernel.
@@ -73,10 +91,7 @@ static void scan(const char *root, const char *folder_name, const char *prefix, 
 		autofree char *kernel = NULL;
 
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 || release[0] == '.' ||
-			strlen(release) >= KERNEL_RELEASE_MAX)
-			continue;
-		/* What dpkg or a person set aside is no release. */
-		if (strstr(release, ".dpkg-") || strstr(release, ".old") || strchr(release, '~'))
+			strlen(release) >= KERNEL_RELEASE_MAX || is_set_aside(release))
 			continue;
 		if (before && !is_newer(before, release))
 			continue;
