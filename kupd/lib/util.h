@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Errors that mean something to the caller of a program; all others are plain failures. From the
- * system calls on a disk or file come ENOSPC and EBUSY, in the same sense, and from a file system
- * whose own structures are damaged EBADMSG, near enough; the others do not. */
+/* Errors that mean something to the caller of a program; all others are plain failures. A system
+ * call on a disk or file may return them, too, and then they mean much the same: ENOSPC and EBUSY
+ * of course, EBADMSG from a file system that is damaged itself, EMEDIUMTYPE from an audio CD. */
 #define ERR_NOT_STICK EMEDIUMTYPE  /* the target is not a liveng stick */
 #define ERR_REFUSED   EKEYREJECTED /* a check before the first byte said no */
 #define ERR_NO_ROOM   ENOSPC	   /* the target is too small */
