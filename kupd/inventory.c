@@ -48,6 +48,7 @@ static int find_current(const struct stick *stick, struct inventory *inventory)
 	if (r == 0)
 		r = set_read(inventory->volume, SET_CURRENT, &inventory->current);
 	inventory->has_current = r == 0;
+	inventory->is_unreadable = r == -EIO;
 	if (r == -EIO || is_damage(r)) {
 		errno = -r;
 		log_warning("%s: the current kernel set is %s", stick->name,

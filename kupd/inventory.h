@@ -15,6 +15,7 @@ struct inventory {
 	struct volume *volume; /* the current tree; NULL: it is damaged */
 	enum slot_id slot;     /* that holds the current tree */
 	bool has_current;
+	bool is_unreadable; /* has none since reading it failed: it may be whole all the same */
 	struct set current;
 	/* The set before, and the tree in which it is the current one: the way back. */
 	bool has_previous;

@@ -158,6 +158,8 @@ int main(int argc, char **argv)
 		return EXIT_DONE;
 	case OPTIONS_USAGE:
 		return EXIT_USAGE;
+	case OPTIONS_FAILED:
+		return EXIT_FAILED;
 	case OPTIONS_RUN:
 		break;
 	}

@@ -159,7 +159,7 @@ int repair_verb(struct run *run)
 	while (candidate_newest(root, older[0] ? older : NULL, release) == 0) {
 		if (!has_initrd(root, release))
 			build_initrd(run, release);
-		r = update_run(run, release);
+		r = update_run(run, release, true);
 		if (r != -ERR_REFUSED)
 			return r;
 		memcpy(older, release, sizeof(older));

@@ -26,9 +26,11 @@ int rollback_verb(struct run *run);
 int bless_verb(struct run *run);
 int repair_verb(struct run *run);
 
-/** Write @release (NULL: the newest, or what the options name) as the options say. Reports. Returns
- * -errno. */
-int update_run(struct run *run, const char *release);
+/**
+ * Write @release (NULL: the newest, or what the options name) as the options say. @tolerant: a
+ * current set that cannot be read is given up, no reason to stop. Reports. Returns -errno.
+ */
+int update_run(struct run *run, const char *release, bool tolerant);
 
 /** Add text to the JSON result. */
 void run_add(struct run *run, const char *name, const char *value);

@@ -59,23 +59,26 @@ static int failed(const struct stick *stick, const char *step, int error)
 }
 
 /*
- * Is the current set whole? One that is damaged, or cannot be read, must not become the `.old` set
- * that boots are sent to, and the set before it must not make room for the new one.
+ * Is the current set whole? A damaged one must not become the `.old` set that boots are sent to,
+ * and the set before it must not make room for the new one. One that cannot be read may be whole
+ * the next time: it is only given up by who asks for it.
  */
-static int check_current(const struct run *run, const struct stick *stick, struct plan *plan)
+static int check_current(
+	const struct run *run, const struct stick *stick, struct plan *plan, bool tolerant)
 {
 	struct inventory *inventory = &plan->inventory;
-	int r;
+	int r = inventory->is_unreadable ? -EIO : 0;
 
-	if (!inventory->has_current)
-		return 0;
-	r = set_verify(stick->disk, &inventory->current, &run->observer);
+	if (inventory->has_current)
+		r = set_verify(stick->disk, &inventory->current, &run->observer);
 	if (r == 0 || r == -ENOKEY)
 		return 0;
-	if (r != -ERR_VERIFY && r != -EIO)
-		return failed(stick, "cannot read the current kernel set", r);
-	log_warning("%s: the current kernel set, %s, is %s", stick->name,
-		inventory->current.release, r == -EIO ? "unreadable" : "damaged");
+	if (r != -ERR_VERIFY && !(r == -EIO && tolerant))
+		return failed(stick,
+			"cannot read the current kernel set, which repair or --force would give up",
+			r);
+	log_warning("%s: the current kernel set is %s", stick->name,
+		r == -EIO ? "unreadable" : "damaged");
 	inventory->has_current = false;
 	return 0;
 }
@@ -396,8 +399,8 @@ static void tell_there_already(const struct stick *stick, const struct plan *pla
 		log_info("%s: %s is there already, nothing to do", stick->name, release);
 }
 
-static int make_plan(
-	const struct run *run, struct stick *stick, struct plan *plan, bool *ret_nothing_to_do)
+static int make_plan(const struct run *run, struct stick *stick, struct plan *plan, bool tolerant,
+	bool *ret_nothing_to_do)
 {
 	bool there = false;
 	int r;
@@ -406,7 +409,7 @@ static int make_plan(
 	if (r == 0)
 		r = candidate_digest(plan->candidate, &run->observer);
 	if (r == 0)
-		r = check_current(run, stick, plan);
+		r = check_current(run, stick, plan, tolerant || run->options->force);
 	if (r == 0)
 		r = is_there_already(stick, plan, &there);
 	if (r < 0)
@@ -426,7 +429,7 @@ static int make_plan(
 	return r;
 }
 
-int update_run(struct run *run, const char *release)
+int update_run(struct run *run, const char *release, bool tolerant)
 {
 	cleanup(stick_closep) struct stick *stick = NULL;
 	cleanup(plan_clear) struct plan plan = {0};
@@ -444,7 +447,7 @@ int update_run(struct run *run, const char *release)
 	if (r == 0)
 		r = run_open_stick(run, !options->dry_run, &stick);
 	if (r == 0)
-		r = make_plan(run, stick, &plan, &nothing_to_do);
+		r = make_plan(run, stick, &plan, tolerant, &nothing_to_do);
 	if (r == -EINTR)
 		log_error("interrupted: nothing was changed");
 	if (r < 0)
@@ -474,5 +477,5 @@ int update_run(struct run *run, const char *release)
 
 int update_verb(struct run *run)
 {
-	return update_run(run, run->options->release);
+	return update_run(run, run->options->release, false);
 }
