@@ -55,6 +55,9 @@ static void tell_assessment(struct run *run, const struct stick *stick)
 
 	if (!stick->grubenv && !stick->is_whole)
 		snprintf(text, sizeof(text), "off: only the kernel partition was named");
+	else if (!stick->grubenv && stick->grubenv_damaged)
+		snprintf(text, sizeof(text), "off: %s on partition %d is damaged", GRUBENV_PATH,
+			STICK_ESP);
 	else if (!stick->grubenv)
 		snprintf(text, sizeof(text), "off: there is no %s on partition %d", GRUBENV_PATH,
 			STICK_ESP);
