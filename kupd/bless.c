@@ -5,6 +5,7 @@
  * liveng-bless.service.
  */
 
+#include "assessment.h"
 #include "inventory.h"
 #include "log.h"
 #include "marker.h"
@@ -50,7 +51,7 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 		return -ERR_VERIFY;
 	}
 	run_add(run, "release", inventory->current.release);
-	if (stick_tries(stick) < 0) {
+	if (assessment_tries(stick) < 0) {
 		log_debug("%s: no set is on trial", stick->name);
 		return 0;
 	}
@@ -58,7 +59,7 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 		log_info("%s: would end the trial of %s", stick->name, inventory->current.release);
 		return 0;
 	}
-	r = stick_assess(stick, -1, inventory->has_previous);
+	r = assessment_set(stick, -1, inventory->has_previous);
 	if (r == 0)
 		log_info("%s: %s came up and is proven", stick->name, inventory->current.release);
 	return r;

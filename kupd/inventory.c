@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include "inventory.h"
+#include "assessment.h"
 
 #include "log.h"
 #include "util.h"
@@ -89,7 +90,7 @@ int inventory_read(const struct stick *stick, struct inventory *ret_inventory)
 
 bool inventory_wants_previous(const struct inventory *inventory, const struct stick *stick)
 {
-	return inventory->has_previous && (stick_tries(stick) >= 0 || !inventory->has_current);
+	return inventory->has_previous && (assessment_tries(stick) >= 0 || !inventory->has_current);
 }
 
 void inventory_close(struct inventory *inventory)

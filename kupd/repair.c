@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "assessment.h"
 #include "candidate.h"
 #include "inventory.h"
 #include "log.h"
@@ -122,7 +123,7 @@ static int diagnose(struct run *run, bool *ret_whole, char ret_failed[KERNEL_REL
 	if (!inventory.has_current)
 		return 0;
 	/* No boots left is a set that did not come up, whole or not. */
-	if (stick_tries(stick) == 0) {
+	if (assessment_tries(stick) == 0) {
 		snprintf(ret_failed, KERNEL_RELEASE_MAX, "%s", inventory.current.release);
 		return 0;
 	}

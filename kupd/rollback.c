@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include "rollback.h"
+#include "assessment.h"
 
 #include "log.h"
 #include "marker.h"
@@ -34,11 +35,11 @@ int rollback_check(const struct stick *stick, const struct inventory *inventory,
 
 int rollback_switch(struct stick *stick, const struct inventory *inventory)
 {
-	int tries = stick_tries(stick);
+	int tries = assessment_tries(stick);
 	int r;
 
 	/* A trial without boots left would go to the fallback: give it its boots again. */
-	r = stick_assess(stick, tries == 0 ? STICK_TRIES : tries, false);
+	r = assessment_set(stick, tries == 0 ? ASSESSMENT_TRIES : tries, false);
 	if (r < 0)
 		return r;
 	r = slot_commit(stick->disk, stick_kernel(stick), &inventory->previous_pvd);
@@ -47,7 +48,7 @@ int rollback_switch(struct stick *stick, const struct inventory *inventory)
 		log_error("%s: cannot switch to the previous kernel set: %m", stick->name);
 		return r;
 	}
-	return stick_assess(stick, -1, false);
+	return assessment_set(stick, -1, false);
 }
 
 int rollback_verb(struct run *run)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "assessment.h"
 #include "candidate.h"
 #include "inventory.h"
 #include "log.h"
@@ -50,7 +51,7 @@ static void tell_set(
 
 static void tell_assessment(struct run *run, const struct stick *stick)
 {
-	int tries = stick_tries(stick);
+	int tries = assessment_tries(stick);
 	char text[128];
 
 	if (!stick->grubenv && !stick->is_whole)
@@ -67,7 +68,7 @@ static void tell_assessment(struct run *run, const struct stick *stick)
 	else if (tries == 0)
 		snprintf(text, sizeof(text),
 			"the current set did not come up, next boot takes the %s",
-			stick_has_previous(stick) ? "previous" : "fallback");
+			assessment_has_previous(stick) ? "previous" : "fallback");
 	else
 		snprintf(text, sizeof(text), "the current set is proven");
 	tell(run, "assessment", "assessment", text);

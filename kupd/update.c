@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "assessment.h"
 #include "candidate.h"
 #include "inventory.h"
 #include "log.h"
@@ -296,10 +297,11 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 	int r;
 
 	if (run->options->in_place)
-		return stick_assess(stick, 0, false); /* 0 boots left: the fallback */
+		return assessment_set(stick, 0, false); /* 0 boots left: the fallback */
 	if (!plan->roll_back_first)
-		return stick_has_previous(stick) ? stick_assess(stick, stick_tries(stick), false)
-						 : 0;
+		return assessment_has_previous(stick)
+			       ? assessment_set(stick, assessment_tries(stick), false)
+			       : 0;
 	log_info("%s: back to %s first, it is the proven one", stick->name,
 		plan->inventory.previous.release);
 	plan->outcome = OUTCOME_EITHER;
@@ -326,7 +328,7 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 	/* This boot is not one of the new set: it must not end its trial. */
 	if (run->options->target == STICK_RUNNING)
 		marker_set_written(run->host.root);
-	r = stick_assess(stick, STICK_TRIES, false);
+	r = assessment_set(stick, ASSESSMENT_TRIES, false);
 	if (r < 0)
 		return r;
 	log_debug("switching to it");
@@ -336,7 +338,7 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 		return failed(stick, "cannot switch to the new kernel set", r);
 	plan->outcome = OUTCOME_NEW;
 	/* Only now the `.old` names lead to a whole set. */
-	r = stick_assess(stick, STICK_TRIES, plan->base != NULL);
+	r = assessment_set(stick, ASSESSMENT_TRIES, plan->base != NULL);
 	if (r < 0)
 		return r;
 
@@ -390,7 +392,7 @@ static void tell_there_already(const struct stick *stick, const struct plan *pla
 {
 	const char *release = plan->candidate->release;
 
-	if (stick_tries(stick) == 0)
+	if (assessment_tries(stick) == 0)
 		log_warning(
 			"%s: %s is there already but did not come up, so it is passed over: --force "
 			"gives it another trial",

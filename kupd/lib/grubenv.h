@@ -30,8 +30,9 @@ void grubenv_freep(struct grubenv **grubenv);
 const char *grubenv_get(const struct grubenv *grubenv, const char *name);
 
 /**
- * Set @name to @value in memory, as `grub-editenv` would; NULL removes it. All other lines, comments
- * too, stay. Returns -ENOSPC if the block is full, -EINVAL for a name that the block cannot hold.
+ * Set @name to @value in memory, as `grub-editenv` would; NULL removes it. All other lines,
+ * comments too, stay. Returns -ENOSPC if the block is full, -EINVAL for a name that the block
+ * cannot hold.
  */
 int grubenv_set(struct grubenv *grubenv, const char *name, const char *value);
 

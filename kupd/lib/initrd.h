@@ -38,8 +38,8 @@ bool initrd_has_module(const struct initrd *initrd, const char *module);
 size_t initrd_releases(const struct initrd *initrd, const char *const **ret_releases);
 
 /**
- * A folder with the initrd's own modules.dep.bin, modules.builtin.bin and kin, below $TMPDIR or /tmp
- * until initrd_free(): what libkmod reads. NULL if the initrd has none.
+ * A folder with the initrd's own modules.dep.bin, modules.builtin.bin and kin, below $TMPDIR or
+ * /tmp until initrd_free(): what libkmod reads. NULL if the initrd has none.
  */
 const char *initrd_module_index(const struct initrd *initrd);
 

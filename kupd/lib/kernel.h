@@ -12,8 +12,8 @@
 
 struct kernel {
 	char release[KERNEL_RELEASE_MAX]; /* what `uname -r` will say */
-	const char *machine;              /* "x86", "arm64": static text */
-	bool is_signed;                   /* has a Secure Boot (Authenticode) signature */
+	const char *machine;		  /* "x86", "arm64": static text */
+	bool is_signed;			  /* has a Secure Boot (Authenticode) signature */
 };
 
 /**

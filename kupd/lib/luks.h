@@ -8,9 +8,9 @@
 #include "disk.h"
 
 struct luks {
-	char type[8];    /* "LUKS1", "LUKS2" */
+	char type[8];	 /* "LUKS1", "LUKS2" */
 	char cipher[32]; /* "aes" */
-	char mode[32];   /* "xts-plain64" */
+	char mode[32];	 /* "xts-plain64" */
 };
 
 /**

@@ -11,10 +11,10 @@
 
 struct mount {
 	unsigned int id;
-	dev_t devno;      /* major 0: no block device, or a file system that hides it (btrfs) */
+	dev_t devno;	  /* major 0: no block device, or a file system that hides it (btrfs) */
 	bool is_writable; /* the mount or the file system behind it */
-	char *target;     /* the mount point, without escapes */
-	char *source;     /* "/dev/sdb1", "tmpfs", whatever was said to mount(8) */
+	char *target;	  /* the mount point, without escapes */
+	char *source;	  /* "/dev/sdb1", "tmpfs", whatever was said to mount(8) */
 };
 
 struct mounts {

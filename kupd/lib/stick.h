@@ -64,20 +64,3 @@ int stick_release_mounts(const struct stick *stick, const struct host *host, boo
 
 /** Tell the kernel that the partition's content changed behind its cache. Best effort. */
 void stick_refresh_cache(const struct stick *stick, const struct host *host);
-
-/* The boot assessment, in grubenv. */
-
-#define STICK_TRIES 3 /* boots that a new set has to come up in */
-
-/** The boots left to the set on trial, 0 to 9; 0 also if what stands there is no such count; -1 if
- * none is on trial or the assessment is off. */
-int stick_tries(const struct stick *stick);
-
-/** Does grubenv call the `.old` set bootable? */
-bool stick_has_previous(const struct stick *stick);
-
-/**
- * Set both, in one write: @tries boots left (-1: no trial), the `.old` set bootable or not. Nothing
- * if the assessment is off. Reports. Returns -EIO also if the block is full; -errno.
- */
-int stick_assess(struct stick *stick, int tries, bool has_previous);

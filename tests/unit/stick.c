@@ -6,6 +6,7 @@
  */
 
 #include "stick.h"
+#include "assessment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -270,10 +271,10 @@ static void tries_are_one_digit(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		grubenv.tries = cases[i].value;
-		assert_int_equal(stick_tries(&stick), cases[i].tries);
+		assert_int_equal(assessment_tries(&stick), cases[i].tries);
 	}
 	stick.grubenv = NULL;
-	assert_int_equal(stick_tries(&stick), -1);
+	assert_int_equal(assessment_tries(&stick), -1);
 }
 
 static void the_assessment_is_one_write(void **state)
@@ -283,14 +284,14 @@ static void the_assessment_is_one_write(void **state)
 	struct stick stick = {.disk = &disk, .grubenv = &grubenv};
 
 	(void)state;
-	assert_int_equal(stick_assess(&stick, 3, true), 0);
+	assert_int_equal(assessment_set(&stick, 3, true), 0);
 	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=1 ");
 	assert_int_equal(grubenv.writes, 1);
 	grubenv = (struct grubenv){0};
-	assert_int_equal(stick_assess(&stick, -1, false), 0);
+	assert_int_equal(assessment_set(&stick, -1, false), 0);
 	assert_string_equal(grubenv.set, "liveng_tries=- liveng_previous=0 ");
 	stick.grubenv = NULL;
-	assert_int_equal(stick_assess(&stick, 3, true), 0);
+	assert_int_equal(assessment_set(&stick, 3, true), 0);
 }
 
 /* A full block is not a want of room for a set; a full file system around an image is. */
@@ -302,7 +303,7 @@ static void a_full_block_is_told(void **state)
 	int old = begin_listening(), r;
 
 	(void)state;
-	r = stick_assess(&stick, 3, true);
+	r = assessment_set(&stick, 3, true);
 	end_listening(old);
 	assert_int_equal(r, -EIO);
 	assert_string_equal(said, "the stick: boot/grub/grubenv of partition 3 is full: remove "
@@ -311,7 +312,7 @@ static void a_full_block_is_told(void **state)
 
 	grubenv = (struct grubenv){.write_error = -ENOSPC};
 	old = begin_listening();
-	r = stick_assess(&stick, 3, true);
+	r = assessment_set(&stick, 3, true);
 	end_listening(old);
 	assert_int_equal(r, -ENOSPC);
 }

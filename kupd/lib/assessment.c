@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "assessment.h"
+
+#include <string.h>
+
+#include "log.h"
+#include "util.h"
+
+int assessment_tries(const struct stick *stick)
+{
+	const char *value = stick->grubenv ? grubenv_get(stick->grubenv, "liveng_tries") : NULL;
+
+	if (!value || !*value)
+		return -1;
+	/* We and GRUB write one digit. Whatever else stands there is no proof of the current set:
+	 * as a trial without boots left it costs a `bless`, as none it could cost the proven set.
+	 */
+	return *value >= '0' && *value <= '9' && !value[1] ? *value - '0' : 0;
+}
+
+bool assessment_has_previous(const struct stick *stick)
+{
+	const char *value = stick->grubenv ? grubenv_get(stick->grubenv, "liveng_previous") : NULL;
+
+	return value && strcmp(value, "1") == 0;
+}
+
+int assessment_set(struct stick *stick, int tries, bool has_previous)
+{
+	char text[16];
+	int r;
+
+	if (!stick->grubenv)
+		return 0;
+	snprintf(text, sizeof(text), "%d", tries);
+	r = grubenv_set(stick->grubenv, "liveng_tries", tries >= 0 ? text : NULL);
+	if (r == 0)
+		r = grubenv_set(stick->grubenv, "liveng_previous", has_previous ? "1" : "0");
+	if (r == -ENOSPC) {
+		log_error("%s: %s of partition %d is full: remove variables with grub-editenv",
+			disk_path(stick->disk), GRUBENV_PATH, STICK_ESP);
+		return -EIO; /* not for want of room for a kernel set */
+	}
+	if (r == 0)
+		r = grubenv_write(stick->grubenv, stick->disk);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot set the boot assessment in %s: %m", disk_path(stick->disk),
+			GRUBENV_PATH);
+	}
+	return r;
+}

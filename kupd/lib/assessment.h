@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The boot assessment: what grubenv says of the set on trial, for the boot menu and for us.
+ */
+
+#include "stick.h"
+
+#define ASSESSMENT_TRIES 3 /* boots that a new set has to come up in */
+
+/** The boots left to the set on trial, 0 to 9; 0 also if what stands there is no such count; -1 if
+ * none is on trial or the assessment is off. */
+int assessment_tries(const struct stick *stick);
+
+/** Does grubenv call the `.old` set bootable? */
+bool assessment_has_previous(const struct stick *stick);
+
+/**
+ * Set both, in one write: @tries boots left (-1: no trial), the `.old` set bootable or not. Nothing
+ * if the assessment is off. Reports. Returns -EIO also if the block is full; -errno.
+ */
+int assessment_set(struct stick *stick, int tries, bool has_previous);
