@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import stick as sticks
+from iotrace import Tools
 
 TOP = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("LIVENGKUPD", TOP / "build/livengkupd")).resolve()
@@ -136,6 +137,26 @@ def extract(stick, folder):
     return folder / "tree"
 
 
+def kernel_place(stick, kernel_set):
+    """Where this set's kernel lies in partition 2, in bytes; it must be one place."""
+    content = stick.read(2, 0, stick.partition(2)[1])
+    kernel = kernel_set.kernel.read_bytes()
+    assert content.count(kernel) == 1
+    return content.index(kernel)
+
+
+def damage(stick, kernel_set):
+    """One flipped bit in this set's kernel on the stick."""
+    at = kernel_place(stick, kernel_set) + 70_000
+    stick.write(2, at, bytes([stick.read(2, at, 1)[0] ^ 4]))
+
+
+def damage_root(stick):
+    """No file of the current set is found any more."""
+    root = int.from_bytes(stick.read(2, sticks.PVD + 158, 4), "little")
+    stick.write(2, root * sticks.BLOCK, b"\xff" * sticks.BLOCK)
+
+
 def assert_holds(stick, folder, current, previous=None):
     """Two readers that are not ours find these sets, whole, and their checksums pass."""
     assert stick.grub_has(current), "GRUB does not find the current set"
@@ -166,6 +187,12 @@ def small_sets(tmp_path_factory):
     """Five small kernel sets of different releases."""
     folder = tmp_path_factory.mktemp("sets")
     return [sticks.make_set(folder / str(n), f"6.1.0-{n}-amd64", seed=n) for n in range(1, 6)]
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory):
+    """What puts faults into a program's calls on the stick."""
+    return Tools(tmp_path_factory.mktemp("tools"))
 
 
 @pytest.fixture(scope="session")

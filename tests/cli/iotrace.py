@@ -73,21 +73,30 @@ class Tools:
                         *(DATA / f"{n}.c" for n in ("crashcheck", "crashstate", "stickcheck",
                                                     "isofind")), "-lcrypto"], check=True)
 
+    def environment(self, stick, fault="", bad=None):
+        """Variables for a program whose calls on the stick the shim is to see. `bad`: a place,
+        as (start, size) in bytes, that cannot be read until it is written to."""
+        env = {**os.environ, "IOTRACE_TARGET": str(stick.path), "IOTRACE_FAULT": fault,
+               "LD_PRELOAD": str(self.shim), "LC_ALL": "C"}
+        if bad:
+            env["IOTRACE_BAD"] = "{}:{}".format(*bad)
+        # A program built with SAN=1 wants to be the first in the row of libraries.
+        env["ASAN_OPTIONS"] = "verify_asan_link_order=0:" + env.get("ASAN_OPTIONS", "")
+        return env
+
     def record(self, stick, log, *argv, fault="", timeout=60):
         """Run a program on the stick; its calls go to `log`, and the fault into its calls."""
         Path(log).unlink(missing_ok=True)
-        env = {**os.environ, "IOTRACE_TARGET": str(stick.path), "IOTRACE_LOG": str(log),
-               "IOTRACE_FAULT": fault, "LD_PRELOAD": str(self.shim), "LC_ALL": "C"}
-        # A program built with SAN=1 wants to be the first in the row of libraries.
-        env["ASAN_OPTIONS"] = "verify_asan_link_order=0:" + env.get("ASAN_OPTIONS", "")
+        env = {**self.environment(stick, fault), "IOTRACE_LOG": str(log)}
         return subprocess.run([str(a) for a in argv], env=env, capture_output=True, text=True,
                               errors="replace", check=False, timeout=timeout)
 
     def check(self, before, sets, log=None, *, after=None, grubenv=None, proven=None, fresh=None,
               samples=300, grub_every=0, seed=1, in_place=False):
         """Check all states between the stick `before` (which stays as it is, unless the work is
-        done `in_place`: then it becomes the last state) and what the log makes of it; `after` is the stick as the program left it, to prove that the log is complete;
-        `grubenv` is where that lies, by Stick.grubenv_offset()."""
+        done `in_place`: then it becomes the last state) and what the log makes of it; `after` is
+        the stick as the program left it, to prove that the log is complete; `grubenv` is where that
+        lies, by Stick.grubenv_offset()."""
         scratch = before if in_place else before.copy(before.path.with_suffix(".states"))
         start, size = before.partition(2)
         argv = [self.checker, "-p", f"{start}:{size}", "-n", samples, "-G", grub_every, "-S", seed]

@@ -15,14 +15,9 @@ import pytest
 
 import stick as sticks
 from conftest import kupd, update
-from iotrace import PROGRAM, ROOT, Tools, read_log, write_log
+from iotrace import PROGRAM, ROOT, read_log, write_log
 
 SAMPLES = 480
-
-
-@pytest.fixture(scope="module")
-def tools(tmp_path_factory):
-    return Tools(tmp_path_factory.mktemp("tools"))
 
 
 @dataclass

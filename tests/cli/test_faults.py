@@ -14,13 +14,8 @@ import pytest
 
 import stick as sticks
 from conftest import DONE, FAILED, NO_ROOM, REFUSED, VERIFY
-from iotrace import Tools, read_log
+from iotrace import read_log
 from test_crash import rollback_argv, rollback_scene, update_argv, update_scene
-
-
-@pytest.fixture(scope="module")
-def tools(tmp_path_factory):
-    return Tools(tmp_path_factory.mktemp("tools"))
 
 
 class Repeat:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SIGINT and SIGTERM before the commit: the old state, and a word on it."""
+"""SIGINT and SIGTERM before the commit: the old state, or where there is none any more a state that
+boots all the same, and a word on it."""
 
 import contextlib
 import os
@@ -9,7 +10,7 @@ import time
 import pytest
 
 import stick as sticks
-from conftest import FAILED, finish, identity, start, state_of, update
+from conftest import FAILED, assert_holds, finish, identity, kupd, start, state_of, update
 
 
 @pytest.fixture
@@ -89,3 +90,35 @@ def test_while_checking(new_stick, small_sets, big, tmp_path, number):
     assert "interrupted" in result.err and "nothing was changed" in result.err
     assert state_of(stick.path) == before
     assert stick.grub_has(small_sets[0])
+
+
+# From here on the signal arrives with a certain write: more than one is still to come.
+
+def test_while_writing_in_place(new_stick, big, tools, tmp_path):
+    """The only set is half overwritten: GRUB must not try it, but take the fallback."""
+    stick = new_stick(kernel_mib=64)
+    before = identity(stick)
+    result = update(stick, big, "--in-place", code=FAILED,
+                    says=["interrupted", "no whole kernel set", "fallback"],
+                    env=tools.environment(stick, "write:3:sigterm:once"))
+    assert "before" not in result.err
+    assert stick.grubenv() == {"liveng_tries": "0", "liveng_previous": "0"}
+    kupd("status", "--disk", stick.path, says="fallback")
+    update(stick, big, "--in-place")
+    assert_holds(stick, tmp_path / "after", big)
+    assert identity(stick) == before
+    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "0"}
+
+
+def test_while_writing_with_a_set_on_trial(new_stick, small_sets, big, tools):
+    """The unproven set had to make room: the proven one boots, and is named."""
+    stick = new_stick(kernel_mib=64)
+    update(stick, small_sets[1])
+    result = update(stick, big, code=FAILED, says="interrupted",
+                    env=tools.environment(stick, "write:5:sigterm:once"))
+    told = next(line for line in result.err.splitlines() if "interrupted" in line)
+    assert small_sets[0].release in told and "before" not in told
+    assert stick.grub_has(small_sets[0])
+    assert "liveng_tries" not in stick.grubenv()
+    update(stick, big)
+    assert stick.grub_has(big)

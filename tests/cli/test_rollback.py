@@ -1,17 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""rollback, verify, bless and repair."""
+"""rollback, verify and bless."""
 
 import pytest
 
-from conftest import (REFUSED, VERIFY, assert_holds, identity, install, kupd, outside, untouched,
+from conftest import (REFUSED, VERIFY, assert_holds, damage, identity, kupd, outside, untouched,
                       update)
-
-
-def damage(stick, kernel_set):
-    """One flipped bit in this set's kernel on the stick; where it lies must be one place."""
-    content = stick.read(2, 0, stick.partition(2)[1])
-    at = content.index(kernel_set.kernel.read_bytes())
-    stick.write(2, at + 70_000, bytes([content[at + 70_000] ^ 4]))
 
 
 # rollback
@@ -184,43 +177,3 @@ def test_bless_changes_one_sector_of_grubenv(stick, small_sets):
     after = stick.path.read_bytes()
     differing = [n for n in range(0, len(before), 512) if before[n:n + 512] != after[n:n + 512]]
     assert differing == [at]
-
-
-# repair, for an installed system elsewhere
-
-def test_repair_of_a_whole_stick_writes_nothing(stick, small_sets, tmp_path):
-    install(tmp_path, small_sets[0])
-    with untouched(stick.path):
-        kupd("repair", "--disk", stick.path, "--root", tmp_path, says="nothing to repair")
-
-
-def test_repair_of_a_damaged_set(stick, small_sets, tmp_path):
-    install(tmp_path / "root", small_sets[0])
-    damage(stick, small_sets[0])
-    kupd("repair", "--disk", stick.path, "--root", tmp_path / "root")
-    assert stick.grub_has(small_sets[0])
-    kupd("verify", "--disk", stick.path)
-
-
-def test_repair_takes_the_newest_set_that_passes(stick, small_sets, tmp_path):
-    for kernel_set in small_sets[1:4]:
-        install(tmp_path / "root", kernel_set)
-    newest = tmp_path / f"root/boot/initrd.img-{small_sets[3].release}"
-    newest.write_bytes(newest.read_bytes()[:-50])
-    damage(stick, small_sets[0])
-    kupd("repair", "--disk", stick.path, "--root", tmp_path / "root")
-    assert stick.grub_has(small_sets[2])
-
-
-def test_repair_of_a_set_that_did_not_come_up(stick, small_sets, tmp_path):
-    install(tmp_path / "root", small_sets[0])
-    update(stick, small_sets[1])
-    stick.set_grubenv({"liveng_tries": "0", "liveng_previous": "0"})
-    kupd("repair", "--disk", stick.path, "--root", tmp_path / "root")
-    assert stick.grub_has(small_sets[0])
-
-
-def test_repair_without_any_kernel(stick, small_sets, tmp_path):
-    damage(stick, small_sets[0])
-    with untouched(stick.path):
-        kupd("repair", "--disk", stick.path, "--root", tmp_path, code=REFUSED, says="apt")

@@ -7,13 +7,17 @@
  *
  *   IOTRACE_TARGET  path of the target
  *   IOTRACE_LOG     where the records go: struct iotrace_record, behind a write the bytes written
+ *   IOTRACE_BAD     START:SIZE, a place in bytes that cannot be read (EIO) until it is written to
  *   IOTRACE_FAULT   KIND:N:WHAT:WHEN, for example write:3:EIO:once
- *                   KIND  open, read, write, flush, any
- *                   N     which call of that kind, from 1
- *                   WHAT  EIO, ENOSPC, ENODEV, EROFS; short: half of what was asked for, in whole
- *                         sectors, or nothing; lost: a write or flush that says it was done;
- * sigterm: the signal arrives, the call is done WHEN  once, or on: that call and all later ones of
- * the kind
+ *
+ *   KIND  open, read, write, flush, any
+ *   N     which call of that kind, from 1
+ *   WHAT  EIO, ENOSPC, ENODEV, EROFS
+ *         short: half of what was asked for, in whole sectors, or nothing
+ *         lost: a write or flush that says it was done
+ *         sigterm: the signal arrives, the call is done
+ *         stop: the program stands still (SIGSTOP) until it is told to go on, the call is done
+ *   WHEN  once, or on: that call and all later ones of the kind
  */
 
 #include "iotrace.h"
@@ -34,7 +38,7 @@
 
 enum kind { KIND_OPEN, KIND_READ, KIND_WRITE, KIND_FLUSH, KIND_ANY };
 
-enum what { WHAT_NOTHING, WHAT_ERROR, WHAT_SHORT, WHAT_LOST, WHAT_SIGTERM };
+enum what { WHAT_NOTHING, WHAT_ERROR, WHAT_SHORT, WHAT_LOST, WHAT_SIGNAL };
 
 static struct {
 	bool active;
@@ -46,9 +50,13 @@ static struct {
 	enum kind kind;
 	enum what what;
 	int error;
+	int signal;
 	unsigned long nth;
 	bool on;
 	unsigned long calls;
+
+	unsigned long long bad_start;
+	unsigned long long bad_size;
 } trace = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 __attribute__((noreturn)) static void give_up(const char *why)
@@ -63,7 +71,7 @@ static void parse_fault(const char *text)
 	static const struct {
 		const char *name;
 		enum what what;
-		int error;
+		int number; /* error or signal */
 	} whats[] = {
 		{"EIO", WHAT_ERROR, EIO},
 		{"ENOSPC", WHAT_ERROR, ENOSPC},
@@ -71,7 +79,8 @@ static void parse_fault(const char *text)
 		{"EROFS", WHAT_ERROR, EROFS},
 		{"short", WHAT_SHORT, 0},
 		{"lost", WHAT_LOST, 0},
-		{"sigterm", WHAT_SIGTERM, 0},
+		{"sigterm", WHAT_SIGNAL, SIGTERM},
+		{"stop", WHAT_SIGNAL, SIGSTOP},
 	};
 	char kind[16], what[16], when[16];
 	bool known = false;
@@ -87,7 +96,7 @@ static void parse_fault(const char *text)
 	for (size_t i = 0; i < sizeof(whats) / sizeof(*whats); i++) {
 		if (strcmp(what, whats[i].name) == 0) {
 			trace.what = whats[i].what;
-			trace.error = whats[i].error;
+			trace.error = trace.signal = whats[i].number;
 		}
 	}
 	trace.on = strcmp(when, "on") == 0;
@@ -100,6 +109,7 @@ __attribute__((constructor)) static void start(void)
 	const char *target = getenv("IOTRACE_TARGET");
 	const char *log = getenv("IOTRACE_LOG");
 	const char *fault = getenv("IOTRACE_FAULT");
+	const char *bad = getenv("IOTRACE_BAD");
 	struct stat st;
 
 	if (!target)
@@ -117,6 +127,8 @@ __attribute__((constructor)) static void start(void)
 	}
 	if (fault && *fault)
 		parse_fault(fault);
+	if (bad && sscanf(bad, "%llu:%llu", &trace.bad_start, &trace.bad_size) != 2)
+		give_up("IOTRACE_BAD is not START:SIZE");
 	trace.active = true;
 }
 
@@ -161,12 +173,23 @@ static enum what fault(enum kind kind)
 	trace.calls++;
 	if (trace.calls < trace.nth || (trace.calls > trace.nth && !trace.on))
 		return WHAT_NOTHING;
-	if (trace.what == WHAT_SIGTERM) {
+	if (trace.what == WHAT_SIGNAL) {
 		record(IOTRACE_FAULT, 0, 0, NULL, 0);
-		raise(SIGTERM);
+		kill(getpid(), trace.signal);
 		return WHAT_NOTHING;
 	}
 	return trace.what;
+}
+
+/* Does the request touch the bad place? */
+static bool is_bad(const struct iovec *iov, int count, off_t offset)
+{
+	uint64_t start = (uint64_t)offset, end = start;
+
+	for (int i = 0; i < count; i++)
+		end += iov[i].iov_len;
+	return trace.bad_size > 0 && start < trace.bad_start + trace.bad_size &&
+	       trace.bad_start < end;
 }
 
 /* Cut the request to half of its whole sectors; returns the number of vectors left. */
@@ -208,6 +231,14 @@ static ssize_t transfer(bool write, int fd, const struct iovec *request, int cou
 	pthread_mutex_lock(&trace.lock);
 	if (at_position)
 		offset = lseek(fd, 0, SEEK_CUR);
+	if (is_bad(iov, count, offset) && write)
+		trace.bad_size = 0; /* a medium puts such a sector elsewhere when it is written */
+	if (is_bad(iov, count, offset)) {
+		record(IOTRACE_FAULT, (uint64_t)offset, 0, NULL, 0);
+		pthread_mutex_unlock(&trace.lock);
+		errno = EIO;
+		return -1;
+	}
 	switch (fault(write ? KIND_WRITE : KIND_READ)) {
 	case WHAT_ERROR:
 		record(IOTRACE_FAULT, (uint64_t)offset, 0, NULL, 0);
@@ -230,7 +261,7 @@ static ssize_t transfer(bool write, int fd, const struct iovec *request, int cou
 		pthread_mutex_unlock(&trace.lock);
 		return done;
 	case WHAT_NOTHING:
-	case WHAT_SIGTERM:
+	case WHAT_SIGNAL:
 		break;
 	}
 	if (at_position)
@@ -265,7 +296,7 @@ static int flush(int fd, long number)
 		break;
 	case WHAT_SHORT:
 	case WHAT_NOTHING:
-	case WHAT_SIGTERM:
+	case WHAT_SIGNAL:
 		/* Not done: no power will be cut here, and waiting for the disk takes most of the
 		 * time of a test. */
 		record(IOTRACE_FLUSH, 0, 0, NULL, 0);

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""repair, and update where it repairs: a damaged set, a damaged tree, a set that did not come up.
+
+The installed system is one elsewhere, as --root names it."""
+
+import pytest
+
+from conftest import (FAILED, REFUSED, VERIFY, assert_holds, damage, damage_root, identity, install,
+                      kernel_place, kupd, untouched, update)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """An installed system without kernels."""
+    return tmp_path / "root"
+
+
+def repair(stick, root, **kwargs):
+    return kupd("repair", "--disk", stick.path, "--root", root, **kwargs)
+
+
+def test_a_whole_stick_is_not_written(stick, small_sets, root):
+    install(root, small_sets[0])
+    with untouched(stick.path):
+        repair(stick, root, says="nothing to repair")
+
+
+def test_a_damaged_set(stick, small_sets, root):
+    install(root, small_sets[0])
+    damage(stick, small_sets[0])
+    repair(stick, root)
+    assert stick.grub_has(small_sets[0])
+    kupd("verify", "--disk", stick.path)
+
+
+def test_the_newest_set_that_passes_is_taken(stick, small_sets, root):
+    for kernel_set in small_sets[1:4]:
+        install(root, kernel_set)
+    newest = root / f"boot/initrd.img-{small_sets[3].release}"
+    newest.write_bytes(newest.read_bytes()[:-50])
+    damage(stick, small_sets[0])
+    repair(stick, root)
+    assert stick.grub_has(small_sets[2])
+
+
+def test_without_any_kernel(stick, small_sets, root):
+    damage(stick, small_sets[0])
+    with untouched(stick.path):
+        repair(stick, root, code=REFUSED, says="apt")
+
+
+# A whole set that did not come up
+
+@pytest.fixture(params=["0", "1"], ids=["no previous", "previous"])
+def failed_stick(stick, small_sets, root, request):
+    """Sets 0 to 2 are installed; 2, the newest, is current and had all its boots, 0 is previous."""
+    for kernel_set in small_sets[:3]:
+        install(root, kernel_set)
+    update(stick, small_sets[2])
+    stick.set_grubenv({"liveng_tries": "0", "liveng_previous": request.param})
+    return stick
+
+
+def test_repair_takes_the_next_older_release(failed_stick, small_sets, root):
+    repair(failed_stick, root)
+    assert failed_stick.grub_has(small_sets[1])
+    assert failed_stick.grubenv()["liveng_tries"] == "3"
+
+
+def test_repair_takes_an_older_one_that_passes_the_checks(failed_stick, small_sets, root):
+    (root / f"boot/initrd.img-{small_sets[1].release}").write_bytes(b"")
+    repair(failed_stick, root)
+    assert failed_stick.grub_has(small_sets[0])
+
+
+def test_repair_without_an_older_release(failed_stick, small_sets, root):
+    for kernel_set in small_sets[:2]:
+        (root / f"boot/vmlinuz-{kernel_set.release}").unlink()
+    with untouched(failed_stick.path):
+        repair(failed_stick, root, code=REFUSED, says=[small_sets[2].release, "older"])
+
+
+def test_update_says_that_the_set_did_not_come_up(failed_stick, root):
+    with untouched(failed_stick.path):
+        kupd("update", "--disk", failed_stick.path, "--root", root,
+             says=["did not come up", "--force"])
+
+
+def test_update_with_force_tries_it_again(failed_stick, small_sets, root):
+    kupd("update", "--force", "--disk", failed_stick.path, "--root", root)
+    assert failed_stick.grub_has(small_sets[2])
+    assert failed_stick.grubenv()["liveng_tries"] == "3"
+
+
+# The current tree's root folder destroyed, the previous set whole in the other slot
+
+@pytest.fixture
+def rootless_stick(stick, small_sets, root):
+    """Set 1 is current, on trial and without a tree; set 0 is previous, set 2 is installed."""
+    install(root, small_sets[2])
+    update(stick, small_sets[1])
+    damage_root(stick)
+    assert not stick.grub_has(small_sets[1])
+    return stick
+
+
+def test_rollback_from_a_damaged_tree(rootless_stick, small_sets):
+    before = identity(rootless_stick)
+    kupd("rollback", "--disk", rootless_stick.path, says=small_sets[0].release)
+    assert rootless_stick.grub_has(small_sets[0])
+    assert identity(rootless_stick) == before
+
+
+def test_rollback_dry_run_from_a_damaged_tree(rootless_stick, small_sets):
+    with untouched(rootless_stick.path):
+        result = kupd("rollback", "-n", "--disk", rootless_stick.path,
+                      says=["would", small_sets[0].release])
+    assert "  " not in result.err, "a name is missing"
+
+
+def test_status_of_a_damaged_tree_shows_the_previous_set(rootless_stick, small_sets):
+    with untouched(rootless_stick.path):
+        result = kupd("status", "--disk", rootless_stick.path,
+                      says=[small_sets[0].release, "damaged"])
+        as_json = kupd("status", "--disk", rootless_stick.path, "--json").json
+    assert small_sets[1].release not in result.out
+    assert as_json["previous"]["release"] == small_sets[0].release
+
+
+def test_verify_of_a_damaged_tree_tells_of_both_sets(rootless_stick, small_sets):
+    with untouched(rootless_stick.path):
+        kupd("verify", "--disk", rootless_stick.path, code=VERIFY, says="no whole kernel set")
+
+
+@pytest.mark.parametrize("verb", ["repair", "update"])
+def test_a_damaged_tree_is_written_anew(rootless_stick, small_sets, root, tmp_path, verb):
+    before = identity(rootless_stick)
+    kupd(verb, "--disk", rootless_stick.path, "--root", root)
+    assert_holds(rootless_stick, tmp_path / "after", small_sets[2], small_sets[0])
+    assert identity(rootless_stick) == before
+    assert rootless_stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1"}
+
+
+def test_bless_of_a_damaged_tree_does_not_end_the_trial(rootless_stick):
+    with untouched(rootless_stick.path):
+        kupd("bless", "--disk", rootless_stick.path, code=VERIFY, says="no whole kernel set")
+
+
+# The current kernel cannot be read any more
+
+@pytest.mark.parametrize("words", [["repair"], ["update", "--force"]], ids=" ".join)
+@pytest.mark.parametrize("state", ["first", "proven", "on trial"])
+def test_a_set_that_cannot_be_read_is_given_up_on_request(stick, small_sets, root, tools, tmp_path,
+                                                          words, state):
+    previous = None if state == "first" else small_sets[0]
+    current = small_sets[1 if previous else 0]
+    if previous:
+        update(stick, current)
+    if state == "proven":
+        kupd("bless", "--disk", stick.path)
+    install(root, current)
+    at = stick.partition(2)[0] + kernel_place(stick, current)
+    kupd(*words, "--disk", stick.path, "--root", root, says="unreadable",
+         env=tools.environment(stick, bad=(at + 8192, 4096)))
+    assert_holds(stick, tmp_path / "after", current, previous)
+    assert stick.grubenv()["liveng_previous"] == ("1" if previous else "0")
+
+
+def test_a_set_that_cannot_be_read_may_be_whole_the_next_time(stick, small_sets, tools):
+    at = stick.partition(2)[0] + kernel_place(stick, small_sets[0])
+    with untouched(stick.path):
+        update(stick, small_sets[1], code=FAILED, says=["cannot read", "repair", "--force"],
+               env=tools.environment(stick, bad=(at + 8192, 4096)))
+    update(stick, small_sets[1])
+    assert stick.grub_has(small_sets[1])
