@@ -45,6 +45,7 @@ def test_update_with_closed_streams(stick, small_sets, tmp_path, closed):
     update(stick, small_sets[1], "-v", prefix=shell(f'exec "$@" {closed}'))
     assert_holds(stick, tmp_path / "after", small_sets[1], small_sets[0])
     assert outside(stick, 2, 3) == kept
+    assert b"livengkupd: " not in stick.path.read_bytes()
 
 
 def test_a_reader_that_went_away_stops_no_update(stick, small_sets, tmp_path):
