@@ -85,7 +85,7 @@ class Machine:
             self._qmp.readline()
             self.qmp("qmp_capabilities")
         except BaseException:
-            self._process.kill()
+            self._stop()
             raise
 
     @staticmethod
@@ -111,6 +111,9 @@ class Machine:
     def __exit__(self, kind, value, traceback):
         if kind is not None and self._process.poll() is None:
             self.qmp("screendump", filename=str(self.screen.absolute()), format="png")
+        self._stop()
+
+    def _stop(self):
         self._process.kill()
         self._process.wait()
         shutil.rmtree(self._sockets)
