@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "plan.h"
+
+#include <string.h>
+
+#include "assessment.h"
+#include "log.h"
+#include "util.h"
+
+void plan_clear(struct plan *plan)
+{
+	/* The session reads from the volume until it ends. */
+	session_free(plan->session);
+	volume_close(plan->volume);
+	inventory_close(&plan->inventory);
+	candidate_free(plan->candidate);
+}
+
+unsigned int plan_mib(uint64_t bytes)
+{
+	return (unsigned int)((bytes + MIB - 1) / MIB);
+}
+
+int plan_failed(const struct stick *stick, const char *step, int error)
+{
+	if (error == -EINTR)
+		return error; /* told by the caller, who knows what it means */
+	errno = -error;
+	if (error == -ERR_VERIFY)
+		log_error("%s: %s: what was read back differs: the medium may be failing",
+			stick->name, step);
+	else
+		log_error("%s: %s: %m", stick->name, step);
+	return error;
+}
+
+/*
+ * Is the current set whole? A damaged one must not become the `.old` set that boots are sent to,
+ * and the set before it must not make room for the new one. One that cannot be read may be whole
+ * the next time: it is only given up by who asks for it.
+ */
+static int check_current(
+	const struct run *run, const struct stick *stick, struct plan *plan, bool tolerant)
+{
+	struct inventory *inventory = &plan->inventory;
+	int r = inventory->is_unreadable ? -EIO : 0;
+
+	if (inventory->has_current)
+		r = set_verify(stick->disk, &inventory->current, &run->observer);
+	if (r == 0 || r == -ENOKEY)
+		return 0;
+	if (r != -ERR_VERIFY && !(r == -EIO && tolerant))
+		return plan_failed(stick,
+			"cannot read the current kernel set, which repair or --force would give up",
+			r);
+	log_warning("%s: the current kernel set is %s", stick->name,
+		r == -EIO ? "unreadable" : "damaged");
+	inventory->has_current = false;
+	return 0;
+}
+
+/* Is the candidate what is current already, byte for byte, and does GRUB find it? */
+static int is_there_already(const struct stick *stick, const struct plan *plan, bool *ret_there)
+{
+	const struct set *current = &plan->inventory.current;
+	const struct candidate *candidate = plan->candidate;
+	enum pvd_next next;
+	int r;
+
+	r = pvd_read_next(stick->disk, stick_kernel(stick), &next);
+	if (r < 0)
+		return plan_failed(stick, "cannot read the volume descriptors", r);
+	*ret_there = next == PVD_NEXT_TERMINATOR && plan->inventory.has_current &&
+		     current->has_sums && strcmp(current->release, candidate->release) == 0 &&
+		     strcmp(current->kernel_sum, candidate->kernel_sum) == 0 &&
+		     strcmp(current->initrd_sum, candidate->initrd_sum) == 0;
+	return 0;
+}
+
+static int check_candidate(
+	const struct run *run, const struct stick *stick, const struct candidate *candidate)
+{
+	struct extent persistence = stick->partitions[STICK_PERSISTENCE];
+	struct luks luks;
+	bool encrypted;
+	int r;
+
+	r = persistence.size > 0 ? luks_read(stick->disk, persistence, &luks) : -ENOENT;
+	encrypted = r == 0;
+	if (r < 0 && r != -ENOENT) {
+		errno = -r;
+		log_warning("%s: cannot tell how partition %d is encrypted: %m",
+			disk_path(stick->disk), STICK_PERSISTENCE);
+	}
+	r = candidate_check(candidate, &run->host, encrypted ? &luks : NULL, &run->observer);
+	if (r == -ERR_REFUSED && run->options->force) {
+		log_warning("going on all the same, as --force says");
+		return 0;
+	}
+	return r;
+}
+
+/* With a set on trial, or damaged, the proven one is the one before: it stays, the other makes
+ * room. */
+static int plan_roll_back(const struct run *run, const struct stick *stick, struct plan *plan)
+{
+	int r;
+
+	if (run->options->in_place || !inventory_wants_previous(&plan->inventory, stick))
+		return 0;
+	r = set_verify(stick->disk, &plan->inventory.previous, &run->observer);
+	/* A damaged one is not worth keeping: then the current set is the best there is. */
+	if (r == -ERR_VERIFY || r == -ENOKEY || (r == -EIO && run->options->force))
+		return 0;
+	if (r < 0)
+		return plan_failed(stick,
+			"cannot read the previous kernel set, which --force would give up", r);
+	plan->roll_back_first = true;
+	return 0;
+}
+
+static int no_room(const struct stick *stick, const struct plan *plan, uint64_t needed)
+{
+	uint64_t partition = stick_kernel(stick).size;
+	struct slot whole = slot_get(partition, SLOT_WHOLE);
+
+	if (needed > slot_extent(stick_kernel(stick), &whole).size)
+		log_error(
+			"%s: the kernel set needs %u MiB, the partition has %u MiB: deploy with a "
+			"larger one",
+			stick->name, plan_mib(needed), plan_mib(partition));
+	else
+		log_error("%s: the kernel set needs %u MiB, slot %s has %u MiB free: deploy with "
+			  "a larger kernel partition, or use --in-place",
+			stick->name, plan_mib(needed), plan->slot.name,
+			plan_mib((uint64_t)plan->slot.blocks * ISO_BLOCK));
+	return -ERR_NO_ROOM;
+}
+
+/* The texts that an old stick's set lacks and gets as `.old` set. */
+static int describe_base(const struct stick *stick, const struct set *base,
+	const struct observer *observer, char **ret_release, char **ret_sums)
+{
+	char kernel_sum[DIGEST_TEXT], initrd_sum[DIGEST_TEXT];
+	int r = 0;
+
+	if (!base->has_release)
+		r = set_release_text(base->release, ret_release);
+	if (r == 0 && !base->has_sums) {
+		r = set_digest(stick->disk, base, observer, kernel_sum, initrd_sum);
+		if (r == 0)
+			r = set_sums_text(base->release, kernel_sum, initrd_sum, ret_sums);
+	}
+	return r;
+}
+
+static int plan_session(const struct run *run, const struct stick *stick, struct plan *plan)
+{
+	const struct inventory *inventory = &plan->inventory;
+	const struct candidate *candidate = plan->candidate;
+	const struct pvd *pvd = plan->roll_back_first ? &inventory->previous_pvd : &inventory->pvd;
+	autofree char *release = NULL, *sums = NULL, *old_release = NULL, *old_sums = NULL;
+	struct extent partition = stick_kernel(stick);
+	struct session_content content;
+	enum slot_id other;
+	int r;
+
+	other = slot_holding(partition.size, pvd) == SLOT_A ? SLOT_B : SLOT_A;
+	if (!run->options->in_place && plan->roll_back_first)
+		plan->base = &inventory->previous;
+	else if (!run->options->in_place && inventory->has_current)
+		plan->base = &inventory->current;
+	plan->slot = slot_get(partition.size, run->options->in_place ? SLOT_WHOLE : other);
+	if (plan->base && set_touches(plan->base, slot_extent(partition, &plan->slot))) {
+		log_error(
+			"%s: the current kernel set reaches into slot %s: deploy with a larger kernel "
+			"partition, or use --in-place",
+			stick->name, plan->slot.name);
+		return -ERR_NO_ROOM;
+	}
+
+	r = set_release_text(candidate->release, &release);
+	if (r == 0)
+		r = set_sums_text(
+			candidate->release, candidate->kernel_sum, candidate->initrd_sum, &sums);
+	if (r == 0 && plan->base)
+		r = describe_base(stick, plan->base, &run->observer, &old_release, &old_sums);
+	if (r == 0)
+		r = plan->base ? volume_open(stick->disk, partition, pvd, &plan->volume)
+			       : volume_new_empty(stick->disk, partition, pvd, &plan->volume);
+	if (r < 0)
+		return r;
+	content = (struct session_content){
+		.kernel_path = candidate->kernel_path,
+		.initrd_path = candidate->initrd_path,
+		.release = release,
+		.sums = sums,
+		.keep_current = plan->base != NULL,
+		.old_release = old_release,
+		.old_sums = old_sums,
+	};
+	r = session_new(plan->volume, plan->slot.start_lba, &content, &plan->session);
+	if (r < 0)
+		return r;
+	if (session_size(plan->session) > slot_extent(partition, &plan->slot).size)
+		return no_room(stick, plan, session_size(plan->session));
+	return 0;
+}
+
+int plan_make(const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan,
+	bool *ret_nothing_to_do)
+{
+	bool there = false;
+	int r;
+
+	r = inventory_read(stick, &plan->inventory);
+	if (r == 0)
+		r = candidate_digest(plan->candidate, &run->observer);
+	if (r == 0)
+		r = check_current(run, stick, plan, tolerant || run->options->force);
+	if (r == 0)
+		r = is_there_already(stick, plan, &there);
+	if (r < 0)
+		return r;
+	*ret_nothing_to_do = there && !run->options->force;
+	if (*ret_nothing_to_do)
+		return 0;
+	log_debug("checking %s and %s", plan->candidate->kernel_path, plan->candidate->initrd_path);
+	r = check_candidate(run, stick, plan->candidate);
+	if (r == 0)
+		r = plan_roll_back(run, stick, plan);
+	if (r < 0)
+		return r;
+	r = plan_session(run, stick, plan);
+	if (r < 0 && r != -ERR_NO_ROOM)
+		return plan_failed(stick, "cannot prepare the new session", r);
+	return r;
+}

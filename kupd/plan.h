@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * What an update is going to do, decided with every check before the first byte is written.
+ */
+
+#include "candidate.h"
+#include "inventory.h"
+#include "run.h"
+#include "session.h"
+
+/* What the stick boots, should the next step fail. */
+enum outcome { OUTCOME_AS_BEFORE, OUTCOME_PREVIOUS, OUTCOME_NONE, OUTCOME_EITHER, OUTCOME_NEW };
+
+struct plan {
+	enum outcome outcome;
+	struct candidate *candidate;
+	struct inventory inventory;
+	bool roll_back_first;	/* an unproven set makes room, the proven one stays */
+	const struct set *base; /* becomes the `.old` set; NULL: none does */
+	struct volume *volume;	/* the tree that the session continues; owned */
+	struct slot slot;
+	struct session *session; /* owned */
+};
+
+/**
+ * Plan to write @plan's candidate into @stick, as the options of @run say. @tolerant is
+ * update_run()'s. With @ret_nothing_to_do the rest of the plan is empty. Reports; what an
+ * interruption means is for the caller to tell. Returns -errno, with nothing changed.
+ */
+int plan_make(const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan,
+	bool *ret_nothing_to_do);
+
+void plan_clear(struct plan *plan);
+
+/**
+ * Report that @step failed for @error, unless it was interrupted, which only the caller can
+ * explain. Returns @error.
+ */
+int plan_failed(const struct stick *stick, const char *step, int error);
+
+/** Bytes as full MiB, rounded up. */
+unsigned int plan_mib(uint64_t bytes);
