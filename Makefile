@@ -86,14 +86,14 @@ deps:
 		apt-get install -qy --no-install-recommends $$missing
 
 # Debian's pytest, whatever python3 comes first. Two workers: the virtual machines beside the rest.
-PYTEST = /usr/bin/python3 -m pytest -q -n 2 --dist worksteal -p no:cacheprovider
+PYTEST = /usr/bin/python3 -m pytest -q -n 2 -p no:cacheprovider
 
 check-fast: check-build
 	$(PYTEST) tests --ignore=tests/vm --ignore=tests/test_sanitized.py
 
 check: check-build
 	$(MAKE) $(BUILD)/vm/live.iso
-	$(PYTEST) tests/vm tests/test_sanitized.py tests/cli tests/unit tests/test_source.py
+	$(PYTEST) tests/vm tests/cli tests/unit tests/test_source.py tests/test_sanitized.py
 
 # A second make, so that the packages are there when it asks pkg-config.
 check-build: deps
