@@ -10,6 +10,8 @@
 #define TYPE_PRIMARY	1
 #define TYPE_TERMINATOR 255
 
+#define SET_MAX 16u /* descriptors looked at; a set has two to four */
+
 static const char standard_id[5] = {'C', 'D', '0', '0', '1'};
 
 /* A number in both byte orders, as ECMA-119 7.3.3 records it. */
@@ -151,18 +153,22 @@ void pvd_date(const struct pvd *pvd, char ret_digits[17])
 int pvd_read_next(const struct disk *disk, struct extent partition, enum pvd_next *ret_next)
 {
 	uint8_t head[7];
-	uint64_t offset = (PVD_LBA + 1) * ISO_BLOCK;
 	int r;
 
-	r = disk_read(disk, partition.start + offset, head, sizeof(head));
-	if (r < 0)
-		return r;
-	if (memcmp(head + 1, standard_id, sizeof(standard_id)) != 0)
-		*ret_next = PVD_NEXT_DAMAGED;
-	else if (head[0] == TYPE_TERMINATOR && head[6] == 1)
-		*ret_next = PVD_NEXT_TERMINATOR;
-	else
-		*ret_next = PVD_NEXT_OTHER;
+	/* Readers go on until the terminator: without one they read whatever follows. */
+	for (uint32_t lba = PVD_LBA + 1; lba < PVD_LBA + SET_MAX; lba++) {
+		r = disk_read(
+			disk, partition.start + (uint64_t)lba * ISO_BLOCK, head, sizeof(head));
+		if (r < 0)
+			return r;
+		if (memcmp(head + 1, standard_id, sizeof(standard_id)) != 0)
+			break;
+		if (head[0] == TYPE_TERMINATOR && head[6] == 1) {
+			*ret_next = lba == PVD_LBA + 1 ? PVD_NEXT_TERMINATOR : PVD_NEXT_OTHER;
+			return 0;
+		}
+	}
+	*ret_next = PVD_NEXT_DAMAGED;
 	return 0;
 }
 

@@ -45,8 +45,8 @@ void pvd_date(const struct pvd *pvd, char ret_digits[17]);
 /* What follows the volume's primary descriptor. */
 enum pvd_next {
 	PVD_NEXT_TERMINATOR,
-	PVD_NEXT_OTHER,	  /* another volume descriptor: Joliet, boot record */
-	PVD_NEXT_DAMAGED, /* neither: GRUB then finds no file system at all */
+	PVD_NEXT_OTHER,	  /* other descriptors (Joliet, boot record), and then the terminator */
+	PVD_NEXT_DAMAGED, /* no terminator: GRUB then finds no file system at all */
 };
 
 /** What lies at PVD_LBA + 1? Returns -errno of reading. */

@@ -170,11 +170,16 @@ static void the_descriptor_set_ends_behind_the_primary_one(void **state)
 	const uint64_t offset = PARTITION_START + (PVD_LBA + 1) * ISO_BLOCK;
 	uint8_t joliet[SECTOR_SIZE] = {2, 'C', 'D', '0', '0', '1', 1};
 	uint8_t nothing[SECTOR_SIZE] = {0};
+	uint8_t terminator[SECTOR_SIZE];
 	struct disk *disk = *state;
 	enum pvd_next next;
 
 	put_pvd(disk, PVD_LBA, 50);
 	assert_int_equal(disk_write(disk, offset, joliet, sizeof(joliet)), 0);
+	assert_int_equal(pvd_read_next(disk, partition, &next), 0);
+	assert_int_equal(next, PVD_NEXT_DAMAGED);
+	pvd_terminator(terminator);
+	assert_int_equal(disk_write(disk, offset + ISO_BLOCK, terminator, sizeof(terminator)), 0);
 	assert_int_equal(pvd_read_next(disk, partition, &next), 0);
 	assert_int_equal(next, PVD_NEXT_OTHER);
 	assert_int_equal(slot_terminate(disk, partition), 0);
