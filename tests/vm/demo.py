@@ -114,6 +114,8 @@ def demo(image, program, folder):
             machine.reboot()
             after = machine.run("uname -r")
             account.say(f"    uname -r: {after}")
+            if after != release:
+                raise Failure(f"the stick booted {after}, not {release}")
 
         with account.step("livengkupd status"):
             status_after = machine.run("livengkupd status")
@@ -121,8 +123,6 @@ def demo(image, program, folder):
         machine.power_off()
 
     account.say(f"\n{account.table()}\n")
-    if after != release:
-        raise Failure(f"the stick booted {after}, not {release}")
     account.say(f"{before} -> {after}: the stick boots the kernel that apt brought")
     return before, after, status, status_after
 

@@ -129,6 +129,7 @@ echo 'nameserver 10.0.2.3' > config/includes.chroot_after_packages/etc/resolv.co
 lb build
 
 mv ./*.iso "$out.new"
+touch "$out.new" # live-build dates it back to its start
 [ -z "${SUDO_UID:-}" ] || chown "$SUDO_UID:${SUDO_GID:-}" "$out.new"
 mv "$out.new" "$out"
 find . -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf --one-file-system {} +
