@@ -111,9 +111,9 @@ static int plan_roll_back(const struct run *run, const struct stick *stick, stru
 		return 0;
 	r = set_verify(stick->disk, &plan->inventory.previous, &run->observer);
 	/* A damaged one is not worth keeping: then the current set is the best there is. */
-	if (r == -ERR_VERIFY || r == -ENOKEY || (r == -EIO && run->options->force))
+	if (r == -ERR_VERIFY || (r == -EIO && run->options->force))
 		return 0;
-	if (r < 0)
+	if (r < 0 && r != -ENOKEY)
 		return plan_failed(stick,
 			"cannot read the previous kernel set, which --force would give up", r);
 	plan->roll_back_first = true;
@@ -163,6 +163,7 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	autofree char *release = NULL, *sums = NULL, *old_release = NULL, *old_sums = NULL;
 	struct extent partition = stick_kernel(stick);
 	struct session_content content;
+	struct set own;
 	enum slot_id other;
 	int r;
 
@@ -184,11 +185,14 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	if (r == 0)
 		r = set_sums_text(
 			candidate->release, candidate->kernel_sum, candidate->initrd_sum, &sums);
-	if (r == 0 && plan->base)
-		r = describe_base(stick, plan->base, &run->observer, &old_release, &old_sums);
 	if (r == 0)
 		r = plan->base ? volume_open(stick->disk, partition, pvd, &plan->volume)
 			       : volume_new_empty(stick->disk, partition, pvd, &plan->volume);
+	/* What the tree that goes on has of its own, not what another tree says of it as `.old`. */
+	if (r == 0 && plan->base)
+		r = set_read(plan->volume, SET_CURRENT, &own);
+	if (r == 0 && plan->base)
+		r = describe_base(stick, &own, &run->observer, &old_release, &old_sums);
 	if (r < 0)
 		return r;
 	content = (struct session_content){

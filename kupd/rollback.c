@@ -18,11 +18,15 @@ int rollback_check(const struct stick *stick, const struct inventory *inventory,
 		return -ERR_REFUSED;
 	}
 	r = set_verify(stick->disk, &inventory->previous, observer);
-	if (r == -ERR_VERIFY || r == -ENOKEY) {
-		log_error("%s: the previous kernel set, %s, %s", stick->name,
-			inventory->previous.release,
-			r == -ENOKEY ? "has no checksums" : "is damaged");
-		return -ERR_VERIFY;
+	if (r == -ENOKEY) {
+		log_warning("%s: the previous kernel set, %s, has no checksums to compare",
+			stick->name, inventory->previous.release);
+		return 0;
+	}
+	if (r == -ERR_VERIFY) {
+		log_error("%s: the previous kernel set, %s, is damaged", stick->name,
+			inventory->previous.release);
+		return r;
 	}
 	if (r == -EINTR) {
 		log_error("interrupted: nothing was changed");

@@ -177,3 +177,14 @@ def test_bless_changes_one_sector_of_grubenv(stick, small_sets):
     after = stick.path.read_bytes()
     differing = [n for n in range(0, len(before), 512) if before[n:n + 512] != after[n:n + 512]]
     assert differing == [at]
+
+
+def test_a_proven_set_without_checksums_survives_two_updates(new_stick, small_sets, tmp_path):
+    stick = new_stick(form="plain", grubenv={})
+    update(stick, small_sets[1])
+    update(stick, small_sets[2])  # the first one never came up: the proven set stays
+    update(stick, small_sets[3])
+    previous = kupd("status", "--json", "--disk", stick.path).json["previous"]
+    assert previous["release"] == small_sets[0].release and previous["has_checksums"]
+    kupd("rollback", "--disk", stick.path)
+    assert stick.grub_has(small_sets[0])

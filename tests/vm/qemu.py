@@ -109,9 +109,13 @@ class Machine:
         return self
 
     def __exit__(self, kind, value, traceback):
-        if kind is not None and self._process.poll() is None:
-            self.qmp("screendump", filename=str(self.screen.absolute()), format="png")
-        self._stop()
+        try:
+            if kind is not None and self._process.poll() is None:
+                self.qmp("screendump", filename=str(self.screen.absolute()), format="png")
+        except (OSError, ValueError, Failure):
+            pass  # the first failure is the one to hear of
+        finally:
+            self._stop()
 
     def _stop(self):
         self._process.kill()
