@@ -152,7 +152,7 @@ class Machine:
         self._received = self._received[match.end():]
         return match
 
-    def wait_for_shell(self, timeout=300):
+    def wait_for_shell(self, timeout=600):
         """Wait until root is logged in."""
         self.wait_for(r"root@\w+:~# ", timeout)
         # A shell that neither edits, echoes nor prompts: what comes back is what was printed.
