@@ -211,7 +211,9 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 			 candidate->release) < 0)
 		candidate->initrd_path = NULL;
 	if (!candidate->initrd_path ||
-		asprintf(&way_out, ": build it with update-initramfs -c -k %s",
+		asprintf(&way_out,
+			": build it with "
+			"$(dpkg-divert --truename /usr/sbin/update-initramfs) -c -k %s -b /boot",
 			candidate->release) < 0)
 		return -ENOMEM;
 
