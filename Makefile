@@ -25,7 +25,7 @@ endif
 
 # kupd/lib: what both programs share. kupd: livengkupd, one file a verb that is more than a page.
 LIB_SRC  := log digest disk kernel pe source unpack cpio initrd names modindex modules luks \
-	device mounts host fat grubenv pvd volume session set slot stick assessment candidate
+	device mounts host fat grubenv pvd volume session set slot format stick assessment candidate
 KUPD_SRC := main options inventory plan update status verify rollback bless repair marker interrupt progress
 UNIT     := $(basename $(notdir $(wildcard tests/unit/*.c)))
 

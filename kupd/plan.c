@@ -196,8 +196,8 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	if (r < 0)
 		return r;
 	content = (struct session_content){
-		.kernel_path = candidate->kernel_path,
-		.initrd_path = candidate->initrd_path,
+		.kernel.path = candidate->kernel_path,
+		.initrd.path = candidate->initrd_path,
 		.release = release,
 		.sums = sums,
 		.keep_current = plan->base != NULL,

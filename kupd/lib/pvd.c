@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <endian.h>
 #include <string.h>
+#include <time.h>
 
 /* Descriptor types (ECMA-119 8.1.1). */
 #define TYPE_PRIMARY	1
@@ -109,6 +110,46 @@ int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, str
 	if (r < 0)
 		return r;
 	return pvd_parse(block, partition.size / ISO_BLOCK, ret_pvd);
+}
+
+static void date_now(char ret_digits[17])
+{
+	struct timespec now;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(ret_digits, 15, "%Y%m%d%H%M%S", &tm);
+	ret_digits[14] = (char)('0' + now.tv_nsec / 100000000);
+	ret_digits[15] = (char)('0' + now.tv_nsec / 10000000 % 10);
+	ret_digits[16] = 0;
+}
+
+int pvd_new(const char *label, const char *date, struct pvd *ret_pvd)
+{
+	struct raw_pvd raw = {.type = TYPE_PRIMARY, .version = 1};
+	size_t length = strlen(label);
+	char now[17];
+
+	date_now(now);
+	if (!date)
+		date = now;
+	if (length == 0 || length > sizeof(raw.volume_id) || label[length - 1] == ' ' ||
+		strlen(date) != 16 || strspn(date, "0123456789") != 16)
+		return -EINVAL;
+	for (size_t i = 0; i < length; i++)
+		if (label[i] < ' ' || label[i] > '~')
+			return -EINVAL;
+
+	memcpy(raw.id, standard_id, sizeof(raw.id));
+	memset(raw.volume_id, ' ', sizeof(raw.volume_id));
+	memcpy(raw.volume_id, label, length);
+	memcpy(raw.creation_date, date, 16);
+	memcpy(raw.modification_date, date, 16);
+	*ret_pvd = (struct pvd){0};
+	memcpy(ret_pvd->block, &raw, sizeof(raw));
+	memcpy(ret_pvd->volume_id, label, length);
+	return 0;
 }
 
 void pvd_set_blocks(struct pvd *pvd, uint64_t blocks)

@@ -29,6 +29,13 @@ int pvd_parse(const uint8_t block[ISO_BLOCK], uint64_t max_blocks, struct pvd *r
  * errors. */
 int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, struct pvd *ret_pvd);
 
+/**
+ * A descriptor for a volume that is yet to be made: called @label, 1 to 32 printable ASCII
+ * characters, with @date as modification date, 16 digits (YYYYMMDDhhmmsscc; NULL: now). It leads to
+ * no tree and is not to be written. Returns -EINVAL if one of them does not fit.
+ */
+int pvd_new(const char *label, const char *date, struct pvd *ret_pvd);
+
 /** Let the volume be of @blocks blocks: a tree may have files behind the end of its own session. */
 void pvd_set_blocks(struct pvd *pvd, uint64_t blocks);
 
@@ -52,5 +59,6 @@ enum pvd_next {
 /** What lies at PVD_LBA + 1? Returns -errno of reading. */
 int pvd_read_next(const struct disk *disk, struct extent partition, enum pvd_next *ret_next);
 
-/** The first sector of a volume descriptor set terminator (ECMA-119 8.3). */
+/** The first sector of a volume descriptor set terminator (ECMA-119 8.3); the rest of it is zero.
+ */
 void pvd_terminator(uint8_t ret_sector[SECTOR_SIZE]);

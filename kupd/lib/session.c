@@ -106,13 +106,17 @@ static int prepare_tree(IsoImage *image, bool keep_current, IsoDir **ret_live)
 	return r;
 }
 
-static int add_file(IsoImage *image, IsoDir *live, const char *name, const char *path)
+static int add_file(
+	IsoImage *image, IsoDir *live, const char *name, const struct session_file *file)
 {
-	autofree char *absolute = realpath(path, NULL);
+	autofree char *absolute = realpath(file->path, NULL);
 	IsoNode *node;
 
 	if (!absolute)
 		return -errno;
+	if (file->part.size > 0)
+		return volume_error(iso_tree_add_new_cut_out_node(image, live, name, absolute,
+			(off_t)file->part.start, (off_t)file->part.size, &node));
 	return volume_error(iso_tree_add_new_node(image, live, name, absolute, &node));
 }
 
@@ -143,9 +147,9 @@ static int fill_tree(IsoImage *image, IsoDir *live, const struct session_content
 {
 	int r;
 
-	r = add_file(image, live, SET_KERNEL, content->kernel_path);
+	r = add_file(image, live, SET_KERNEL, &content->kernel);
 	if (r == 0)
-		r = add_file(image, live, SET_INITRD, content->initrd_path);
+		r = add_file(image, live, SET_INITRD, &content->initrd);
 	if (r == 0)
 		r = add_text(image, live, SET_RELEASE, content->release);
 	if (r == 0)

@@ -10,9 +10,15 @@
 
 struct session;
 
+/* A file, or the part of one: an image's kernel need not be copied out of it first. */
+struct session_file {
+	const char *path;
+	struct extent part; /* bytes; size 0: the whole file */
+};
+
 struct session_content {
-	const char *kernel_path; /* the new set's files */
-	const char *initrd_path;
+	struct session_file kernel; /* the new set's files */
+	struct session_file initrd;
 	const char *release; /* text of live/release */
 	const char *sums;    /* text of live/SHA256SUMS */
 	bool keep_current;   /* the tree's present set becomes the `.old` one */

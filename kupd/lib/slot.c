@@ -9,6 +9,7 @@
 #define SLOT_ALIGNMENT 512u /* blocks: the middle lies at a full MiB */
 
 #define WRITE_PIECE (4 * MIB)
+#define WIPE_END    (128 * 1024u) /* bytes; more than slot A's start */
 #define TREE_MAX    (256 * 1024u) /* bytes at a session's start that are compared in memory */
 
 struct slot slot_get(uint64_t partition_size, enum slot_id id)
@@ -151,6 +152,43 @@ int slot_preserve(struct disk *disk, struct extent partition)
 		return 0;
 	return write_verified(disk, partition.start + SAVED_LBA * ISO_BLOCK, current.block,
 		sizeof(current.block));
+}
+
+int slot_wipe(struct disk *disk, struct extent partition)
+{
+	const struct slot b = slot_get(partition.size, SLOT_B);
+	const struct extent places[] = {
+		{0, FIRST_LBA * ISO_BLOCK},
+		{((uint64_t)b.start_lba + PVD_LBA) * ISO_BLOCK, ISO_BLOCK},
+		/* Some RAID and file system signatures count from the end. */
+		{ROUND_DOWN(partition.size, SECTOR_SIZE) - MIN(partition.size, WIPE_END), WIPE_END},
+	};
+	autofree uint8_t *zeroes = disk_buffer(WIPE_END);
+	int r = zeroes ? 0 : -ENOMEM;
+
+	if (r == 0)
+		memset(zeroes, 0, WIPE_END);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++)
+		if (places[i].start + places[i].size <= partition.size)
+			r = disk_write(disk, partition.start + places[i].start, zeroes,
+				(size_t)places[i].size);
+	return r == 0 ? disk_flush(disk) : r;
+}
+
+int slot_write_head(struct disk *disk, struct extent partition, const struct pvd *first)
+{
+	uint8_t terminator[ISO_BLOCK] = {0};
+	struct pvd whole = *first;
+	int r;
+
+	pvd_set_blocks(&whole, partition.size / ISO_BLOCK);
+	pvd_terminator(terminator);
+	r = write_verified(
+		disk, partition.start + (PVD_LBA + 1) * ISO_BLOCK, terminator, sizeof(terminator));
+	if (r == 0)
+		r = write_verified(disk, partition.start + PVD_LBA * ISO_BLOCK, whole.block,
+			sizeof(whole.block));
+	return r;
 }
 
 int slot_terminate(struct disk *disk, struct extent partition)

@@ -48,6 +48,19 @@ int slot_write(struct disk *disk, struct extent partition, const struct slot *sl
 int slot_commit(struct disk *disk, struct extent partition, const struct pvd *next);
 
 /**
+ * Wipe the places where file systems and older sets are looked for: the partition's first blocks up
+ * to slot A, slot B's own descriptor and the partition's end. Flushes.
+ */
+int slot_wipe(struct disk *disk, struct extent partition);
+
+/**
+ * Write the volume's head, its descriptor and the end of the set of them, where there was none:
+ * @first's tree, label and dates. The descriptor goes last. Returns -ERR_VERIFY if other bytes were
+ * read back; -errno.
+ */
+int slot_write_head(struct disk *disk, struct extent partition, const struct pvd *first);
+
+/**
  * Make sure that a way back to the current tree will be found: if its slot does not begin with its
  * own descriptor (a stick made by other means), keep a copy of the volume's descriptor in the
  * system area. Flushes.
