@@ -10,6 +10,7 @@
 #include <libburn/libburn.h>
 
 #include "set.h"
+#include "tree.h"
 #include "util.h"
 
 /* Blocks that libisofs' thread reads ahead, while the ones before are written. */
@@ -120,44 +121,23 @@ static int add_file(
 	return volume_error(iso_tree_add_new_node(image, live, name, absolute, &node));
 }
 
-static int add_text(IsoImage *image, IsoDir *live, const char *name, const char *text)
+static int fill_tree(
+	struct volume *volume, IsoDir *live, const struct session_content *content)
 {
-	autofree char *copy = strdup(text);
-	IsoStream *stream;
-	IsoFile *file;
-	int code;
-
-	if (!copy)
-		return -ENOMEM;
-	code = iso_memory_stream_new((unsigned char *)copy, strlen(copy), &stream);
-	if (code < 0)
-		return volume_error(code);
-	/* From here on the stream owns the copy, and the node will own the stream. */
-	(void)steal_pointer(copy);
-	code = iso_image_add_new_file(image, live, (char *)name, stream, &file);
-	if (code < 0) {
-		iso_stream_unref(stream);
-		return volume_error(code);
-	}
-	iso_node_set_mtime(ISO_NODE(file), time(NULL));
-	return 0;
-}
-
-static int fill_tree(IsoImage *image, IsoDir *live, const struct session_content *content)
-{
+	IsoImage *image = volume_image(volume);
 	int r;
 
 	r = add_file(image, live, SET_KERNEL, &content->kernel);
 	if (r == 0)
 		r = add_file(image, live, SET_INITRD, &content->initrd);
 	if (r == 0)
-		r = add_text(image, live, SET_RELEASE, content->release);
+		r = tree_add_text(volume, "/" SET_FOLDER, SET_RELEASE, content->release);
 	if (r == 0)
-		r = add_text(image, live, SET_SUMS, content->sums);
+		r = tree_add_text(volume, "/" SET_FOLDER, SET_SUMS, content->sums);
 	if (r == 0 && content->keep_current && content->old_release)
-		r = add_text(image, live, SET_RELEASE SET_OLD, content->old_release);
+		r = tree_add_text(volume, "/" SET_FOLDER, SET_RELEASE SET_OLD, content->old_release);
 	if (r == 0 && content->keep_current && content->old_sums)
-		r = add_text(image, live, SET_SUMS SET_OLD, content->old_sums);
+		r = tree_add_text(volume, "/" SET_FOLDER, SET_SUMS SET_OLD, content->old_sums);
 	return r;
 }
 
@@ -188,29 +168,35 @@ static int write_options(
 	return 0;
 }
 
-int session_new(struct volume *volume, uint32_t start_lba, const struct session_content *content,
-	struct session **ret_session)
+int session_of_tree(struct volume *volume, uint32_t start_lba, struct session **ret_session)
 {
 	cleanup(session_freep) struct session *session = calloc(1, sizeof(*session));
 	cleanup(free_write_opts) IsoWriteOpts *options = NULL;
-	IsoImage *image = volume_image(volume);
-	IsoDir *live = NULL;
 	int r;
 
 	if (!session)
 		return -ENOMEM;
-	r = prepare_tree(image, content->keep_current, &live);
+	r = write_options(volume, start_lba, &options);
 	if (r == 0)
-		r = fill_tree(image, live, content);
-	if (r == 0)
-		r = write_options(volume, start_lba, &options);
-	if (r == 0)
-		r = volume_error(iso_image_create_burn_source(image, options, &session->source));
+		r = volume_error(iso_image_create_burn_source(
+			volume_image(volume), options, &session->source));
 	if (r < 0)
 		return r;
 	session->size = (uint64_t)session->source->get_size(session->source);
 	*ret_session = steal_pointer(session);
 	return 0;
+}
+
+int session_new(struct volume *volume, uint32_t start_lba, const struct session_content *content,
+	struct session **ret_session)
+{
+	IsoDir *live = NULL;
+	int r;
+
+	r = prepare_tree(volume_image(volume), content->keep_current, &live);
+	if (r == 0)
+		r = fill_tree(volume, live, content);
+	return r < 0 ? r : session_of_tree(volume, start_lba, ret_session);
 }
 
 void session_free(struct session *session)

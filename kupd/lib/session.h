@@ -35,6 +35,11 @@ struct session_content {
 int session_new(struct volume *volume, uint32_t start_lba, const struct session_content *content,
 	struct session **ret_session);
 
+/**
+ * The same with @volume's tree as it stands: its files that lie in the volume keep their extents.
+ */
+int session_of_tree(struct volume *volume, uint32_t start_lba, struct session **ret_session);
+
 void session_free(struct session *session);
 void session_freep(struct session **session);
 

@@ -191,6 +191,11 @@ const struct disk *volume_disk(const struct volume *volume)
 	return volume->disk;
 }
 
+struct extent volume_partition(const struct volume *volume)
+{
+	return volume->partition;
+}
+
 const struct pvd *volume_pvd(const struct volume *volume)
 {
 	return &volume->pvd;

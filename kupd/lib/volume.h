@@ -39,6 +39,7 @@ void volume_close(struct volume *volume);
 void volume_closep(struct volume **volume);
 
 const struct disk *volume_disk(const struct volume *volume);
+struct extent volume_partition(const struct volume *volume);
 const struct pvd *volume_pvd(const struct volume *volume);
 
 /**

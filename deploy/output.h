@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * All that a deployment writes to its target goes through here: at byte offsets, with a digest of
+ * each piece kept, so that everything can be read back and compared.
+ */
+
+#include "disk.h"
+#include "observer.h"
+
+struct output;
+
+/**
+ * Begin writing to @disk, which must outlive the output. @total: bytes that will be written in all,
+ * for @observer, which is told "writing" and "verifying". Returns -ENOMEM.
+ * The caller frees it with output_free().
+ */
+int output_new(struct disk *disk, uint64_t total, const struct observer *observer,
+	struct output **ret_output);
+
+void output_free(struct output *output);
+void output_freep(struct output **output);
+
+/**
+ * Write @size bytes at byte @offset of the target: multiples of SECTOR_SIZE, best of DISK_ALIGN.
+ * Durable only after output_flush(). Does not report. Returns -EINTR; -errno of writing.
+ */
+int output_write(struct output *output, uint64_t offset, const void *buffer, size_t size);
+
+/** Write @size zeros at byte @offset. As output_write(). */
+int output_zero(struct output *output, uint64_t offset, uint64_t size);
+
+/**
+ * Copy @size bytes from byte @from of the file @fd to byte @offset, in large pieces, holes as
+ * zeros. As output_write(), and -errno of reading; -ENODATA if the file ends before.
+ */
+int output_copy(struct output *output, uint64_t offset, int fd, uint64_t from, uint64_t size);
+
+/** The same, but only what is data there (SEEK_DATA): what lies in holes keeps its old content. */
+int output_copy_data(struct output *output, uint64_t offset, int fd, uint64_t from, uint64_t size);
+
+/** Bytes that output_copy_data() would write: for the total. Returns -errno. */
+int output_data_size(int fd, uint64_t from, uint64_t size, uint64_t *ret_size);
+
+/** Make all writes durable. Returns -errno. */
+int output_flush(struct output *output);
+
+/**
+ * Read everything written since the last call back from the medium, past the page cache, and
+ * compare. Does not report. Returns -ERR_VERIFY and, in @ret_offset, the byte on the target where
+ * the first piece begins that differs; -EINTR; -errno of reading.
+ */
+int output_verify(struct output *output, uint64_t *ret_offset);
+
+/** What was written so far needs no comparison. */
+void output_forget(struct output *output);
+
+/** Bytes written so far. */
+uint64_t output_written(const struct output *output);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "tempfile.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "log.h"
+#include "util.h"
+
+int tempfile_open(int *ret_fd)
+{
+	const char *folder = getenv("TMPDIR");
+	autofree char *name = NULL;
+	int fd;
+
+	if (!folder || !*folder)
+		folder = "/tmp";
+	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	/* Not every file system knows files without a name. */
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
+		if (asprintf(&name, "%s/liveng-XXXXXX", folder) < 0)
+			return -ENOMEM;
+		fd = mkostemp(name, O_CLOEXEC);
+		if (fd >= 0)
+			unlink(name);
+	}
+	if (fd < 0) {
+		int r = -errno;
+
+		log_error("%s: cannot make a temporary file: %m: set TMPDIR", folder);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+void tempfile_path(int fd, char ret_path[64])
+{
+	snprintf(ret_path, 64, "/proc/%ld/fd/%d", (long)getpid(), fd);
+}

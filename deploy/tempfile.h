@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/**
+ * Open a new file without a name below $TMPDIR or /tmp, for reading and writing: gone when it is
+ * closed. Reports. Returns -errno.
+ */
+int tempfile_open(int *ret_fd);
+
+/** The path under which another process of ours finds it: "/proc/PID/fd/N". @ret_path holds 64
+ * bytes. */
+void tempfile_path(int fd, char ret_path[64]);
