@@ -5,14 +5,15 @@ BUILD   ?= build
 VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 
 # What the programs are made of: pkg-config names, and one library that has none.
-LIBS = libisofs-1 libburn-1 blkid libcryptsetup libkmod liblzma libzstd liblz4 libcrypto zlib json-c
+LIBS = libisofs-1 libburn-1 blkid fdisk libcryptsetup libkmod liblzma libzstd liblz4 libcrypto libxxhash \
+	zlib json-c
 
 # Own flags before the user's, so that the user's win. Not `:=`: `make check` installs pkg-config first.
 WARNINGS     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(CI),-Werror)
-OWN_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Ikupd -Ikupd/lib \
+OWN_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Ikupd -Ikupd/lib -Ideploy \
 	$(LIBS_CFLAGS) $(CPPFLAGS)
 OWN_CFLAGS   = -std=gnu11 -O2 -g $(WARNINGS) $(SANITIZE) $(CFLAGS)
-OWN_LDFLAGS  = $(SANITIZE) $(LDFLAGS)
+OWN_LDFLAGS  = -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBS_CFLAGS  = $(eval LIBS_CFLAGS := $(shell pkg-config --cflags $(LIBS)))$(LIBS_CFLAGS)
 LIBS_LDLIBS  = $(eval LIBS_LDLIBS := $(shell pkg-config --libs $(LIBS)) -lbz2 -lpthread)$(LIBS_LDLIBS)
 
@@ -23,20 +24,23 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fram
 	-Wno-format-truncation
 endif
 
-# kupd/lib: what both programs share. kupd: livengkupd, one file a verb that is more than a page.
+# kupd/lib: what both programs share. kupd: livengkupd. deploy: liveng-deploy; its main.c stands apart, for
+# the unit tests.
 LIB_SRC  := log digest disk kernel pe source unpack cpio initrd names modindex modules luks \
-	device mounts host fat grubenv pvd volume session set slot format stick assessment candidate
-KUPD_SRC := main options inventory plan update status verify rollback bless repair marker interrupt progress
+	device mounts host fat grubenv pvd volume tree session set slot format stick assessment candidate interrupt progress
+KUPD_SRC := main options inventory plan update status verify rollback bless repair marker
+DEPLOY_SRC := output image bootentry tempfile
 UNIT     := $(basename $(notdir $(wildcard tests/unit/*.c)))
 
 LIB_OBJ  := $(LIB_SRC:%=$(BUILD)/kupd/lib/%.o)
 KUPD_OBJ := $(KUPD_SRC:%=$(BUILD)/kupd/%.o)
+DEPLOY_OBJ := $(DEPLOY_SRC:%=$(BUILD)/deploy/%.o)
 UNIT_BIN := $(UNIT:%=$(BUILD)/tests/unit/%)
 
 # What building and testing needs, on Debian 12 and later.
 BUILD_PACKAGES := gcc pkg-config libisoburn-dev libisofs-dev libburn-dev libblkid-dev \
 	libcryptsetup-dev libkmod-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev libssl-dev \
-	zlib1g-dev libjson-c-dev
+	zlib1g-dev libjson-c-dev libfdisk-dev libxxhash-dev
 CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev \
 	python3-pytest python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common \
 	grub-efi-amd64-bin cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils \
@@ -62,11 +66,14 @@ $(BUILD)/livengkupd: $(KUPD_OBJ) $(BUILD)/libliveng.a
 $(BUILD)/libliveng.a: $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
+$(BUILD)/libdeploy.a: $(DEPLOY_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(OWN_CPPFLAGS) $(OWN_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libliveng.a
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libdeploy.a $(BUILD)/libliveng.a
 	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS) -lcmocka
 
 unit: $(UNIT_BIN)
@@ -117,7 +124,7 @@ bench: deps
 clean:
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(KUPD_OBJ:.o=.d) $(UNIT_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(KUPD_OBJ:.o=.d) $(DEPLOY_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
 .PHONY: all help unit install deps check check-fast check-build demo bench clean
 .SECONDARY:

@@ -9,7 +9,7 @@
 #include "tree.h"
 #include "util.h"
 
-#define LIVE "/live"
+#define LIVE	 "/live"
 #define TEXT_MAX (256u * 1024u) /* bytes of a boot menu or .disk/info */
 
 /* Boot menus in the order of trust. */
@@ -54,7 +54,8 @@ static int open_volume(struct image *image, const char *path)
 	if (r == 0)
 		r = volume_open(image->disk, all, &pvd, &image->volume);
 	if (r == -EUCLEAN || r == -ENODATA) {
-		log_error("%s: the ISO 9660 file system is damaged or cut short: get the image again",
+		log_error(
+			"%s: the ISO 9660 file system is damaged or cut short: get the image again",
 			path);
 		return -ERR_REFUSED;
 	}
@@ -301,8 +302,8 @@ int image_resolve(const struct image *image, const char *path, char **ret_path)
 	return 0;
 }
 
-int image_read(const struct image *image, const char *path, size_t max, void **ret_data,
-	size_t *ret_size)
+int image_read(
+	const struct image *image, const char *path, size_t max, void **ret_data, size_t *ret_size)
 {
 	autofree uint8_t *data = NULL;
 	struct extent extent;

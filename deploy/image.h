@@ -46,8 +46,8 @@ int image_resolve(const struct image *image, const char *path, char **ret_path);
 
 /** Read a whole file, with a 0 behind its last byte. Returns -ENOENT; -EFBIG if it is longer than
  * @max bytes; -errno of reading. The caller frees @ret_data. */
-int image_read(const struct image *image, const char *path, size_t max, void **ret_data,
-	size_t *ret_size);
+int image_read(
+	const struct image *image, const char *path, size_t max, void **ret_data, size_t *ret_size);
 
 /** Where a plain file lies in the image, bytes. Returns -ENOENT; -EFBIG if in several pieces. */
 int image_find(const struct image *image, const char *path, struct extent *ret_extent);

@@ -152,6 +152,14 @@ int pvd_new(const char *label, const char *date, struct pvd *ret_pvd)
 	return 0;
 }
 
+uint64_t pvd_blocks(const struct pvd *pvd)
+{
+	struct both_endian space_size;
+
+	memcpy(&space_size, pvd->block + offsetof(struct raw_pvd, space_size), sizeof(space_size));
+	return le32toh(space_size.little);
+}
+
 void pvd_set_blocks(struct pvd *pvd, uint64_t blocks)
 {
 	const struct both_endian space_size = both((uint32_t)MIN(blocks, (uint64_t)UINT32_MAX));

@@ -36,6 +36,9 @@ int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, str
  */
 int pvd_new(const char *label, const char *date, struct pvd *ret_pvd);
 
+/** How many blocks the volume has, by its descriptor. */
+uint64_t pvd_blocks(const struct pvd *pvd);
+
 /** Let the volume be of @blocks blocks: a tree may have files behind the end of its own session. */
 void pvd_set_blocks(struct pvd *pvd, uint64_t blocks);
 

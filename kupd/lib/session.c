@@ -121,8 +121,7 @@ static int add_file(
 	return volume_error(iso_tree_add_new_node(image, live, name, absolute, &node));
 }
 
-static int fill_tree(
-	struct volume *volume, IsoDir *live, const struct session_content *content)
+static int fill_tree(struct volume *volume, IsoDir *live, const struct session_content *content)
 {
 	IsoImage *image = volume_image(volume);
 	int r;
@@ -135,7 +134,8 @@ static int fill_tree(
 	if (r == 0)
 		r = tree_add_text(volume, "/" SET_FOLDER, SET_SUMS, content->sums);
 	if (r == 0 && content->keep_current && content->old_release)
-		r = tree_add_text(volume, "/" SET_FOLDER, SET_RELEASE SET_OLD, content->old_release);
+		r = tree_add_text(
+			volume, "/" SET_FOLDER, SET_RELEASE SET_OLD, content->old_release);
 	if (r == 0 && content->keep_current && content->old_sums)
 		r = tree_add_text(volume, "/" SET_FOLDER, SET_SUMS SET_OLD, content->old_sums);
 	return r;

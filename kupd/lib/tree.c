@@ -113,8 +113,7 @@ bool tree_has(const struct volume *volume, const char *path, bool folder)
 	       iso_node_get_type(node) == (folder ? LIBISO_DIR : LIBISO_FILE);
 }
 
-static int walk_file(
-	const struct volume *volume, IsoNode *node, tree_extent found, void *data)
+static int walk_file(const struct volume *volume, IsoNode *node, tree_extent found, void *data)
 {
 	struct extent all = volume_partition(volume);
 	autofree struct iso_file_section *sections = NULL;
@@ -220,8 +219,7 @@ int tree_add_text(struct volume *volume, const char *folder, const char *name, c
 		return volume_error(code);
 	}
 	/* The stream owns the copy, and the node will own the stream. */
-	code = iso_image_add_new_file(
-		volume_image(volume), directory, (char *)name, stream, &file);
+	code = iso_image_add_new_file(volume_image(volume), directory, (char *)name, stream, &file);
 	if (code < 0) {
 		iso_stream_unref(stream);
 		return volume_error(code);

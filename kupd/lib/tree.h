@@ -33,5 +33,4 @@ int tree_remove(struct volume *volume, const char *path);
 int tree_rename(struct volume *volume, const char *path, const char *name);
 
 /** A new file @name with @text in the folder @folder. Returns -ENOENT; -EEXIST. */
-int tree_add_text(
-	struct volume *volume, const char *folder, const char *name, const char *text);
+int tree_add_text(struct volume *volume, const char *folder, const char *name, const char *text);
