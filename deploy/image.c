@@ -306,7 +306,7 @@ int image_read(
 	const struct image *image, const char *path, size_t max, void **ret_data, size_t *ret_size)
 {
 	autofree uint8_t *data = NULL;
-	struct extent extent;
+	struct extent extent = {0};
 	int r;
 
 	r = image_find(image, path, &extent);
