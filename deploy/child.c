@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "child.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "log.h"
+#include "util.h"
+
+#define SBIN	      "/usr/local/sbin:/usr/sbin:/sbin"
+#define EXIT_NO_START 127 /* as a shell says it */
+#define OUTPUT_MAX    1024u
+
+/* In the child: only what is allowed between fork and exec, but for the two lines that put the
+ * environment together; no thread of ours is there to hold a lock. */
+static _Noreturn void start(const char *const argv[], const char *const environment[], int output)
+{
+	const char *path = getenv("PATH");
+	autofree char *folders = NULL;
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	for (size_t i = 0; environment && environment[i]; i++)
+		putenv((char *)environment[i]);
+	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
+		dup2(output, STDERR_FILENO) >= 0 &&
+		asprintf(&folders, "%s:" SBIN, path && *path ? path : "/usr/bin:/bin") > 0 &&
+		setenv("PATH", folders, 1) == 0 && setenv("LC_ALL", "C", 1) == 0)
+		execvp(argv[0], (char *const *)argv);
+	_exit(errno == ENOENT ? EXIT_NO_START : EXIT_NO_START - 1);
+}
+
+/* What it said, in one line; the last of it if it was much. */
+static void read_output(int fd, char ret_text[OUTPUT_MAX])
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	ssize_t n = pread(fd, ret_text, OUTPUT_MAX - 1, MAX(end - (off_t)OUTPUT_MAX + 1, 0));
+	size_t size = n > 0 ? (size_t)n : 0;
+
+	while (size > 0 && ret_text[size - 1] == '\n')
+		size--;
+	ret_text[size] = '\0';
+	for (char *c = ret_text; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+}
+
+int child_run(const char *const argv[], const char *const environment[], const char *package)
+{
+	autoclose int output = memfd_create("output", MFD_CLOEXEC);
+	char text[OUTPUT_MAX];
+	int status = 0;
+	pid_t pid;
+
+	if (output < 0)
+		return -errno;
+	fflush(NULL); /* or the child has it to write, too */
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		start(argv, environment, output);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	read_output(output, text);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_START && !*text) {
+		log_error("%s is not installed: install %s", argv[0], package);
+		return -ENOENT;
+	}
+	if (WIFEXITED(status))
+		log_error("%s: failed (%d)%s%s", argv[0], WEXITSTATUS(status), *text ? ": " : "",
+			text);
+	else
+		log_error("%s: ended by signal %d%s%s", argv[0], WTERMSIG(status),
+			*text ? ": " : "", text);
+	return -EIO;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * Small programs that every system has.
+ */
+
+#include "child.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "said.h"
+
+static int run(const char *const argv[], const char *const environment[])
+{
+	int old = begin_listening();
+	int r = child_run(argv, environment, "some-package");
+
+	end_listening(old);
+	return r;
+}
+
+static void good_end_says_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(run((const char *const[]){"true", NULL}, NULL), 0);
+	assert_int_equal(run((const char *const[]){"sh", "-c", "echo talk >&2", NULL}, NULL), 0);
+	assert_int_equal(said_count, 0);
+}
+
+static void failure_is_told_with_its_words(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		run((const char *const[]){"sh", "-c", "echo the words >&2; exit 3", NULL}, NULL),
+		-EIO);
+	assert_string_equal(said, "sh: failed (3): the words");
+	assert_int_equal(run((const char *const[]){"sh", "-c", "kill -9 $$", NULL}, NULL), -EIO);
+	assert_string_equal(said, "sh: ended by signal 9");
+	assert_int_equal(said_count, 1);
+}
+
+static void long_words_are_cut_at_the_front(void **state)
+{
+	(void)state;
+	assert_int_equal(
+		run((const char *const[]){"sh", "-c", "seq 100000; echo why; exit 1", NULL}, NULL),
+		-EIO);
+	assert_true(strlen(said) < 2000);
+	assert_string_equal(said + strlen(said) - 4, " why");
+}
+
+static void missing_program_names_the_package(void **state)
+{
+	(void)state;
+	assert_int_equal(run((const char *const[]){"liveng-no-such-program", NULL}, NULL), -ENOENT);
+	assert_non_null(strstr(said, "install some-package"));
+}
+
+static void program_gets_the_environment_and_no_input(void **state)
+{
+	const char *const environment[] = {"LIVENG_WORD=here", NULL};
+
+	(void)state;
+	assert_int_equal(run((const char *const[]){"sh", "-c",
+				     "test \"$LIVENG_WORD\" = here && ! read line", NULL},
+				 environment),
+		0);
+	assert_null(getenv("LIVENG_WORD"));
+}
+
+static void administrators_folders_are_searched(void **state)
+{
+	autofree char *path = strdup(getenv("PATH"));
+	int r;
+
+	(void)state;
+	setenv("PATH", "/usr/bin:/bin", 1);
+	r = run((const char *const[]){"mke2fs", "-V", NULL}, NULL);
+	setenv("PATH", path, 1);
+	assert_int_equal(r, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_end_says_nothing),
+		cmocka_unit_test(failure_is_told_with_its_words),
+		cmocka_unit_test(long_words_are_cut_at_the_front),
+		cmocka_unit_test(missing_program_names_the_package),
+		cmocka_unit_test(program_gets_the_environment_and_no_input),
+		cmocka_unit_test(administrators_folders_are_searched),
+	};
+
+	return cmocka_run_group_tests_name("child", tests, NULL, NULL);
+}
