@@ -6,7 +6,7 @@ VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
 
 # What the programs are made of: pkg-config names, and one library that has none.
 LIBS = libisofs-1 libburn-1 blkid fdisk libcryptsetup libkmod liblzma libzstd liblz4 libcrypto libxxhash \
-	zlib json-c
+	zlib json-c uuid
 
 # Own flags before the user's, so that the user's win. Not `:=`: `make check` installs pkg-config first.
 WARNINGS     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(CI),-Werror)
@@ -29,7 +29,7 @@ endif
 LIB_SRC  := log digest disk kernel pe source unpack cpio initrd names modindex modules luks \
 	device mounts host fat grubenv pvd volume tree session set slot format stick assessment candidate interrupt progress
 KUPD_SRC := main options inventory plan update status verify rollback bless repair marker
-DEPLOY_SRC := output image bootentry tempfile child
+DEPLOY_SRC := $(filter-out main,$(basename $(notdir $(wildcard deploy/*.c))))
 UNIT     := $(basename $(notdir $(wildcard tests/unit/*.c)))
 
 LIB_OBJ  := $(LIB_SRC:%=$(BUILD)/kupd/lib/%.o)
@@ -40,7 +40,7 @@ UNIT_BIN := $(UNIT:%=$(BUILD)/tests/unit/%)
 # What building and testing needs, on Debian 12 and later.
 BUILD_PACKAGES := gcc pkg-config libisoburn-dev libisofs-dev libburn-dev libblkid-dev \
 	libcryptsetup-dev libkmod-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev libssl-dev \
-	zlib1g-dev libjson-c-dev libfdisk-dev libxxhash-dev
+	zlib1g-dev libjson-c-dev libfdisk-dev libxxhash-dev uuid-dev
 CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev \
 	python3-pytest python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common \
 	grub-efi-amd64-bin cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils \

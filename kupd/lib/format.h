@@ -13,8 +13,8 @@ struct format {
 	const char *label; /* volume identifier: 1 to 32 printable ASCII characters */
 	const char *date;  /* 16 digits, YYYYMMDDhhmmsscc: blkid shows them as UUID; NULL: now */
 	const char *release;
-	struct session_file kernel;
-	struct session_file initrd;
+	struct tree_file kernel;
+	struct tree_file initrd;
 	const char *kernel_sum; /* their SHA-256, as digest_end() writes it */
 	const char *initrd_sum;
 	bool no_verify; /* do not read the set back */

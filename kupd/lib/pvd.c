@@ -152,6 +152,19 @@ int pvd_new(const char *label, const char *date, struct pvd *ret_pvd)
 	return 0;
 }
 
+void pvd_rename(struct pvd *pvd, const struct pvd *other)
+{
+	struct raw_pvd to, from;
+
+	memcpy(&to, pvd->block, sizeof(to));
+	memcpy(&from, other->block, sizeof(from));
+	memcpy(to.volume_id, from.volume_id, sizeof(to.volume_id));
+	memcpy(to.creation_date, from.creation_date, sizeof(to.creation_date));
+	memcpy(to.modification_date, from.modification_date, sizeof(to.modification_date));
+	memcpy(pvd->block, &to, sizeof(to));
+	memcpy(pvd->volume_id, other->volume_id, sizeof(pvd->volume_id));
+}
+
 uint64_t pvd_blocks(const struct pvd *pvd)
 {
 	struct both_endian space_size;

@@ -36,6 +36,9 @@ int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, str
  */
 int pvd_new(const char *label, const char *date, struct pvd *ret_pvd);
 
+/** Give @pvd the volume identifier and the dates of @other, one of pvd_new(). */
+void pvd_rename(struct pvd *pvd, const struct pvd *other);
+
 /** How many blocks the volume has, by its descriptor. */
 uint64_t pvd_blocks(const struct pvd *pvd);
 

@@ -16,6 +16,8 @@
 /* Blocks that libisofs' thread reads ahead, while the ones before are written. */
 #define FIFO_BLOCKS 4096u
 
+#define FOLDER "/" SET_FOLDER
+
 struct session {
 	struct burn_source *source;
 	uint64_t size;
@@ -36,108 +38,67 @@ static bool is_among(const char *name, const char *const *names, size_t n)
 	return false;
 }
 
-/* Remove all of a folder but the named ones. An iterator does not survive removals: note, then
- * remove. */
-static int keep_only(IsoDir *folder, const char *const *names, size_t n)
+/* Remove all of a folder but the named ones. @folder ends with a slash. */
+static int keep_only(struct volume *volume, const char *folder, const char *const *names, size_t n)
 {
-	int count = iso_dir_get_children_count(folder);
-	autofree IsoNode **doomed = NULL;
-	IsoDirIter *iterator;
-	size_t n_doomed = 0;
-	IsoNode *node;
-	int code;
+	cleanup(tree_names_freep) char **present = NULL;
+	int r;
 
-	if (count < 0)
-		return volume_error(count);
-	doomed = calloc((size_t)count + 1, sizeof(IsoNode *));
-	if (!doomed)
-		return -ENOMEM;
-	code = iso_dir_get_children(folder, &iterator);
-	if (code < 0)
-		return volume_error(code);
-	while (iso_dir_iter_next(iterator, &node) == 1 && n_doomed < (size_t)count) {
-		if (!is_among(iso_node_get_name(node), names, n))
-			doomed[n_doomed++] = node;
+	r = tree_list(volume, folder, &present);
+	for (size_t i = 0; r == 0 && present[i]; i++) {
+		autofree char *path = NULL;
+
+		if (is_among(present[i], names, n))
+			continue;
+		if (asprintf(&path, "%s%s", folder, present[i]) < 0)
+			return -ENOMEM;
+		r = tree_remove(volume, path);
 	}
-	iso_dir_iter_free(iterator);
-	for (size_t i = 0; code >= 0 && i < n_doomed; i++)
-		code = iso_node_remove(doomed[i]);
-	return volume_error(code);
-}
-
-static int make_old(IsoImage *image, IsoDir *live, const char *name)
-{
-	char old_name[64];
-	IsoNode *node;
-	int code;
-
-	code = iso_image_dir_get_node(image, live, name, &node, 0);
-	if (code <= 0)
-		return volume_error(code);
-	snprintf(old_name, sizeof(old_name), "%s" SET_OLD, name);
-	return volume_error(iso_node_set_name(node, old_name));
-}
-
-/* The folder /live with the present set renamed, or with nothing in it. */
-static int prepare_tree(IsoImage *image, bool keep_current, IsoDir **ret_live)
-{
-	static const char *const top[] = {SET_FOLDER};
-	static const char *const set[] = {SET_KERNEL, SET_INITRD, SET_RELEASE, SET_SUMS};
-	IsoDir *root = iso_image_get_root(image);
-	IsoNode *node = NULL;
-	int code, r;
-
-	/* Whatever else lies in the tree lies in the slot that will be written next time. */
-	r = keep_only(root, top, ARRAY_SIZE(top));
-	if (r < 0)
-		return r;
-	code = iso_image_dir_get_node(image, root, SET_FOLDER, &node, 0);
-	if (code == 0)
-		code = iso_image_add_new_dir(image, root, SET_FOLDER, (IsoDir **)&node);
-	if (code < 0)
-		return volume_error(code);
-	if (iso_node_get_type(node) != LIBISO_DIR)
-		return -EUCLEAN;
-
-	r = keep_only((IsoDir *)node, set, keep_current ? ARRAY_SIZE(set) : 0);
-	for (size_t i = 0; r == 0 && keep_current && i < ARRAY_SIZE(set); i++)
-		r = make_old(image, (IsoDir *)node, set[i]);
-	if (r == 0)
-		*ret_live = (IsoDir *)node;
 	return r;
 }
 
-static int add_file(
-	IsoImage *image, IsoDir *live, const char *name, const struct session_file *file)
+/* The folder /live with the present set renamed, or with nothing in it. */
+static int prepare_tree(struct volume *volume, bool keep_current)
 {
-	autofree char *absolute = realpath(file->path, NULL);
-	IsoNode *node;
-
-	if (!absolute)
-		return -errno;
-	if (file->part.size > 0)
-		return volume_error(iso_tree_add_new_cut_out_node(image, live, name, absolute,
-			(off_t)file->part.start, (off_t)file->part.size, &node));
-	return volume_error(iso_tree_add_new_node(image, live, name, absolute, &node));
-}
-
-static int fill_tree(struct volume *volume, IsoDir *live, const struct session_content *content)
-{
-	IsoImage *image = volume_image(volume);
+	static const char *const top[] = {SET_FOLDER};
+	static const char *const set[] = {SET_KERNEL, SET_INITRD, SET_RELEASE, SET_SUMS};
 	int r;
 
-	r = add_file(image, live, SET_KERNEL, &content->kernel);
+	/* Whatever else lies in the tree lies in the slot that will be written next time. */
+	r = keep_only(volume, "/", top, ARRAY_SIZE(top));
+	if (r == 0 && tree_has(volume, FOLDER, false))
+		r = -EUCLEAN;
+	if (r == 0 && !tree_has(volume, FOLDER, true))
+		r = tree_add_folder(volume, "/", SET_FOLDER);
 	if (r == 0)
-		r = add_file(image, live, SET_INITRD, &content->initrd);
+		r = keep_only(volume, FOLDER "/", set, keep_current ? ARRAY_SIZE(set) : 0);
+	for (size_t i = 0; r == 0 && keep_current && i < ARRAY_SIZE(set); i++) {
+		char path[64], name[64];
+
+		snprintf(path, sizeof(path), FOLDER "/%s", set[i]);
+		snprintf(name, sizeof(name), "%s" SET_OLD, set[i]);
+		r = tree_rename(volume, path, name);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
+static int fill_tree(struct volume *volume, const struct session_content *content)
+{
+	int r;
+
+	r = tree_add_file(volume, FOLDER, SET_KERNEL, &content->kernel);
 	if (r == 0)
-		r = tree_add_text(volume, "/" SET_FOLDER, SET_RELEASE, content->release);
+		r = tree_add_file(volume, FOLDER, SET_INITRD, &content->initrd);
 	if (r == 0)
-		r = tree_add_text(volume, "/" SET_FOLDER, SET_SUMS, content->sums);
+		r = tree_add_text(volume, FOLDER, SET_RELEASE, content->release);
+	if (r == 0)
+		r = tree_add_text(volume, FOLDER, SET_SUMS, content->sums);
 	if (r == 0 && content->keep_current && content->old_release)
-		r = tree_add_text(
-			volume, "/" SET_FOLDER, SET_RELEASE SET_OLD, content->old_release);
+		r = tree_add_text(volume, FOLDER, SET_RELEASE SET_OLD, content->old_release);
 	if (r == 0 && content->keep_current && content->old_sums)
-		r = tree_add_text(volume, "/" SET_FOLDER, SET_SUMS SET_OLD, content->old_sums);
+		r = tree_add_text(volume, FOLDER, SET_SUMS SET_OLD, content->old_sums);
 	return r;
 }
 
@@ -190,12 +151,11 @@ int session_of_tree(struct volume *volume, uint32_t start_lba, struct session **
 int session_new(struct volume *volume, uint32_t start_lba, const struct session_content *content,
 	struct session **ret_session)
 {
-	IsoDir *live = NULL;
 	int r;
 
-	r = prepare_tree(volume_image(volume), content->keep_current, &live);
+	r = prepare_tree(volume, content->keep_current);
 	if (r == 0)
-		r = fill_tree(volume, live, content);
+		r = fill_tree(volume, content);
 	return r < 0 ? r : session_of_tree(volume, start_lba, ret_session);
 }
 

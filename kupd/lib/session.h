@@ -6,19 +6,13 @@
  * tree, as a stream of blocks that is only right at one place. Files that stay keep their extents.
  */
 
-#include "volume.h"
+#include "tree.h"
 
 struct session;
 
-/* A file, or the part of one: an image's kernel need not be copied out of it first. */
-struct session_file {
-	const char *path;
-	struct extent part; /* bytes; size 0: the whole file */
-};
-
 struct session_content {
-	struct session_file kernel; /* the new set's files */
-	struct session_file initrd;
+	struct tree_file kernel; /* the new set's files */
+	struct tree_file initrd;
 	const char *release; /* text of live/release */
 	const char *sums;    /* text of live/SHA256SUMS */
 	bool keep_current;   /* the tree's present set becomes the `.old` one */

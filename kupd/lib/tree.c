@@ -196,20 +196,39 @@ int tree_rename(struct volume *volume, const char *path, const char *name)
 	return volume_error(iso_node_set_name(node, name));
 }
 
+/* The folder that gets a new file @name. */
+static int find_place(
+	const struct volume *volume, const char *folder, const char *name, IsoDir **ret_directory)
+{
+	IsoNode *other;
+	int r;
+
+	r = find_folder(volume, folder, ret_directory);
+	return r == 0 && iso_dir_get_node(*ret_directory, name, &other) == 1 ? -EEXIST : r;
+}
+
+int tree_add_folder(struct volume *volume, const char *folder, const char *name)
+{
+	IsoDir *directory, *added;
+	int r;
+
+	r = find_place(volume, folder, name, &directory);
+	return r < 0 ? r
+		     : volume_error(iso_image_add_new_dir(
+			       volume_image(volume), directory, name, &added));
+}
+
 int tree_add_text(struct volume *volume, const char *folder, const char *name, const char *text)
 {
 	IsoDir *directory;
 	IsoStream *stream;
 	IsoFile *file;
-	IsoNode *other;
 	char *copy;
 	int code, r;
 
-	r = find_folder(volume, folder, &directory);
+	r = find_place(volume, folder, name, &directory);
 	if (r < 0)
 		return r;
-	if (iso_dir_get_node(directory, name, &other) == 1)
-		return -EEXIST;
 	copy = strdup(text);
 	if (!copy)
 		return -ENOMEM;
@@ -226,4 +245,24 @@ int tree_add_text(struct volume *volume, const char *folder, const char *name, c
 	}
 	iso_node_set_mtime(ISO_NODE(file), time(NULL));
 	return 0;
+}
+
+int tree_add_file(
+	struct volume *volume, const char *folder, const char *name, const struct tree_file *file)
+{
+	autofree char *absolute = realpath(file->path, NULL);
+	IsoImage *image = volume_image(volume);
+	IsoDir *directory;
+	IsoNode *node;
+	int r;
+
+	if (!absolute)
+		return -errno;
+	r = find_place(volume, folder, name, &directory);
+	if (r < 0)
+		return r;
+	if (file->part.size > 0)
+		return volume_error(iso_tree_add_new_cut_out_node(image, directory, name, absolute,
+			(off_t)file->part.start, (off_t)file->part.size, &node));
+	return volume_error(iso_tree_add_new_node(image, directory, name, absolute, &node));
 }

@@ -8,6 +8,13 @@
 
 #include "volume.h"
 
+/* A file on this machine, or the part of one: an image's kernel need not be copied out of it first.
+ */
+struct tree_file {
+	const char *path;
+	struct extent part; /* bytes; size 0: the whole file */
+};
+
 /** Names in the folder @path ("/", "/live"), sorted, NULL-ended. Returns -ENOENT, also if it is no
  * folder; -errno. The caller frees them with tree_names_free(). */
 int tree_list(const struct volume *volume, const char *path, char ***ret_names);
@@ -32,5 +39,13 @@ int tree_remove(struct volume *volume, const char *path);
 /** Give the node at @path another name in its folder. Returns -ENOENT; -EEXIST. */
 int tree_rename(struct volume *volume, const char *path, const char *name);
 
+/** A new, empty folder. Errors as below. */
+int tree_add_folder(struct volume *volume, const char *folder, const char *name);
+
 /** A new file @name with @text in the folder @folder. Returns -ENOENT; -EEXIST. */
 int tree_add_text(struct volume *volume, const char *folder, const char *name, const char *text);
+
+/** A new file @name with the content of @file, which is read when the session is. Errors as above,
+ * and -errno of finding it. */
+int tree_add_file(
+	struct volume *volume, const char *folder, const char *name, const struct tree_file *file);

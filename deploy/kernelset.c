@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "kernelset.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "kernel.h"
+#include "log.h"
+#include "tempfile.h"
+#include "util.h"
+
+#define COPY_PIECE MIB
+
+/* The checks read a file from its first byte to its last: take it out of the image. */
+static int extract(const struct image *image, struct extent extent, int *ret_fd)
+{
+	autofree uint8_t *buffer = disk_buffer(COPY_PIECE);
+	autoclose int fd = -1;
+	int r;
+
+	if (!buffer)
+		return -ENOMEM;
+	r = tempfile_open(&fd);
+	for (uint64_t done = 0; r == 0 && done < extent.size;) {
+		size_t size = (size_t)MIN(extent.size - done, (uint64_t)COPY_PIECE);
+
+		r = disk_read(image_disk(image), extent.start + done, buffer, size);
+		if (r == 0 && pwrite(fd, buffer, size, (off_t)done) != (ssize_t)size) {
+			r = errno ? -errno : -EIO;
+			log_error("cannot write a temporary file: %m: set TMPDIR");
+			return r;
+		}
+		done += size;
+	}
+	if (r < 0)
+		return r;
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+/* One of the two files. @name is for messages. */
+static int open_part(const struct image *image, const char *path_in_image, const char *file,
+	int *ret_fd, char **ret_name, struct tree_file *ret_file)
+{
+	struct tree_file part = {0};
+	struct stat st;
+	int r;
+
+	if (file) {
+		*ret_name = strdup(file);
+		*ret_fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+		if (!*ret_name || *ret_fd < 0 || fstat(*ret_fd, &st) < 0) {
+			r = -errno;
+			log_error("%s: %m", file);
+			return r;
+		}
+		if (!S_ISREG(st.st_mode) || st.st_size == 0) {
+			log_error("%s: is %s", file,
+				S_ISREG(st.st_mode) ? "empty" : "not a plain file");
+			return -ERR_REFUSED;
+		}
+		*ret_file = (struct tree_file){.path = *ret_name};
+		return 0;
+	}
+	if (asprintf(ret_name, "%s: %s", image_path(image), path_in_image) < 0) {
+		*ret_name = NULL;
+		return -ENOMEM;
+	}
+	part.path = image_path(image);
+	r = image_find(image, path_in_image, &part.part);
+	if (r == 0 && part.part.size == 0) {
+		log_error("%s: is empty", *ret_name);
+		return -ERR_REFUSED;
+	}
+	if (r == 0)
+		r = extract(image, part.part, ret_fd);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot read it: %m", *ret_name);
+		return r;
+	}
+	*ret_file = part;
+	return 0;
+}
+
+static int size_of(int fd, struct stat *st, uint64_t *ret_size)
+{
+	if (fstat(fd, st) < 0)
+		return -errno;
+	*ret_size = (uint64_t)st->st_size;
+	return 0;
+}
+
+int kernelset_open(const struct image *image, const char *kernel, const char *initrd,
+	struct kernelset *ret_set)
+{
+	cleanup(candidate_freep) struct candidate *candidate = calloc(1, sizeof(*candidate));
+	struct kernelset set = {.kernel_is_ours = !kernel, .initrd_is_ours = !initrd};
+	struct kernel facts;
+	int r;
+
+	if (!candidate)
+		return -ENOMEM;
+	candidate->kernel_fd = candidate->initrd_fd = -1;
+	r = open_part(image, image_kernel(image), kernel, &candidate->kernel_fd,
+		&candidate->kernel_path, &set.kernel);
+	if (r == 0)
+		r = open_part(image, image_initrd(image), initrd, &candidate->initrd_fd,
+			&candidate->initrd_path, &set.initrd);
+	if (r == 0)
+		r = kernel_read(candidate->kernel_fd, candidate->kernel_path, &facts);
+	if (r < 0)
+		return r;
+	memcpy(candidate->release, facts.release, sizeof(candidate->release));
+	r = size_of(candidate->kernel_fd, &candidate->kernel_stat, &candidate->kernel_size);
+	if (r == 0)
+		r = size_of(candidate->initrd_fd, &candidate->initrd_stat, &candidate->initrd_size);
+	if (r == 0)
+		r = candidate_digest(candidate, NULL);
+	if (r < 0)
+		return r;
+	set.candidate = steal_pointer(candidate);
+	*ret_set = set;
+	return 0;
+}
+
+void kernelset_close(struct kernelset *set)
+{
+	candidate_free(set->candidate);
+	*set = (struct kernelset){0};
+}
+
+uint64_t kernelset_size(const struct kernelset *set)
+{
+	return set->candidate->kernel_size + set->candidate->initrd_size;
+}

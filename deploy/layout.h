@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * Where the partitions of a new stick lie. The numbers are those of the published layout.
+ */
+
+#include "disk.h"
+#include "stick.h"
+#include "util.h"
+
+#define LAYOUT_BIOS	  5u /* GRUB's core image: behind the table, ahead of partition 1 */
+#define LAYOUT_PARTITIONS 5u
+#define LAYOUT_ESP_SIZE	  (64ull * MIB)
+
+struct layout_wish {
+	uint64_t disk_size;   /* all in bytes */
+	uint64_t system_size; /* of partition 1's content */
+	uint64_t set_size;    /* kernel and initrd */
+	uint64_t kernel_size; /* of partition 2; 0: max(256 MiB, 3 sets), to full 64 MiB */
+	bool persistence;
+	struct extent
+		kept; /* the persistence of an earlier stick, to stay as it is; size 0: none */
+};
+
+struct layout {
+	uint64_t disk_size;
+	struct extent partitions[LAYOUT_PARTITIONS + 1]; /* by number; size 0: none */
+};
+
+/** Lay the partitions out. Does not report. Returns -ERR_NO_ROOM, and in @ret_needed the size in
+ * bytes of a disk that is large enough; with a kept persistence, the byte at which that would have
+ * to begin. */
+int layout_make(const struct layout_wish *wish, struct layout *ret_layout, uint64_t *ret_needed);

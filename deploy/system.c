@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "system.h"
+
+#include <string.h>
+
+#include "log.h"
+#include "pvd.h"
+#include "session.h"
+#include "set.h"
+#include "tree.h"
+#include "util.h"
+
+#define LABEL	    "LIVENG_SYSTEM"
+#define LIVE	    "/" SET_FOLDER
+#define HEAD_BLOCKS 32u		   /* the system area, the descriptors, and room behind them */
+#define GAP_MAX	    (256u * 1024u) /* bytes between two files that one write may cover */
+#define PIECE	    (4u * MIB)
+
+/* Of the top level: boot loaders, installers, and checksums that are no longer true. */
+static const char *const dropped[] = {"EFI", "boot", "isolinux", "syslinux", "[BOOT]",
+	"boot.catalog", "boot.cat", "efi.img", "install", "install.amd", "install.386",
+	"install.a64", "d-i", "dists", "pool", "pool-udeb", "firmware", "md5sum.txt", "sha1sum.txt",
+	"sha256sum.txt", "sha512sum.txt", "md5sum.README", "autorun.inf", "autorun.ico",
+	"setup.exe", "g2ldr", "g2ldr.mbr", "win32-loader.ini", "tools", "css", "doc", "pics",
+	"README.html", "README.txt", "README.source", "README.mirrors.html", "README.mirrors.txt"};
+
+struct system {
+	const struct image *image;
+	struct volume *volume; /* its tree, changed */
+	struct session *session;
+	char date[17];
+	struct extent *kept; /* of the image, bytes: in order, apart from each other */
+	size_t n, allocated;
+	uint64_t start_lba; /* of the new tree */
+	uint64_t kept_bytes;
+};
+
+static bool is_dropped(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(dropped); i++)
+		if (strcasecmp(name, dropped[i]) == 0)
+			return true;
+	return false;
+}
+
+static int drop_from_top(struct volume *volume)
+{
+	cleanup(tree_names_freep) char **names = NULL;
+	int r;
+
+	r = tree_list(volume, "/", &names);
+	for (size_t i = 0; r == 0 && names[i]; i++) {
+		char path[300];
+
+		snprintf(path, sizeof(path), "/%s", names[i]);
+		if (is_dropped(names[i]))
+			r = tree_remove(volume, path);
+	}
+	return r;
+}
+
+/* Is @name "STEM" or "STEM-VERSION" or "STEM.TEXT"? */
+static bool is_kind(const char *name, const char *stem)
+{
+	size_t length = strlen(stem);
+
+	return strncmp(name, stem, length) == 0 &&
+	       (name[length] == 0 || name[length] == '-' || name[length] == '.');
+}
+
+/* Of what belongs to a kernel, the file at @chosen (NULL: none) stays, under the plain name. */
+static int keep_one(struct volume *volume, const char *stem, const char *chosen, const char *plain)
+{
+	cleanup(tree_names_freep) char **names = NULL;
+	int r;
+
+	r = tree_list(volume, LIVE, &names);
+	for (size_t i = 0; r == 0 && names[i]; i++) {
+		char path[300];
+
+		snprintf(path, sizeof(path), LIVE "/%s", names[i]);
+		if (is_kind(names[i], stem) && (!chosen || strcmp(path, chosen) != 0))
+			r = tree_remove(volume, path);
+	}
+	if (r == 0 && chosen && strcmp(chosen + strlen(LIVE "/"), plain) != 0)
+		r = tree_rename(volume, chosen, plain);
+	return r;
+}
+
+/* The file of that kind that belongs to the release, or has the plain name; NULL if there is none.
+ */
+static char *beside_kernel(const struct volume *volume, const char *stem, const char *release)
+{
+	char *path = NULL;
+
+	if (asprintf(&path, LIVE "/%s-%s", stem, release) < 0)
+		return NULL;
+	if (!tree_has(volume, path, false))
+		path[strlen(LIVE "/") + strlen(stem)] = 0;
+	if (tree_has(volume, path, false))
+		return path;
+	free(path);
+	return NULL;
+}
+
+static int arrange_set(
+	struct volume *volume, const struct image *image, const struct kernelset *set)
+{
+	const struct candidate *candidate = set->candidate;
+	const char *release = candidate->release;
+	autofree char *config = beside_kernel(volume, "config", release);
+	autofree char *map = beside_kernel(volume, "System.map", release);
+	autofree char *release_text = NULL, *sums = NULL;
+	int r;
+
+	r = keep_one(
+		volume, "vmlinuz", set->kernel_is_ours ? image_kernel(image) : NULL, SET_KERNEL);
+	if (r == 0)
+		r = keep_one(volume, "initrd", set->initrd_is_ours ? image_initrd(image) : NULL,
+			SET_INITRD);
+	if (r == 0)
+		r = keep_one(volume, "config", set->kernel_is_ours ? config : NULL, "config");
+	if (r == 0)
+		r = keep_one(volume, "System.map", set->kernel_is_ours ? map : NULL, "System.map");
+	if (r == 0)
+		r = keep_one(volume, SET_RELEASE, NULL, NULL);
+	if (r == 0)
+		r = keep_one(volume, SET_SUMS, NULL, NULL);
+	if (r == 0 && !set->kernel_is_ours)
+		r = tree_add_file(volume, LIVE, SET_KERNEL, &set->kernel);
+	if (r == 0 && !set->initrd_is_ours)
+		r = tree_add_file(volume, LIVE, SET_INITRD, &set->initrd);
+	if (r == 0)
+		r = set_release_text(release, &release_text);
+	if (r == 0)
+		r = set_sums_text(release, candidate->kernel_sum, candidate->initrd_sum, &sums);
+	if (r == 0)
+		r = tree_add_text(volume, LIVE, SET_RELEASE, release_text);
+	if (r == 0)
+		r = tree_add_text(volume, LIVE, SET_SUMS, sums);
+	return r;
+}
+
+static int note_extent(void *data, const char *name, struct extent extent)
+{
+	struct system *system = data;
+
+	(void)name;
+	if (extent.size == 0)
+		return 0;
+	if (system->n == system->allocated) {
+		size_t more = system->allocated ? 2 * system->allocated : 64;
+		void *larger = realloc(system->kept, more * sizeof(struct extent));
+
+		if (!larger)
+			return -ENOMEM;
+		system->kept = larger;
+		system->allocated = more;
+	}
+	extent.size = ROUND_UP(extent.size, ISO_BLOCK);
+	system->kept[system->n++] = extent;
+	return 0;
+}
+
+static int compare_extents(const void *a, const void *b)
+{
+	uint64_t x = ((const struct extent *)a)->start, y = ((const struct extent *)b)->start;
+
+	return x < y ? -1 : x > y;
+}
+
+/* In the order of the medium, near ones as one. The head's place is not theirs. */
+static int merge_kept(struct system *system)
+{
+	size_t n = 0;
+
+	if (system->n > 0)
+		qsort(system->kept, system->n, sizeof(struct extent), compare_extents);
+	for (size_t i = 0; i < system->n; i++) {
+		struct extent next = system->kept[i], *last = n > 0 ? &system->kept[n - 1] : NULL;
+
+		if (next.start < HEAD_BLOCKS * ISO_BLOCK)
+			return -EUCLEAN;
+		if (last && next.start <= last->start + last->size + GAP_MAX)
+			last->size = MAX(last->size, next.start + next.size - last->start);
+		else
+			system->kept[n++] = next;
+	}
+	system->n = n;
+	for (size_t i = 0; i < n; i++) {
+		struct extent *at = &system->kept[i];
+
+		/* The last block of an image may be short by less than a block. */
+		at->size = MIN(at->size,
+			ROUND_DOWN(disk_size(image_disk(system->image)), SECTOR_SIZE) - at->start);
+		system->kept_bytes += at->size;
+	}
+	return 0;
+}
+
+static int make(struct system *system, struct image *image, const struct kernelset *set)
+{
+	const struct volume *original = image_volume(image);
+	struct extent all = volume_partition(original);
+	int r;
+
+	/* A tree of its own to change: the image stays as it was read. */
+	r = volume_open(image_disk(image), all, volume_pvd(original), &system->volume);
+	if (r == 0)
+		r = drop_from_top(system->volume);
+	if (r == 0)
+		r = arrange_set(system->volume, image, set);
+	if (r == 0)
+		r = tree_walk(system->volume, note_extent, system);
+	if (r == 0)
+		r = merge_kept(system);
+	if (r < 0)
+		return r;
+	system->start_lba = ROUND_UP(all.size, MIB) / ISO_BLOCK;
+	if (system->start_lba > UINT32_MAX - MIB)
+		return -EFBIG;
+	return session_of_tree(system->volume, (uint32_t)system->start_lba, &system->session);
+}
+
+int system_new(struct image *image, const struct kernelset *set, const char *date,
+	struct system **ret_system)
+{
+	cleanup(system_freep) struct system *system = calloc(1, sizeof(*system));
+	int r;
+
+	if (!system)
+		return -ENOMEM;
+	system->image = image;
+	snprintf(system->date, sizeof(system->date), "%s", date);
+	r = make(system, image, set);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot take over its file system: %m", image_path(image));
+		return r == -EUCLEAN ? -ERR_REFUSED : r;
+	}
+	*ret_system = steal_pointer(system);
+	return 0;
+}
+
+void system_free(struct system *system)
+{
+	if (!system)
+		return;
+	session_free(system->session);
+	volume_close(system->volume);
+	free(system->kept);
+	free(system);
+}
+
+void system_freep(struct system **system)
+{
+	system_free(*system);
+}
+
+uint64_t system_size(const struct system *system)
+{
+	return system->start_lba * ISO_BLOCK + session_size(system->session);
+}
+
+uint64_t system_bytes(const struct system *system)
+{
+	return HEAD_BLOCKS * ISO_BLOCK + system->kept_bytes + session_size(system->session);
+}
+
+/* The new tree; its descriptor, which the head will be made of, is in its first blocks. */
+static int write_tree(const struct system *system, struct output *output, struct extent partition,
+	uint8_t ret_block[ISO_BLOCK])
+{
+	autofree uint8_t *buffer = disk_buffer(PIECE);
+	uint64_t total = session_size(system->session);
+	uint64_t start = partition.start + system->start_lba * ISO_BLOCK;
+	int r = buffer ? 0 : -ENOMEM;
+
+	for (uint64_t done = 0; r == 0 && done < total;) {
+		size_t size = (size_t)MIN(total - done, (uint64_t)PIECE);
+
+		r = session_read(system->session, buffer, size);
+		if (r == 0 && done == 0)
+			memcpy(ret_block, buffer + PVD_LBA * ISO_BLOCK, ISO_BLOCK);
+		if (r == 0)
+			r = output_write(output, start + done, buffer, size);
+		done += size;
+	}
+	return r;
+}
+
+static int write_head(const struct system *system, struct output *output, struct extent partition,
+	const uint8_t block[ISO_BLOCK])
+{
+	autofree uint8_t *head = disk_buffer(HEAD_BLOCKS * ISO_BLOCK);
+	uint64_t blocks = partition.size / ISO_BLOCK;
+	struct pvd tree, volume;
+	int r = head ? 0 : -ENOMEM;
+
+	if (r == 0)
+		r = pvd_parse(block, blocks, &tree);
+	if (r == 0)
+		r = pvd_new(LABEL, system->date, &volume);
+	if (r < 0)
+		return r;
+	memset(head, 0, HEAD_BLOCKS * ISO_BLOCK);
+	/* The session's descriptor with another name and date; of all else it is the source. */
+	pvd_set_blocks(&tree, blocks);
+	pvd_rename(&tree, &volume);
+	memcpy(head + PVD_LBA * ISO_BLOCK, tree.block, ISO_BLOCK);
+	pvd_terminator(head + (PVD_LBA + 1) * ISO_BLOCK);
+	return output_write(output, partition.start, head, HEAD_BLOCKS * ISO_BLOCK);
+}
+
+int system_write(struct system *system, struct output *output, struct extent partition)
+{
+	uint8_t block[ISO_BLOCK];
+	int fd = disk_fd(image_disk(system->image)), r = 0;
+
+	for (size_t i = 0; r == 0 && i < system->n; i++)
+		r = output_copy(output, partition.start + system->kept[i].start, fd,
+			system->kept[i].start, system->kept[i].size);
+	if (r == 0)
+		r = write_tree(system, output, partition, block);
+	if (r == 0)
+		r = write_head(system, output, partition, block);
+	return r;
+}
