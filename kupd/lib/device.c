@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <linux/major.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -85,6 +84,20 @@ int device_node(const char *root, dev_t devno, char **ret_node)
 			return asprintf(ret_node, "%s/dev/%s", root, line + 8) < 0 ? -ENOMEM : 0;
 	}
 	return -ENOENT;
+}
+
+int device_folder(const char *root, dev_t devno, char **ret_folder)
+{
+	autofree char *path = attribute(root, devno, ".");
+	char *folder;
+
+	if (!path)
+		return -ENOMEM;
+	folder = realpath(path, NULL);
+	if (!folder)
+		return -errno;
+	*ret_folder = folder;
+	return 0;
 }
 
 int device_find(const char *root, const char *path, dev_t *ret_devno)
@@ -182,6 +195,24 @@ int device_partition(const char *root, dev_t disk, unsigned int number, dev_t *r
 	return -ENOENT;
 }
 
+/* The next one of a device's slaves. 1: there is one; 0: no more. */
+static int next_slave(const char *root, dev_t devno, DIR *slaves, dev_t *ret_slave)
+{
+	struct dirent *entry;
+
+	while (slaves && (entry = readdir(slaves))) {
+		autofree char *path = NULL;
+		int r;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		path = attribute(root, devno, "slaves/%s/dev", entry->d_name);
+		r = read_devno(path, ret_slave);
+		return r < 0 ? r : 1;
+	}
+	return 0;
+}
+
 static int add(struct device_disks *disks, dev_t disk)
 {
 	for (size_t i = 0; i < disks->n; i++)
@@ -198,7 +229,7 @@ static int add_disks(const char *root, dev_t devno, unsigned int depth, struct d
 	cleanup(close_folder) DIR *slaves = NULL;
 	bool has_slaves = false, is_partition;
 	unsigned int number;
-	struct dirent *entry;
+	dev_t slave;
 	int r;
 
 	if (depth == DEPTH_MAX)
@@ -211,22 +242,14 @@ static int add_disks(const char *root, dev_t devno, unsigned int depth, struct d
 	r = open_folder(root, devno, "slaves", &slaves);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	while (slaves && (entry = readdir(slaves))) {
-		autofree char *path = NULL;
-		dev_t slave;
-
-		if (entry->d_name[0] == '.')
-			continue;
-		path = attribute(root, devno, "slaves/%s/dev", entry->d_name);
-		r = read_devno(path, &slave);
-		if (r == 0)
-			r = add_disks(root, slave, depth + 1, disks);
+	while ((r = next_slave(root, devno, slaves, &slave)) > 0) {
+		r = add_disks(root, slave, depth + 1, disks);
 		if (r < 0)
 			return r;
 		has_slaves = true;
 	}
-	if (has_slaves)
-		return 0;
+	if (r < 0 || has_slaves)
+		return r;
 
 	/* A loop device with partitions is an image attached as a disk. Without, it shows a file:
 	 * a squashfs, say, that lies in memory, or on a disk that has nothing to do with it. */
@@ -243,5 +266,112 @@ int device_add_disks(const char *root, dev_t devno, struct device_disks *disks)
 	r = add_disks(root, devno, 0, &found);
 	if (r == 0)
 		*disks = found;
+	return r;
+}
+
+/* The block device that a loop device shows. -ENOENT: it shows a file, or is no loop device. */
+static int behind_loop(const char *root, dev_t devno, dev_t *ret_devno)
+{
+	autofree char *path = attribute(root, devno, "loop/backing_file");
+	cleanup(close_file) FILE *file = NULL;
+	autofree char *line = NULL;
+	size_t size = 0;
+
+	if (!path)
+		return -ENOMEM;
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	if (getline(&line, &size, file) < 0)
+		return -ENOENT;
+	line[strcspn(line, "\n")] = '\0';
+	return strncmp(line, "/dev/", 5) == 0 ? device_find(root, line, ret_devno) : -ENOENT;
+}
+
+static int lies_on(const char *root, dev_t devno, dev_t disk, unsigned int depth, bool *ret_lies)
+{
+	cleanup(close_folder) DIR *slaves = NULL;
+	unsigned int number;
+	dev_t beneath;
+	int r;
+
+	if (depth == DEPTH_MAX)
+		return -ELOOP;
+	if (devno != disk && device_of_partition(root, devno, &beneath, &number) == 0)
+		devno = beneath;
+	if (devno == disk) {
+		*ret_lies = true;
+		return 0;
+	}
+	if (behind_loop(root, devno, &beneath) == 0)
+		return lies_on(root, beneath, disk, depth + 1, ret_lies);
+
+	r = open_folder(root, devno, "slaves", &slaves);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	while (!*ret_lies && (r = next_slave(root, devno, slaves, &beneath)) > 0) {
+		r = lies_on(root, beneath, disk, depth + 1, ret_lies);
+		if (r < 0)
+			return r;
+	}
+	return MIN(r, 0);
+}
+
+int device_lies_on(const char *root, dev_t devno, dev_t disk, bool *ret_lies)
+{
+	bool lies = false;
+	int r;
+
+	r = lies_on(root, devno, disk, 0, &lies);
+	if (r == 0)
+		*ret_lies = lies;
+	return r;
+}
+
+/* The first name in a folder of a device. -ENOENT: there is none. */
+static int first_name(const char *root, dev_t devno, const char *name, char **ret_name)
+{
+	cleanup(close_folder) DIR *folder = NULL;
+	struct dirent *entry;
+	int r;
+
+	r = open_folder(root, devno, name, &folder);
+	if (r < 0)
+		return r;
+	while ((entry = readdir(folder))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		*ret_name = strdup(entry->d_name);
+		return *ret_name ? 0 : -ENOMEM;
+	}
+	return -ENOENT;
+}
+
+int device_holder(const char *root, dev_t disk, char **ret_name)
+{
+	cleanup(close_folder) DIR *folder = NULL;
+	struct dirent *entry;
+	int r;
+
+	r = first_name(root, disk, "holders", ret_name);
+	if (r == -ENOENT)
+		r = open_folder(root, disk, ".", &folder);
+	if (!folder)
+		return r;
+	r = -ENOENT;
+	while (r == -ENOENT && (entry = readdir(folder))) {
+		autofree char *holders = NULL;
+
+		/* Of the folders, only those of partitions have one of that name. */
+		if (entry->d_name[0] == '.')
+			continue;
+		if (asprintf(&holders, "%s/holders", entry->d_name) < 0) {
+			holders = NULL;
+			return -ENOMEM;
+		}
+		r = first_name(root, disk, holders, ret_name);
+		if (r == -ENOTDIR)
+			r = -ENOENT;
+	}
 	return r;
 }

@@ -7,6 +7,7 @@
  * sdb2, nvme0n1p2 and mmcblk0p2 are one to us.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -19,6 +20,10 @@ struct device_disks {
 
 /** The device node ("/dev/sdb2", below @root). The caller frees it. Returns -ENOENT; -errno. */
 int device_node(const char *root, dev_t devno, char **ret_node);
+
+/** The device's own folder in sysfs, links resolved ("/sys/devices/.../block/sdb", below @root).
+ * The caller frees it. Returns -ENOENT; -errno. */
+int device_folder(const char *root, dev_t devno, char **ret_folder);
 
 /** The number of the device whose node, or a link to it, is @path ("/dev/disk/by-partuuid/...").
  * Does not need the node itself to be one. Returns -ENOENT; -errno. */
@@ -37,3 +42,14 @@ int device_partition(const char *root, dev_t disk, unsigned int number, dev_t *r
  * block device. Returns -ELOOP if the layers do not end, -E2BIG if the disks do not; -errno.
  */
 int device_add_disks(const char *root, dev_t devno, struct device_disks *disks);
+
+/**
+ * Does a device lie on @disk: is it that disk, one of its partitions, or does it do so through
+ * device-mapper, md, or a loop device over a block device? Returns -ELOOP if the layers do not end;
+ * -errno.
+ */
+int device_lies_on(const char *root, dev_t devno, dev_t disk, bool *ret_lies);
+
+/** Who has a disk or one of its partitions for itself, by its name in sysfs ("dm-3", "md0"): the
+ * first that is found. The caller frees it. Returns -ENOENT if nobody does; -errno. */
+int device_holder(const char *root, dev_t disk, char **ret_name);

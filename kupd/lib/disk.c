@@ -20,6 +20,7 @@ struct disk {
 	char *path;
 	int fd;	       /* through the page cache */
 	int direct_fd; /* O_DIRECT on the same inode, -1 where that is not possible */
+	int claim_fd;  /* O_EXCL on the same block device, else -1 */
 	int lock_fd;   /* a block device's file in LOCK_FOLDER, else -1 */
 	uint64_t size;
 	dev_t devno;
@@ -53,7 +54,7 @@ int disk_open(const char *path, bool writable, struct disk **ret_disk)
 	disk = calloc(1, sizeof(*disk));
 	if (!disk)
 		return -ENOMEM;
-	disk->direct_fd = disk->lock_fd = -1;
+	disk->direct_fd = disk->claim_fd = disk->lock_fd = -1;
 	disk->fd = open(path, flags | O_NONBLOCK);
 	if (disk->fd < 0)
 		return -errno;
@@ -86,6 +87,8 @@ void disk_close(struct disk *disk)
 		close(disk->direct_fd);
 	if (disk->fd >= 0)
 		close(disk->fd);
+	if (disk->claim_fd >= 0)
+		close(disk->claim_fd);
 	if (disk->lock_fd >= 0)
 		close(disk->lock_fd);
 	free(disk->path);
@@ -157,6 +160,37 @@ int disk_lock(struct disk *disk, int timeout_ms)
 			return r;
 	}
 	return lock_fd(disk->fd, timeout_ms);
+}
+
+int disk_claim(struct disk *disk)
+{
+	char same_device[64];
+
+	if (!disk_is_block_device(disk) || disk->claim_fd >= 0)
+		return 0;
+	snprintf(same_device, sizeof(same_device), "/proc/self/fd/%d", disk->fd);
+	disk->claim_fd = open(same_device, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
+	return disk->claim_fd < 0 ? -errno : 0;
+}
+
+int disk_resize(struct disk *disk, uint64_t size)
+{
+	if (disk_is_block_device(disk))
+		return -ENOTSUP;
+	if (size > INT64_MAX)
+		return -EFBIG;
+	if (ftruncate(disk->fd, (off_t)size) < 0)
+		return -errno;
+	disk->size = size;
+	return 0;
+}
+
+int disk_reread_table(const struct disk *disk)
+{
+	/* Through the claim, if there is one: it keeps out all other descriptors, our own too. */
+	int fd = disk->claim_fd >= 0 ? disk->claim_fd : disk->fd;
+
+	return ioctl(fd, BLKRRPART) < 0 ? -errno : 0;
 }
 
 static bool is_aligned(uint64_t offset, const void *buffer, size_t size, size_t alignment)

@@ -54,6 +54,18 @@ int disk_fd(const struct disk *disk);
  */
 int disk_lock(struct disk *disk, int timeout_ms);
 
+/**
+ * Have a block device for ourselves until disk_close() (O_EXCL): nobody can mount it or a partition
+ * of it, nor put another device on it. A plain file is left alone. Returns -EBUSY if somebody did.
+ */
+int disk_claim(struct disk *disk);
+
+/** Set the size of a plain file, in bytes. Returns -errno; -ENOTSUP for a block device. */
+int disk_resize(struct disk *disk, uint64_t size);
+
+/** Have the kernel read the partition table of a block device again. Returns -errno. */
+int disk_reread_table(const struct disk *disk);
+
 /** Read @size bytes at byte @offset. Returns -errno; -ENODATA only if the disk ends before. */
 int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t size);
 

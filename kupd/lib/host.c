@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "device.h"
 #include "log.h"
 #include "mounts.h"
 #include "util.h"
@@ -171,6 +170,18 @@ static int report_two(const struct host *host, const char *what, dev_t one, dev_
 	return -ERR_NOT_STICK;
 }
 
+static int read_mounts(const struct host *host, struct mounts *ret_mounts)
+{
+	int r;
+
+	r = mounts_read(host->root, ret_mounts);
+	if (r < 0) {
+		errno = -r;
+		log_error("cannot read the mount table %s/proc/self/mountinfo: %m", host->root);
+	}
+	return r;
+}
+
 int host_find_stick(const struct host *host, char **ret_path)
 {
 	cleanup(mounts_free) struct mounts mounts = {0};
@@ -179,12 +190,9 @@ int host_find_stick(const struct host *host, char **ret_path)
 	bool is_medium;
 	int r;
 
-	r = mounts_read(host->root, &mounts);
-	if (r < 0) {
-		errno = -r;
-		log_error("cannot read the mount table %s/proc/self/mountinfo: %m", host->root);
+	r = read_mounts(host, &mounts);
+	if (r < 0)
 		return r;
-	}
 	r = add_medium(host, &mounts, &disks);
 	is_medium = disks.n > 0;
 	if (r == 0 && !is_medium)
@@ -216,6 +224,25 @@ int host_find_stick(const struct host *host, char **ret_path)
 		errno = -r;
 		log_error("cannot tell the name of the disk %u:%u: %m", major(stick), minor(stick));
 	}
+	return r;
+}
+
+int host_running_disks(const struct host *host, struct device_disks *ret_disks)
+{
+	cleanup(mounts_free) struct mounts mounts = {0};
+	struct device_disks disks = {0};
+	dev_t named = named_disk(host);
+	int r;
+
+	r = read_mounts(host, &mounts);
+	if (r == 0)
+		r = add_medium(host, &mounts, &disks);
+	if (r == 0)
+		r = add_persistence(host, &mounts, &disks);
+	if (r == 0 && named)
+		r = device_add_disks(host->root, named, &disks);
+	if (r == 0)
+		*ret_disks = disks;
 	return r;
 }
 

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "device.h"
+
 struct host {
 	const char *root; /* "" for this machine; /proc, /sys and /dev are looked up below it, and
 			   * the paths that are returned begin with it */
@@ -27,6 +29,11 @@ struct host {
  * frees @ret_path ("/dev/sdb").
  */
 int host_find_stick(const struct host *host, char **ret_path);
+
+/** All disks that the running live system may need, or was booted from, as above: those of its
+ * medium, of its persistence, and the one that the boot menu named. None if it is no live system.
+ * Reports. Returns -errno. */
+int host_running_disks(const struct host *host, struct device_disks *ret_disks);
 
 /** The device node of partition @number of the whole disk @devno ("/dev/sdb2"), by sysfs. The
  * caller frees it. Returns -ENOENT if the disk has no such partition; -errno. */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "size.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "util.h"
+
+static const char units[] = "KMGT";
+
+int size_parse(const char *text, uint64_t *ret_bytes)
+{
+	unsigned long long number;
+	uint64_t factor = 1, base;
+	const char *unit;
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return -EINVAL;
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (errno != 0)
+		return -errno;
+	if (*end) {
+		unit = strchr(units, toupper((unsigned char)*end));
+		if (!unit)
+			return -EINVAL;
+		end++;
+		if (!*end || strcasecmp(end, "iB") == 0)
+			base = 1024;
+		else if (strcasecmp(end, "B") == 0)
+			base = 1000;
+		else
+			return -EINVAL;
+		for (const char *u = units; u <= unit; u++)
+			factor *= base;
+	}
+	if (number > INT64_MAX / factor)
+		return -ERANGE;
+	*ret_bytes = number * factor;
+	return 0;
+}
+
+const char *size_text(uint64_t bytes, char text[16])
+{
+	double number = (double)bytes;
+	size_t i = 0;
+
+	if (bytes < 1000) {
+		snprintf(text, 16, "%u bytes", (unsigned int)bytes);
+		return text;
+	}
+	/* 999.95 would be shown as 1000.0. */
+	for (number /= 1000; number >= 999.95 && units[i + 1]; i++)
+		number /= 1000;
+	snprintf(text, 16, "%.1f %cB", number, i == 0 ? 'k' : units[i]);
+	return text;
+}
