@@ -228,8 +228,9 @@ static void find_property(
 		advise(refusal, "--allow-large takes it all the same");
 	} else if (drive->size < rules->needed) {
 		size_text(rules->needed, needed);
-		refuse(refusal, -ERR_NO_ROOM, "has %s (%llu bytes), %s (%llu bytes) are needed", has,
-			(unsigned long long)drive->size, needed, (unsigned long long)rules->needed);
+		refuse(refusal, -ERR_NO_ROOM, "has %s (%llu bytes), %s (%llu bytes) are needed",
+			has, (unsigned long long)drive->size, needed,
+			(unsigned long long)rules->needed);
 		advise(refusal, "take a larger one");
 	}
 }

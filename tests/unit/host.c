@@ -1,174 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/*
- * Machines made of folders: what /proc, /sys and /dev show of them, below a root of their own.
- */
-
-#include "host.h"
+#include "machine.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
-
-#include "device.h"
-#include "log.h"
-#include "util.h"
-
 #define UUID "0f3c7b52-9a1d-4a53-8a9f-0d3f6f6f2c01"
-
-static char root[40];
-static const struct host host = {root};
-static char told[2048]; /* the last error */
-
-static void note_error(void *data, const char *text)
-{
-	(void)data;
-	snprintf(told, sizeof(told), "%s", text);
-}
-
-/* The path of something below the root, its folders made; valid for the next few calls. */
-__attribute__((format(printf, 1, 2))) static const char *at(const char *format, ...)
-{
-	static char paths[4][256];
-	static unsigned int turn;
-	char *path = paths[turn++ % ARRAY_SIZE(paths)];
-	size_t length = (size_t)snprintf(path, sizeof(paths[0]), "%s/", root);
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(path + length, sizeof(paths[0]) - length, format, arguments);
-	va_end(arguments);
-	for (char *slash = path + length; (slash = strchr(slash, '/')); slash++) {
-		*slash = '\0';
-		mkdir(path, 0700);
-		*slash = '/';
-	}
-	return path;
-}
-
-static void put(const char *path, const void *bytes, size_t size)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	assert_int_equal(fwrite(bytes, 1, size, file), size);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void put_text(const char *path, const char *text)
-{
-	put(path, text, strlen(text));
-}
-
-/* A block device in sysfs and its node; @folder is its place below /sys/devices. */
-static void add_device(const char *folder, const char *name, dev_t devno)
-{
-	char text[128], target[160];
-
-	snprintf(text, sizeof(text), "%u:%u\n", major(devno), minor(devno));
-	put_text(at("sys/devices/%s/dev", folder), text);
-	snprintf(text, sizeof(text), "MAJOR=%u\nMINOR=%u\nDEVNAME=%s\nDEVTYPE=x\n", major(devno),
-		minor(devno), name);
-	put_text(at("sys/devices/%s/uevent", folder), text);
-	snprintf(target, sizeof(target), "../../devices/%s", folder);
-	assert_int_equal(symlink(target, at("sys/dev/block/%u:%u", major(devno), minor(devno))), 0);
-	assert_int_equal(symlink(target, at("sys/class/block/%s", strrchr(folder, '/') + 1)), 0);
-	put_text(at("dev/%s", name), "");
-}
-
-static dev_t add_disk(const char *name, unsigned int major_number, unsigned int minor_number)
-{
-	char folder[64];
-
-	snprintf(folder, sizeof(folder), "pci/block/%s", name);
-	add_device(folder, name, makedev(major_number, minor_number));
-	at("sys/devices/%s/slaves/", folder);
-	return makedev(major_number, minor_number);
-}
-
-static dev_t add_partition(const char *disk, const char *name, unsigned int number, dev_t devno)
-{
-	char folder[96], text[16];
-
-	snprintf(folder, sizeof(folder), "pci/block/%s/%s", disk, name);
-	add_device(folder, name, devno);
-	snprintf(text, sizeof(text), "%u\n", number);
-	put_text(at("sys/devices/%s/partition", folder), text);
-	return devno;
-}
-
-/* A stick with its four partitions; returns the disk. */
-static dev_t add_stick(const char *disk, unsigned int minor_number)
-{
-	dev_t devno = add_disk(disk, 8, minor_number);
-	char name[32];
-
-	for (unsigned int n = 1; n <= 4; n++) {
-		snprintf(name, sizeof(name), "%s%u", disk, n);
-		add_partition(disk, name, n, makedev(8, minor_number + n));
-	}
-	return devno;
-}
-
-static void add_slave(const char *mapped, const char *slave_folder, const char *name)
-{
-	char target[128];
-
-	snprintf(target, sizeof(target), "../../../../../devices/pci/block/%s", slave_folder);
-	assert_int_equal(
-		symlink(target, at("sys/devices/pci/block/%s/slaves/%s", mapped, name)), 0);
-}
-
-static void set_mounts(const char *lines)
-{
-	char text[4096];
-
-	snprintf(text, sizeof(text),
-		"22 28 0:21 / /proc rw,nosuid shared:12 - proc proc rw\n"
-		"28 1 0:26 / / rw,noatime shared:1 - overlay overlay rw,lowerdir=/x\n%s",
-		lines);
-	put_text(at("proc/self/mountinfo"), text);
-}
-
-static void set_command_line(const char *line)
-{
-	put_text(at("proc/cmdline"), line);
-}
-
-static int set_up(void **state)
-{
-	(void)state;
-	strcpy(root, "/tmp/liveng-host-XXXXXX");
-	assert_non_null(mkdtemp(root));
-	log_init("test", LOG_QUIET);
-	log_set_sink(note_error, NULL);
-	told[0] = '\0';
-	set_mounts("");
-	set_command_line("BOOT_IMAGE=/live/vmlinuz boot=live quiet\n");
-	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-}
 
 static void assert_stick(const char *node)
 {
@@ -329,6 +168,83 @@ static void persistence_elsewhere_is_no_stick(void **state)
 	/* toram without persistence */
 	set_mounts("40 28 0:30 / /run/live/medium rw - tmpfs tmpfs rw\n");
 	assert_stick("sdb");
+}
+
+static void all_disks_of_a_live_system_are_told(void **state)
+{
+	struct device_disks disks = {0};
+
+	(void)state;
+	assert_int_equal(host_running_disks(&host, &disks), 0);
+	assert_int_equal(disks.n, 0);
+	add_stick("sda", 0);
+	add_stick("sdb", 16);
+	add_stick("sdc", 32);
+	symlink("../../sdc1", at("dev/disk/by-partuuid/" UUID));
+	set_command_line("boot=live toram live-media=/dev/disk/by-partuuid/" UUID "\n");
+	set_mounts("40 28 8:1 / /run/live/medium ro - iso9660 /dev/sda1 ro\n"
+		   "42 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
+	assert_int_equal(host_running_disks(&host, &disks), 0);
+	assert_int_equal(disks.n, 3);
+	assert_int_equal(disks.list[0], makedev(8, 0));
+	assert_int_equal(disks.list[1], makedev(8, 16));
+	assert_int_equal(disks.list[2], makedev(8, 32));
+}
+
+static bool lies_on(dev_t devno, dev_t disk)
+{
+	bool lies = false;
+
+	assert_int_equal(device_lies_on(root, devno, disk, &lies), 0);
+	return lies;
+}
+
+static void layers_lie_on_disks(void **state)
+{
+	dev_t sda = add_stick("sda", 0), sdb = add_stick("sdb", 16);
+	dev_t md = add_disk("md0", 9, 0), dm = add_disk("dm-0", 254, 0);
+	dev_t loop = add_disk("loop0", 7, 0);
+	bool lies;
+
+	(void)state;
+	add_slave("md0", "sda/sda2", "sda2");
+	add_slave("md0", "sdb/sdb2", "sdb2");
+	add_slave("dm-0", "md0", "md0");
+	put_text(at("sys/devices/pci/block/loop0/loop/backing_file"), "/dev/sdb3\n");
+	assert_true(lies_on(sda, sda));
+	assert_true(lies_on(makedev(8, 1), sda));
+	assert_true(lies_on(dm, sda));
+	assert_true(lies_on(dm, sdb));
+	assert_true(lies_on(dm, md));
+	assert_true(lies_on(loop, sdb));
+	assert_false(lies_on(loop, sda));
+	assert_false(lies_on(sda, sdb));
+	assert_false(lies_on(md, dm));
+	assert_false(lies_on(makedev(0, 40), sda));
+	put_text(at("sys/devices/pci/block/loop0/loop/backing_file"), "/srv/dev/sdb3\n");
+	assert_false(lies_on(loop, sdb));
+	add_slave("md0", "dm-0", "dm-0");
+	assert_int_equal(device_lies_on(root, dm, makedev(1, 1), &lies), -ELOOP);
+}
+
+static void who_holds_a_disk_is_told(void **state)
+{
+	dev_t sda = add_stick("sda", 0), sdb = add_stick("sdb", 16);
+	char *name = NULL;
+
+	(void)state;
+	at("sys/devices/pci/block/sda/holders/");
+	at("sys/devices/pci/block/sda/sda2/holders/");
+	assert_int_equal(device_holder(root, sda, &name), -ENOENT);
+	at("sys/devices/pci/block/sda/sda2/holders/dm-3/");
+	assert_int_equal(device_holder(root, sda, &name), 0);
+	assert_string_equal(name, "dm-3");
+	free(name);
+	assert_int_equal(device_holder(root, sdb, &name), -ENOENT);
+	at("sys/devices/pci/block/sdb/holders/md0/");
+	assert_int_equal(device_holder(root, sdb, &name), 0);
+	assert_string_equal(name, "md0");
+	free(name);
 }
 
 static void an_installed_system_runs_from_no_stick(void **state)
@@ -618,6 +534,9 @@ int main(void)
 		TEST(several_disks_beneath_are_no_answer),
 		TEST(between_two_sticks_nothing_is_guessed),
 		TEST(persistence_elsewhere_is_no_stick),
+		TEST(all_disks_of_a_live_system_are_told),
+		TEST(layers_lie_on_disks),
+		TEST(who_holds_a_disk_is_told),
 		TEST(an_installed_system_runs_from_no_stick),
 		TEST(a_partition_attached_by_a_loop_device_has_a_disk),
 		TEST(a_broken_table_is_told),
