@@ -29,8 +29,7 @@ endif
 LIB_SRC  := log digest disk kernel pe source unpack cpio initrd names modindex modules luks \
 	device mounts host fat grubenv pvd volume tree session set slot format stick assessment candidate interrupt progress
 KUPD_SRC := main options inventory plan update status verify rollback bless repair marker
-DEPLOY_SRC := $(filter-out main,$(basename $(notdir $(wildcard deploy/*.c)))) output image \
-	bootentry tempfile drive refusal size
+DEPLOY_SRC := $(filter-out main,$(basename $(notdir $(wildcard deploy/*.c))))
 UNIT     := $(basename $(notdir $(wildcard tests/unit/*.c)))
 
 LIB_OBJ  := $(LIB_SRC:%=$(BUILD)/kupd/lib/%.o)
