@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "confirm.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <strings.h>
+#include <termios.h>
+
+#include "log.h"
+#include "size.h"
+#include "util.h"
+
+#define TERMINAL "/dev/tty"
+#define TRIES	 3
+#define POLL_MS	 100
+
+/* What has to be typed: the model of a disk, the name of a file. */
+static const char *name_of(const struct target *target)
+{
+	const char *slash = strrchr(target->path, '/');
+
+	if (target->kind == TARGET_DRIVE)
+		return drive_name(&target->drive);
+	return slash ? slash + 1 : target->path;
+}
+
+static void show_partitions(FILE *to, const struct contents *contents)
+{
+	char size[16], text[96];
+
+	for (size_t i = 0; i < contents->n; i++) {
+		const struct contents_partition *partition = &contents->partitions[i];
+
+		contents_describe(&partition->identity, text, sizeof(text));
+		fprintf(to, "    %2u  %9s  %s%s%s\n", partition->number,
+			size_text(partition->size, size), text,
+			partition->name[0] ? ", named " : "", partition->name);
+	}
+	if (contents->left_out > 0)
+		fprintf(to, "    and %zu more\n", contents->left_out);
+}
+
+static void show(FILE *to, const struct target *target)
+{
+	char text[512], size[16];
+
+	if (target->kind == TARGET_DRIVE)
+		drive_describe(&target->drive, text, sizeof(text));
+	else
+		snprintf(text, sizeof(text), "%s: an image file of %s", target->path,
+			size_text(target->size, size));
+	fprintf(to, "%s\n", text);
+	contents_summary(&target->contents, text, sizeof(text));
+	fprintf(to, "  holds %s\n", text);
+	show_partitions(to, &target->contents);
+}
+
+/* Wait for a line, or for Ctrl-C, which is no end of this program by itself. */
+static int wait_for_line(int fd, const struct observer *observer)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	int n;
+
+	do {
+		if (observer_interrupted(observer))
+			return -EINTR;
+		n = poll(&poll_fd, 1, POLL_MS);
+	} while (n == 0 || (n < 0 && errno == EINTR));
+	return n < 0 ? -errno : 0;
+}
+
+/* -ENODATA at the end of the input. */
+static int read_answer(FILE *tty, const struct observer *observer, char *answer, size_t size)
+{
+	ssize_t n;
+	int r;
+
+	r = wait_for_line(fileno(tty), observer);
+	if (r < 0)
+		return r;
+	n = read(fileno(tty), answer, size - 1);
+	if (n <= 0)
+		return n < 0 ? -errno : -ENODATA;
+	answer[n] = '\0';
+	answer[strcspn(answer, "\n")] = '\0';
+	return 0;
+}
+
+static int ask(FILE *tty, const struct target *target, const struct confirm_wish *wish,
+	const struct observer *observer)
+{
+	const char *name = name_of(target);
+	char answer[512];
+	int r = 0;
+
+	fprintf(tty, "%s on it will be lost.\n",
+		wish->keeps_persistence ? "Everything but the persistence" : "Everything");
+	for (unsigned int i = 0; i < TRIES; i++) {
+		fprintf(tty, "To go on, type its name, %s: ", name);
+		fflush(tty);
+		/* What was typed before the question is no answer to it. */
+		(void)tcflush(fileno(tty), TCIFLUSH);
+		r = read_answer(tty, observer, answer, sizeof(answer));
+		if (r < 0 || !answer[0])
+			break;
+		if (strcasecmp(answer, name) == 0)
+			return 0;
+	}
+	if (r < 0)
+		fputc('\n', tty);
+	if (r == -EINTR) {
+		log_error("interrupted: nothing was written");
+		return r;
+	}
+	log_error("%s: was not confirmed: nothing was written", target->path);
+	return -ERR_REFUSED;
+}
+
+int confirm(const struct target *targets, size_t n, const struct confirm_wish *wish,
+	const struct observer *observer)
+{
+	cleanup(close_file) FILE *tty = NULL;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (!targets[i].holds_data)
+			continue;
+		if (wish->yes) {
+			if (log_shows(LOG_NORMAL))
+				show(stderr, &targets[i]);
+			continue;
+		}
+		if (!tty)
+			tty = fopen(TERMINAL, "r+e");
+		if (!tty) {
+			log_error(
+				"%s: all that is on it would be lost, and there is no terminal to ask "
+				"on: --yes goes ahead",
+				targets[i].path);
+			return -ERR_REFUSED;
+		}
+		show(tty, &targets[i]);
+		r = ask(tty, &targets[i], wish, observer);
+	}
+	return r;
+}

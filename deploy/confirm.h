@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * Showing people what is lost, and asking whether they mean it.
+ */
+
+#include "observer.h"
+#include "target.h"
+
+struct confirm_wish {
+	bool yes;		/* --yes: show it, ask nothing */
+	bool keeps_persistence; /* --keep-persistence: partition 4 is not lost */
+};
+
+/**
+ * Show what each target is and holds, and have the model name of a disk, the name of a file that
+ * holds something, typed on the terminal. A new or empty file needs no asking. Reports. Returns
+ * -ERR_REFUSED if the answer is another, or if there is no terminal to ask on; -EINTR.
+ */
+int confirm(const struct target *targets, size_t n, const struct confirm_wish *wish,
+	const struct observer *observer);

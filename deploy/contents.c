@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "contents.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "stick.h"
+#include "util.h"
+
+#define LUKS "crypto_LUKS" /* libblkid's word */
+
+/* The labels of a stick's kernel partition, ours and that of Open Secure-K OS. */
+static const char *const stick_labels[] = {"LIVENG_SYSTEM2", "SK-SYSTEM2"};
+
+static void copy_name(const char *name, char *to, size_t size)
+{
+	snprintf(to, size, "%s", name ? name : "");
+	for (; *to; to++)
+		if (*to < ' ' || *to > '~')
+			*to = '?';
+}
+
+/* Nothing known is no error. */
+static int identify(const struct disk *disk, struct extent extent, struct identity *ret_identity)
+{
+	int r;
+
+	*ret_identity = (struct identity){0};
+	if (extent.size == 0)
+		return 0;
+	r = identity_read(disk, extent, ret_identity);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int add_partition(
+	const struct disk *disk, blkid_partition partition, struct contents *contents)
+{
+	struct contents_partition *added = &contents->partitions[contents->n];
+	struct extent extent = {
+		.start = (uint64_t)blkid_partition_get_start(partition) * SECTOR_SIZE,
+		.size = (uint64_t)blkid_partition_get_size(partition) * SECTOR_SIZE,
+	};
+
+	if (blkid_partition_is_extended(partition))
+		return 0;
+	if (contents->n == CONTENTS_PARTITIONS_MAX) {
+		contents->left_out++;
+		return 0;
+	}
+	*added = (struct contents_partition){
+		.number = (unsigned int)blkid_partition_get_partno(partition),
+		.size = extent.size,
+	};
+	copy_name(blkid_partition_get_name(partition), added->name, sizeof(added->name));
+	contents->n++;
+	/* A table can say what it likes. */
+	if (extent.start >= disk_size(disk))
+		return 0;
+	extent.size = MIN(extent.size, disk_size(disk) - extent.start);
+	return identify(disk, extent, &added->identity);
+}
+
+static int read_table(const struct disk *disk, struct contents *contents)
+{
+	const struct extent all = {0, disk_size(disk)};
+	cleanup(identity_free_probe) blkid_probe probe = NULL;
+	blkid_partlist list;
+	int r;
+
+	r = identity_probe(disk, all, &probe);
+	if (r < 0)
+		return r;
+	blkid_probe_enable_superblocks(probe, 0);
+	blkid_probe_enable_partitions(probe, 1);
+	errno = 0;
+	r = blkid_do_fullprobe(probe);
+	if (r < 0)
+		return errno ? -errno : -EIO;
+	list = r == 0 ? blkid_probe_get_partitions(probe) : NULL;
+	if (!list || !blkid_partlist_get_table(list))
+		return 0;
+	copy_name(blkid_parttable_get_type(blkid_partlist_get_table(list)), contents->table,
+		sizeof(contents->table));
+	r = 0;
+	for (int i = 0; r == 0 && i < blkid_partlist_numof_partitions(list); i++)
+		r = add_partition(disk, blkid_partlist_get_partition(list, i), contents);
+	return r;
+}
+
+static const struct identity *find_partition(const struct contents *contents, unsigned int number)
+{
+	for (size_t i = 0; i < contents->n; i++)
+		if (contents->partitions[i].number == number)
+			return &contents->partitions[i].identity;
+	return NULL;
+}
+
+int contents_read(const struct disk *disk, struct contents *ret_contents)
+{
+	const struct extent all = {0, disk_size(disk)};
+	struct contents contents = {0};
+	const struct identity *kernel;
+	int r;
+
+	if (all.size > 0) {
+		r = identify(disk, all, &contents.whole);
+		if (r == 0)
+			r = read_table(disk, &contents);
+		if (r < 0)
+			return r;
+	}
+	kernel = find_partition(&contents, STICK_KERNEL);
+	for (size_t i = 0; kernel && i < ARRAY_SIZE(stick_labels); i++)
+		contents.is_stick |= strcmp(kernel->label, stick_labels[i]) == 0;
+	*ret_contents = contents;
+	return 0;
+}
+
+void contents_describe(const struct identity *identity, char *text, size_t size)
+{
+	const char *type = identity->type;
+
+	if (strcmp(type, "iso9660") == 0)
+		type = "ISO 9660";
+	else if (strcmp(type, LUKS) == 0)
+		type = "LUKS";
+	else if (!type[0])
+		type = "unknown";
+	snprintf(text, size, "%s%s%s%s", type, identity->label[0] ? " \"" : "", identity->label,
+		identity->label[0] ? "\"" : "");
+}
+
+/* As much of it as there is room for. */
+__attribute__((format(printf, 3, 4))) static void append(
+	char *text, size_t size, const char *format, ...)
+{
+	size_t length = strlen(text);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text + length, size - length, format, arguments);
+	va_end(arguments);
+}
+
+void contents_summary(const struct contents *contents, char *text, size_t size)
+{
+	const struct identity *persistence = find_partition(contents, STICK_PERSISTENCE);
+	char part[96];
+
+	text[0] = '\0';
+	if (contents->is_stick) {
+		append(text, size, "liveng stick");
+		if (persistence && strcmp(persistence->type, LUKS) == 0)
+			append(text, size, ", with encrypted persistence");
+		else if (persistence && persistence->type[0])
+			append(text, size, ", with persistence");
+	} else if (contents->whole.type[0]) {
+		contents_describe(&contents->whole, text, size);
+	} else if (contents->table[0]) {
+		append(text, size, "%s: ", contents->table);
+		for (size_t i = 0; i < contents->n; i++) {
+			contents_describe(&contents->partitions[i].identity, part, sizeof(part));
+			append(text, size, "%s%s", i > 0 ? ", " : "", part);
+		}
+		if (contents->n == 0)
+			append(text, size, "no partitions");
+		if (contents->left_out > 0)
+			append(text, size, ", %zu more", contents->left_out);
+	} else {
+		append(text, size, "nothing that is known");
+	}
+}

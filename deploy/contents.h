@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * What lies on a disk, so that a person recognises it: its partition table and file systems, as
+ * libblkid tells them.
+ */
+
+#include <stdbool.h>
+
+#include "disk.h"
+#include "identity.h"
+
+#define CONTENTS_PARTITIONS_MAX 16u
+
+/* Texts are printable ASCII, anything else is a `?`. */
+struct contents {
+	char table[16];	       /* "gpt", "dos"; "" if there is none */
+	struct identity whole; /* of the disk as a whole: a stick without partitions, a live image;
+				* type "" if there is nothing known */
+	bool is_stick;	       /* a liveng stick, or one of Open Secure-K OS */
+	struct contents_partition {
+		unsigned int number;
+		uint64_t size;		  /* bytes */
+		char name[40];		  /* by the GPT */
+		struct identity identity; /* type "" if there is nothing known */
+	} partitions[CONTENTS_PARTITIONS_MAX];
+	size_t n;
+	size_t left_out; /* partitions for which there was no place */
+};
+
+/** Read what lies on @disk. Does not report. Returns -errno of reading. */
+int contents_read(const struct disk *disk, struct contents *ret_contents);
+
+/** All of it in one line: `gpt: vfat "EFI", ext4 "data"`; `liveng stick, with persistence`. */
+void contents_summary(const struct contents *contents, char *text, size_t size);
+
+/** One file system: `ext4 "data"`; "unknown". */
+void contents_describe(const struct identity *identity, char *text, size_t size);

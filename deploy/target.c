@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "target.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "log.h"
+#include "size.h"
+#include "util.h"
+
+#define LOCK_TIMEOUT_MS 2000
+
+static int report(const struct target *target, const char *what, int error)
+{
+	errno = -error;
+	log_error("%s: cannot %s: %m", target->path, what);
+	return error;
+}
+
+static int read_contents(struct target *target)
+{
+	cleanup(disk_closep) struct disk *disk = NULL;
+	int r;
+
+	r = disk_open(target->path, false, &disk);
+	if (r == -EACCES && target->kind == TARGET_DRIVE) {
+		log_error("%s: cannot open it: only root can write to a disk", target->path);
+		return r;
+	}
+	if (r == -ENOMEDIUM)
+		return 0; /* target_check() knows */
+	if (r < 0)
+		return report(target, "open it", r);
+	r = contents_read(disk, &target->contents);
+	if (r < 0)
+		return report(target, "read what lies on it", r);
+	/* A file may be one large hole; a disk never is. */
+	target->holds_data =
+		target->kind == TARGET_DRIVE || lseek(disk_fd(disk), 0, SEEK_DATA) >= 0;
+	return 0;
+}
+
+/* A file that is there: a link to it could be somebody else's. */
+static int read_file(const struct stat *st, uint64_t new_size, struct target *target)
+{
+	struct stat link;
+
+	if (lstat(target->path, &link) < 0)
+		return report(target, "look at it", -errno);
+	if (S_ISLNK(link.st_mode)) {
+		log_error("%s: is a symbolic link to a file: name the file itself", target->path);
+		return -ERR_REFUSED;
+	}
+	target->kind = TARGET_FILE;
+	target->size = new_size ? new_size : (uint64_t)st->st_size;
+	target->file_dev = st->st_dev;
+	target->file_inode = st->st_ino;
+	if (target->size == 0) {
+		log_error("%s: is empty: say with --size how large it is to be", target->path);
+		return -ERR_REFUSED;
+	}
+	return st->st_size > 0 ? read_contents(target) : 0;
+}
+
+static int read_drive(
+	const struct host *host, dev_t devno, uint64_t new_size, struct target *target)
+{
+	int r;
+
+	if (new_size) {
+		log_error("%s: is a disk, --size is for image files: leave it out", target->path);
+		return -ERR_REFUSED;
+	}
+	r = drive_read(host, devno, &target->drive);
+	if (r < 0)
+		return report(target, "tell what disk it is", r);
+	target->kind = TARGET_DRIVE;
+	target->size = target->drive.size;
+	return read_contents(target);
+}
+
+int target_read(
+	const struct host *host, const char *path, uint64_t new_size, struct target *ret_target)
+{
+	struct target target = {.path = path};
+	struct stat st;
+	int r;
+
+	if (stat(path, &st) == 0) {
+		if (S_ISBLK(st.st_mode)) {
+			r = read_drive(host, st.st_rdev, new_size, &target);
+		} else if (S_ISREG(st.st_mode)) {
+			r = read_file(&st, new_size, &target);
+		} else {
+			log_error("%s: is neither a disk nor an image file", path);
+			r = -ERR_REFUSED;
+		}
+	} else if (errno != ENOENT) {
+		r = report(&target, "look at it", -errno);
+	} else if (strncmp(path, "/dev/", 5) == 0) {
+		log_error("%s: there is no such disk: `liveng-deploy list` shows those there are",
+			path);
+		r = -ENOENT;
+	} else if (lstat(path, &st) == 0) {
+		log_error("%s: is a symbolic link to nothing: name the file itself", path);
+		r = -ERR_REFUSED;
+	} else if (new_size == 0) {
+		log_error("%s: is not there: --size makes a file of that size", path);
+		r = -ENOENT;
+	} else {
+		target.kind = TARGET_NEW;
+		target.size = new_size;
+		r = 0;
+	}
+	if (r == 0)
+		*ret_target = target;
+	return r;
+}
+
+static int check_file(const struct target *target, const struct drive_rules *rules)
+{
+	char has[16], needed[16];
+
+	if (target->size < rules->needed) {
+		log_error("%s: has %s (%llu bytes), %s (%llu bytes) are needed: give it a larger "
+			  "--size",
+			target->path, size_text(target->size, has),
+			(unsigned long long)target->size, size_text(rules->needed, needed),
+			(unsigned long long)rules->needed);
+		return -ERR_NO_ROOM;
+	}
+	if (target->kind == TARGET_FILE && access(target->path, W_OK) < 0)
+		return report(target, "write to it", -errno);
+	return 0;
+}
+
+int target_check(
+	const struct host *host, const struct target *target, const struct drive_rules *rules)
+{
+	struct refusal refusal;
+	int r;
+
+	if (target->kind != TARGET_DRIVE)
+		return check_file(target, rules);
+	r = refusal_find(host, &target->drive, rules, &refusal);
+	if (r < 0 || refusal.error == 0)
+		return r;
+	log_error("%s: %s: %s", target->path, refusal.reason, refusal.way_out);
+	return refusal.error;
+}
+
+/* The name must not have been there: not even a link to nothing is followed. */
+static int make_file(struct target *target)
+{
+	autoclose int fd = -1;
+	struct stat st;
+
+	fd = open(target->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return report(target, "make the file", -errno);
+	target->file_dev = st.st_dev;
+	target->file_inode = st.st_ino;
+	target->is_made = true;
+	return 0;
+}
+
+static int report_other(const struct target *target)
+{
+	char text[256];
+
+	drive_describe(&target->drive, text, sizeof(text));
+	log_error("%s: is not what was looked at any more (%s): nothing was written, start again",
+		target->path, text);
+	return -ERR_REFUSED;
+}
+
+/* The node can have got another disk, the drive another medium. */
+static int check_drive(const struct host *host, const struct target *target)
+{
+	const struct disk *disk = target->disk;
+	struct drive now;
+	uint64_t diskseq;
+	int r;
+
+	if (disk_devno(disk) != target->drive.devno || disk_size(disk) != target->drive.size)
+		return report_other(target);
+	if (ioctl(disk_fd(disk), BLKGETDISKSEQ, &diskseq) == 0 && target->drive.diskseq &&
+		diskseq != target->drive.diskseq)
+		return report_other(target);
+	r = drive_read(host, target->drive.devno, &now);
+	if (r < 0)
+		return report(target, "tell what disk it is", r);
+	return drive_is_same(&target->drive, &now) ? 0 : report_other(target);
+}
+
+static int check_same_file(const struct target *target)
+{
+	struct stat st;
+
+	if (fstat(disk_fd(target->disk), &st) < 0)
+		return report(target, "look at it", -errno);
+	if (st.st_dev == target->file_dev && st.st_ino == target->file_inode)
+		return 0;
+	log_error(
+		"%s: is not the file any more that was looked at: nothing was written, start again",
+		target->path);
+	return -ERR_REFUSED;
+}
+
+static int claim(struct target *target)
+{
+	int r;
+
+	r = disk_claim(target->disk);
+	if (r == 0)
+		r = disk_lock(target->disk, LOCK_TIMEOUT_MS);
+	if (r == -EBUSY)
+		log_error("%s: is in use by another program: close that first", target->path);
+	else if (r < 0)
+		report(target, "have it alone", r);
+	return r;
+}
+
+int target_open(const struct host *host, struct target *target)
+{
+	int r;
+
+	if (target->kind == TARGET_NEW) {
+		r = make_file(target);
+		if (r < 0)
+			return r;
+	}
+	r = disk_open(target->path, true, &target->disk);
+	if (r < 0)
+		return report(target, "open it for writing", r);
+	r = claim(target);
+	if (r == 0)
+		r = target->kind == TARGET_DRIVE ? check_drive(host, target)
+						 : check_same_file(target);
+	if (r < 0)
+		return r;
+	if (target->kind != TARGET_DRIVE && disk_size(target->disk) != target->size) {
+		r = disk_resize(target->disk, target->size);
+		if (r < 0)
+			return report(target, "give it its size", r);
+	}
+	return 0;
+}
+
+void target_keep(struct target *target)
+{
+	target->is_made = false;
+}
+
+void target_close(struct target *target)
+{
+	struct stat st;
+
+	disk_close(steal_pointer(target->disk));
+	if (target->is_made && lstat(target->path, &st) == 0 && st.st_dev == target->file_dev &&
+		st.st_ino == target->file_inode)
+		(void)unlink(target->path);
+	target->is_made = false;
+}
