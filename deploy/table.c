@@ -133,6 +133,32 @@ int table_make(const struct layout *layout, const struct ids *ids, struct table 
 	return 0;
 }
 
+int table_read_id(const struct disk *disk, unsigned int number, char ret_uuid[UUID_TEXT])
+{
+	cleanup(free_context) struct fdisk_context *context = fdisk_new_context();
+	struct fdisk_partition *partition = NULL;
+	const char *uuid = NULL;
+	int r;
+
+	if (!context)
+		return -ENOMEM;
+	r = fdisk_assign_device_by_fd(context, disk_fd(disk), disk_path(disk), 1);
+	if (r == 0)
+		r = fdisk_get_partition(context, number - 1, &partition);
+	if (r == 0)
+		uuid = fdisk_partition_get_uuid(partition);
+	if (r == 0 && (!uuid || strlen(uuid) >= UUID_TEXT))
+		r = -ENOENT;
+	if (r == 0)
+		snprintf(ret_uuid, UUID_TEXT, "%s", uuid);
+	fdisk_unref_partition(partition);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot read partition %u of its table: %m", disk_path(disk), number);
+	}
+	return r < 0 ? r : 0;
+}
+
 uint64_t table_backup_offset(const struct layout *layout)
 {
 	return ROUND_DOWN(layout->disk_size, SECTOR_SIZE) - TABLE_BACKUP_SIZE;

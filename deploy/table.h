@@ -22,5 +22,9 @@ struct table {
 /** Make the table of a disk with @layout and @ids. Reports. Returns -errno. */
 int table_make(const struct layout *layout, const struct ids *ids, struct table *ret_table);
 
+/** Read the id (PARTUUID) of partition @number of @disk's present table. Reports. Returns -errno.
+ */
+int table_read_id(const struct disk *disk, unsigned int number, char ret_uuid[UUID_TEXT]);
+
 /** Where the backup goes, in bytes. */
 uint64_t table_backup_offset(const struct layout *layout);

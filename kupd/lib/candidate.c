@@ -329,7 +329,7 @@ static int check_kernel(const struct candidate *candidate, const struct host *ho
 			candidate->release);
 		return -ERR_REFUSED;
 	}
-	if (!kernel.is_signed && host_enforces_secure_boot(host)) {
+	if (!kernel.is_signed && host && host_enforces_secure_boot(host)) {
 		log_error("%s: is not signed, and this machine enforces Secure Boot: it would not "
 			  "start here",
 			path);

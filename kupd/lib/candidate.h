@@ -64,7 +64,7 @@ int candidate_digest(struct candidate *candidate, const struct observer *observe
 
 /**
  * Check that the set can start this stick: the kernel (kernel_read()), of that release, signed if
- * @host enforces Secure Boot; the initrd (initrd_read(), initrd_check()); the modules
+ * @host (may be NULL) enforces Secure Boot; the initrd (initrd_read(), initrd_check()); the modules
  * (modules_check()), with @luks (may be NULL) those for encrypted persistence.
  * Reports everything that is wrong. Returns -ERR_REFUSED; -EINTR; -errno of reading.
  */

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "options.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "size.h"
+#include "util.h"
+
+enum {
+	OPTION_SIZE = 256,
+	OPTION_KERNEL_SIZE,
+	OPTION_ENCRYPT,
+	OPTION_NO_PERSISTENCE,
+	OPTION_KEEP_PERSISTENCE,
+	OPTION_PASSPHRASE_FILE,
+	OPTION_PASSPHRASE_FD,
+	OPTION_KERNEL,
+	OPTION_INITRD,
+	OPTION_APPEND,
+	OPTION_CONSOLE,
+	OPTION_PRELOADER,
+	OPTION_ALLOW_FIXED,
+	OPTION_ALLOW_LARGE,
+	OPTION_NO_VERIFY,
+	OPTION_JSON,
+	OPTION_PROGRESS_FD,
+	OPTION_VERSION,
+};
+
+static void print_help(void)
+{
+	puts("Usage: liveng-deploy [OPTIONS] IMAGE.iso TARGET...\n"
+	     "       liveng-deploy [OPTIONS] list\n"
+	     "\n"
+	     "Write a Debian live image to a USB stick whose kernel apt can update. TARGET is\n"
+	     "a whole disk, or an image file. `list` shows the disks of this machine.\n"
+	     "\n"
+	     "What is written:\n"
+	     "  --encrypt                persistence in LUKS2; asks for the passphrase twice\n"
+	     "  --passphrase-file FILE   take it from the first line of FILE\n"
+	     "  --passphrase-fd N        take it from descriptor N\n"
+	     "  --no-persistence         no partition for it\n"
+	     "  --keep-persistence       a new system on a liveng stick, its persistence stays\n"
+	     "  --kernel FILE            this kernel, not the image's\n"
+	     "  --initrd FILE            this initrd, not the image's\n"
+	     "  --kernel-size SIZE       of the kernel partition (256M, or three kernel sets)\n"
+	     "\n"
+	     "How it boots:\n"
+	     "  --append PARAMETERS      more kernel parameters, for every entry of the menu\n"
+	     "  --console ttyS0,115200   menu and kernel on this serial line, too\n"
+	     "  --preloader DIR          boot through the Linux Foundation's PreLoader.efi and\n"
+	     "                           HashTool.efi in DIR, not through shim\n"
+	     "\n"
+	     "The target:\n"
+	     "  --size SIZE              of a new image file (8G)\n"
+	     "  --allow-fixed            also a disk that is not removable\n"
+	     "  --allow-large            also a disk of more than 512 GB\n"
+	     "  -y, --yes                do not ask\n"
+	     "  --no-verify              do not read back what was written\n"
+	     "  -n, --dry-run            check everything, say what would be written\n"
+	     "\n"
+	     "Output:\n"
+	     "  -q, --quiet              errors and warnings only\n"
+	     "  -v, --verbose            every step\n"
+	     "  --json                   the result as JSON on standard output\n"
+	     "  --progress-fd N          progress as lines of JSON on descriptor N\n"
+	     "  -h, --help               this text\n"
+	     "  --version                the version\n"
+	     "\n"
+	     "Exit status: 0 done; 1 failed; 2 usage; 3 not a liveng stick; 4 refused by a\n"
+	     "check; 5 no room; 6 verification failed; 7 busy.\n"
+	     "\n"
+	     "More in liveng-deploy(8).");
+}
+
+/* What was printed in place of a run has to arrive. */
+static enum options_result end_printing(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return OPTIONS_DONE;
+	log_error("cannot write to standard output: %m");
+	return OPTIONS_FAILED;
+}
+
+static bool set_size(const char *name, const char *text, uint64_t *size)
+{
+	if (size_parse(text, size) == 0 && *size > 0)
+		return true;
+	log_error("--%s: \"%s\" is no size: 8G, 512M", name, text);
+	return false;
+}
+
+static bool set_fd(const char *name, const char *text, int *fd)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (*text && !*end && n >= 0 && n <= INT_MAX) {
+		*fd = (int)n;
+		return true;
+	}
+	log_error("--%s: \"%s\" is no number of a descriptor", name, text);
+	return false;
+}
+
+static bool set_persistence(struct options *options, enum persistence_kind kind)
+{
+	if (options->persistence != PERSISTENCE_CLEAR && options->persistence != kind) {
+		log_error("--encrypt, --no-persistence and --keep-persistence exclude each other");
+		return false;
+	}
+	options->persistence = kind;
+	return true;
+}
+
+static bool set_words(struct options *options, char **words, int n)
+{
+	bool has_passphrase = options->passphrase_file || options->passphrase_fd >= 0;
+
+	if (n > 0 && strcmp(words[0], "list") == 0) {
+		options->list = true;
+		if (n > 1)
+			log_error("list: \"%s\" is one word too many", words[1]);
+		return n == 1;
+	}
+	if (n < 2) {
+		log_error(n == 0 ? "which image, and to which target? See --help"
+				 : "to which target? `liveng-deploy list` shows the disks");
+		return false;
+	}
+	if (options->passphrase_file && options->passphrase_fd >= 0) {
+		log_error("--passphrase-file and --passphrase-fd exclude each other");
+		return false;
+	}
+	if (has_passphrase && options->persistence != PERSISTENCE_ENCRYPTED) {
+		log_error("a passphrase goes with --encrypt");
+		return false;
+	}
+	options->image = words[0];
+	options->targets = words + 1;
+	options->n_targets = (size_t)n - 1;
+	return true;
+}
+
+enum options_result options_parse(int argc, char **argv, struct options *ret_options)
+{
+	static const struct option table[] = {
+		{"size", required_argument, NULL, OPTION_SIZE},
+		{"kernel-size", required_argument, NULL, OPTION_KERNEL_SIZE},
+		{"encrypt", no_argument, NULL, OPTION_ENCRYPT},
+		{"no-persistence", no_argument, NULL, OPTION_NO_PERSISTENCE},
+		{"keep-persistence", no_argument, NULL, OPTION_KEEP_PERSISTENCE},
+		{"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE_FILE},
+		{"passphrase-fd", required_argument, NULL, OPTION_PASSPHRASE_FD},
+		{"kernel", required_argument, NULL, OPTION_KERNEL},
+		{"initrd", required_argument, NULL, OPTION_INITRD},
+		{"append", required_argument, NULL, OPTION_APPEND},
+		{"console", required_argument, NULL, OPTION_CONSOLE},
+		{"preloader", required_argument, NULL, OPTION_PRELOADER},
+		{"allow-fixed", no_argument, NULL, OPTION_ALLOW_FIXED},
+		{"allow-large", no_argument, NULL, OPTION_ALLOW_LARGE},
+		{"yes", no_argument, NULL, 'y'},
+		{"no-verify", no_argument, NULL, OPTION_NO_VERIFY},
+		{"dry-run", no_argument, NULL, 'n'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"json", no_argument, NULL, OPTION_JSON},
+		{"progress-fd", required_argument, NULL, OPTION_PROGRESS_FD},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, OPTION_VERSION},
+		{0},
+	};
+	static char name[] = "liveng-deploy";
+	struct options options = {.passphrase_fd = -1, .progress_fd = -1, .level = LOG_NORMAL};
+	bool good = true;
+	int c;
+
+	/* What getopt says begins with this. */
+	if (argc > 0)
+		argv[0] = name;
+	while (good && (c = getopt_long(argc, argv, "ynqvh", table, NULL)) != -1) {
+		switch (c) {
+		case OPTION_SIZE:
+			good = set_size("size", optarg, &options.size);
+			break;
+		case OPTION_KERNEL_SIZE:
+			good = set_size("kernel-size", optarg, &options.kernel_size);
+			break;
+		case OPTION_ENCRYPT:
+			good = set_persistence(&options, PERSISTENCE_ENCRYPTED);
+			break;
+		case OPTION_NO_PERSISTENCE:
+			good = set_persistence(&options, PERSISTENCE_NONE);
+			break;
+		case OPTION_KEEP_PERSISTENCE:
+			good = set_persistence(&options, PERSISTENCE_KEPT);
+			break;
+		case OPTION_PASSPHRASE_FILE:
+			options.passphrase_file = optarg;
+			break;
+		case OPTION_PASSPHRASE_FD:
+			good = set_fd("passphrase-fd", optarg, &options.passphrase_fd);
+			break;
+		case OPTION_KERNEL:
+			options.kernel = optarg;
+			break;
+		case OPTION_INITRD:
+			options.initrd = optarg;
+			break;
+		case OPTION_APPEND:
+			options.append = optarg;
+			break;
+		case OPTION_CONSOLE:
+			options.console = optarg;
+			break;
+		case OPTION_PRELOADER:
+			options.preloader = optarg;
+			break;
+		case OPTION_ALLOW_FIXED:
+			options.allow_fixed = true;
+			break;
+		case OPTION_ALLOW_LARGE:
+			options.allow_large = true;
+			break;
+		case 'y':
+			options.yes = true;
+			break;
+		case OPTION_NO_VERIFY:
+			options.no_verify = true;
+			break;
+		case 'n':
+			options.dry_run = true;
+			break;
+		case 'q':
+			options.level = LOG_QUIET;
+			break;
+		case 'v':
+			options.level = LOG_VERBOSE;
+			break;
+		case OPTION_JSON:
+			options.json = true;
+			break;
+		case OPTION_PROGRESS_FD:
+			good = set_fd("progress-fd", optarg, &options.progress_fd);
+			break;
+		case 'h':
+			print_help();
+			return end_printing();
+		case OPTION_VERSION:
+			puts("liveng-deploy " VERSION);
+			return end_printing();
+		default:
+			return OPTIONS_USAGE;
+		}
+	}
+	if (!good || !set_words(&options, argv + optind, argc - optind))
+		return OPTIONS_USAGE;
+	*ret_options = options;
+	return OPTIONS_RUN;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The command line of liveng-deploy.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log.h"
+
+enum persistence_kind {
+	PERSISTENCE_CLEAR,
+	PERSISTENCE_ENCRYPTED,
+	PERSISTENCE_NONE,
+	PERSISTENCE_KEPT
+};
+
+struct options {
+	bool list; /* the verb; else an image is deployed */
+	const char *image;
+	char *const *targets;
+	size_t n_targets;
+
+	uint64_t size;	      /* bytes of a new image file; 0: not named */
+	uint64_t kernel_size; /* bytes of partition 2; 0: as large as the layout wants it */
+	enum persistence_kind persistence;
+	const char *passphrase_file;
+	int passphrase_fd; /* -1: not named */
+	const char *kernel;
+	const char *initrd;
+
+	const char *append;
+	const char *console;
+	const char *preloader;
+
+	bool allow_fixed;
+	bool allow_large;
+	bool yes;
+	bool no_verify;
+	bool dry_run;
+	bool json;
+	int progress_fd; /* -1: not named */
+	enum log_level level;
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_USAGE, OPTIONS_FAILED };
+
+/** Parse @argv. DONE: help or version was printed; FAILED: it could not be, reported; USAGE:
+ * reported. */
+enum options_result options_parse(int argc, char **argv, struct options *ret_options);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "wipe.h"
+
+#include <blkid.h>
+#include <stdlib.h>
+
+#include "util.h"
+
+#define EDGE	       (64u * 1024u) /* bytes at each end of a partition */
+#define SIGNATURES_MAX 64u	     /* on one disk; each is wiped before the next is looked for */
+
+static void free_probe(blkid_probe *probe)
+{
+	if (*probe)
+		blkid_free_probe(*probe);
+}
+
+/* Where the next signature of the whole disk begins. -ENOENT: there is none. */
+static int find_signature(const struct disk *disk, uint64_t *ret_offset)
+{
+	cleanup(free_probe) blkid_probe probe = blkid_new_probe();
+	const char *offset = NULL;
+	int r;
+
+	if (!probe)
+		return -ENOMEM;
+	errno = 0;
+	if (blkid_probe_set_device(probe, disk_fd(disk), 0, (blkid_loff_t)disk_size(disk)) != 0)
+		return errno ? -errno : -EIO;
+	blkid_probe_enable_superblocks(probe, 1);
+	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_MAGIC);
+	blkid_probe_enable_partitions(probe, 1);
+	blkid_probe_set_partitions_flags(probe, BLKID_PARTS_MAGIC);
+	r = blkid_do_probe(probe);
+	if (r != 0)
+		return r > 0 ? -ENOENT : errno ? -errno : -EIO;
+	if (blkid_probe_lookup_value(probe, "SBMAGIC_OFFSET", &offset, NULL) != 0 &&
+		blkid_probe_lookup_value(probe, "PTMAGIC_OFFSET", &offset, NULL) != 0)
+		return -ENOENT;
+	*ret_offset = strtoull(offset, NULL, 10);
+	return 0;
+}
+
+static int wipe_edges(struct output *output, struct extent extent)
+{
+	uint64_t size = MIN(extent.size, (uint64_t)EDGE);
+	int r;
+
+	r = output_zero(output, extent.start, size);
+	return r < 0 ? r : output_zero(output, extent.start + extent.size - size, size);
+}
+
+int wipe_all(const struct disk *disk, struct output *output, const struct layout *layout)
+{
+	uint64_t end = ROUND_DOWN(disk_size(disk), SECTOR_SIZE), at = 0;
+	int r;
+
+	r = wipe_edges(output, (struct extent){0, end});
+	if (r == 0)
+		r = output_zero(output, EDGE, MIB - EDGE);
+	for (unsigned int i = 0; r == 0 && i < SIGNATURES_MAX; i++) {
+		r = find_signature(disk, &at);
+		if (r == 0)
+			r = output_zero(output, ROUND_DOWN(MIN(at, end - DISK_ALIGN), SECTOR_SIZE),
+				DISK_ALIGN);
+	}
+	if (r == -ENOENT)
+		r = 0;
+	for (unsigned int n = 1; r == 0 && n <= STICK_PERSISTENCE; n++)
+		if (layout->partitions[n].size > 0)
+			r = wipe_edges(output, layout->partitions[n]);
+	return r;
+}
