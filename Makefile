@@ -2,7 +2,7 @@
 
 PREFIX  ?= /usr
 BUILD   ?= build
-VERSION := $(shell sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)
+VERSION := $(shell sed -n '1s/.*(\([^-)]*\).*/\1/p' debian/changelog)
 
 # What the programs are made of: pkg-config names, and one library that has none.
 LIBS = libisofs-1 libburn-1 blkid fdisk libcryptsetup libkmod liblzma libzstd liblz4 libcrypto libxxhash \
@@ -55,6 +55,7 @@ help:
 	@echo 'make demo          the main job, seen working in a virtual machine'
 	@echo 'make check         all tests; check-fast: those without virtual machines'
 	@echo 'make bench         compare with the published way of writing'
+	@echo 'make deb           Debian packages, into $(BUILD)/'
 	@echo 'make deps          install what all of these need (apt)'
 	@echo 'make install       into DESTDIR and PREFIX ($(PREFIX))'
 	@echo 'SAN=1              with address and undefined behaviour sanitizers, into build/san/'
@@ -83,6 +84,12 @@ install: $(BUILD)/livengkupd
 	install -Dm644 kupd/livengkupd.8 $(DESTDIR)$(PREFIX)/share/man/man8/livengkupd.8
 	install -Dm644 kupd/livengkupd.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/livengkupd
+	install -Dm644 kernel-hooks/hooks.sh $(DESTDIR)$(PREFIX)/share/liveng/hooks.sh
+	for d in postinst.d postrm.d; do \
+		install -Dm755 kernel-hooks/$$d/zz-liveng $(DESTDIR)/etc/kernel/$$d/zz-liveng; done
+	install -Dm755 initramfs-hooks/post-update.d/zz-liveng $(DESTDIR)/etc/initramfs/post-update.d/zz-liveng
+	install -Dm755 initramfs-hooks/liveng $(DESTDIR)$(PREFIX)/share/initramfs-tools/hooks/liveng
+	install -Dm644 initramfs-hooks/9999-liveng.sh $(DESTDIR)$(PREFIX)/share/liveng/9999-liveng.sh
 
 # Install only what is missing: a second run asks nobody for a password.
 deps:
@@ -121,10 +128,13 @@ bench: deps
 	$(MAKE) all $(BUILD)/material/stamp
 	tests/bench.sh
 
+deb:
+	debian/build.sh $(BUILD)
+
 clean:
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $(KUPD_OBJ:.o=.d) $(DEPLOY_OBJ:.o=.d) $(UNIT_BIN:=.d)
 
-.PHONY: all help unit install deps check check-fast check-build demo bench clean
+.PHONY: all help unit install deps check check-fast check-build demo bench deb clean
 .SECONDARY:

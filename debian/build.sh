@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# build.sh DIR: build the packages, source package too, and put them into DIR. What git knows is built, in
+# a copy below DIR: nothing of this machine's own goes in, so two builds give the same packages.
+
+set -eu
+
+out=${1:?usage: build.sh DIR}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+cd "$(dirname "$0")/.."
+
+version=$(dpkg-parsechangelog -S Version)
+export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-$(dpkg-parsechangelog -S Timestamp)}"
+work=$out/deb
+source=liveng-${version%-*}
+rm -rf "$work"
+mkdir -p "$work/$source"
+
+git ls-files -z --cached --others --exclude-standard | xargs -0 cp -P --parents -t "$work/$source"
+(cd "$work" && tar -c --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
+	--exclude "$source/debian" "$source" | xz > "liveng_${version%-*}.orig.tar.xz")
+
+if ! (cd "$work/$source" && dpkg-buildpackage -us -uc) > "$work/log" 2>&1; then
+	tail -n 50 "$work/log" >&2
+	exit 1
+fi
+rm -f "$out"/liveng*.deb "$out"/linux-image-liveng*.deb "$out"/liveng_*
+find "$work" -maxdepth 1 -type f ! -name log -exec mv -t "$out" {} +

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh
+#
+# What the hooks of dpkg and initramfs-tools share; they source it. A hook notes the release that the
+# stick has to get. Within dpkg that activates the package's own trigger, whose postinst does the work
+# at the end: one initrd and one write, however many hooks have fired. Outside it is done at once.
+
+liveng_pending=/var/lib/liveng/pending # "RELEASE", or "RELEASE built": its initrd is fresh
+liveng_protection=/etc/apt/apt.conf.d/03liveng-kernels
+
+LIVENG_DISK=
+# shellcheck source=/dev/null
+[ ! -r /etc/default/liveng ] || . /etc/default/liveng
+
+liveng_say()
+{
+	echo "liveng: $*" >&2
+}
+
+liveng_kupd()
+{
+	/usr/sbin/livengkupd ${LIVENG_DISK:+--disk "$LIVENG_DISK"} "$@"
+}
+
+# Does this system keep a stick up to date? The one it runs from, or one that was named by hand. Not
+# so in a chroot: that of live-build sees the machine's own /proc.
+liveng_has_stick()
+{
+	[ -x /usr/sbin/livengkupd ] || return 1
+	[ "$LIVENG_DISK" ] || { [ ! -e /.live-build ] && ! ischroot &&
+		grep -qsE '(^| )boot=live( |$)' /proc/cmdline; } || return 1
+	liveng_status=$(liveng_kupd --json status 2> /dev/null) || [ $? != 3 ]
+}
+
+# liveng_set current|previous: the release of that set; nothing if there is none. After
+# liveng_has_stick.
+liveng_set()
+{
+	printf '%s\n' "$liveng_status" |
+		sed -n "/\"$1\":{/,/}/s/.*\"release\":\"\([^\"]*\)\".*/\1/p"
+}
+
+liveng_newest()
+{
+	linux-version list | linux-version sort | tail -n 1
+}
+
+# The release that is noted; nothing if there is none.
+liveng_noted()
+{
+	cut -d ' ' -f 1 "$liveng_pending" 2> /dev/null || :
+}
+
+# liveng_note RELEASE [built]: that it is to be written. Fails if a reboot would lose its modules.
+liveng_note()
+{
+	if ! [ "$LIVENG_DISK" ] && ! grep -q ' /run/live/persistence/' /proc/mounts; then
+		liveng_say "nothing of this boot persists: the stick keeps the kernel that it has"
+		return 1
+	fi
+	mkdir -p "${liveng_pending%/*}"
+	echo "$*" > "$liveng_pending.new"
+	sync "$liveng_pending.new"
+	mv "$liveng_pending.new" "$liveng_pending"
+}
+
+# liveng_write RELEASE [built]: note it, and see that it is done.
+liveng_write()
+{
+	liveng_note "$@" || return 0
+	if [ "${DPKG_RUNNING_VERSION-}" ]; then
+		dpkg-trigger --no-await liveng
+	else
+		liveng_work
+	fi
+}
+
+# Do what is noted. live-tools diverts update-initramfs; the true one stands beside it.
+liveng_work()
+{
+	[ "$(liveng_noted)" ] || return 0
+	read -r release built < "$liveng_pending"
+	linux-version list | grep -qxF "$release" || release=$(liveng_newest) built=
+	if ! [ "$release" ]; then
+		liveng_say "no kernel is installed: the stick keeps the one that it has"
+		return 0
+	fi
+	if ! [ "$built" ] || ! [ -e "/boot/initrd.img-$release" ]; then
+		LIVENG_WORKS=1 "$(dpkg-divert --truename /usr/sbin/update-initramfs)" \
+			-c -k "$release" -b /boot || return
+	fi
+	liveng_kupd update "$release" || return
+	rm -f "$liveng_pending"
+	liveng_has_stick
+	liveng_protect
+}
+
+# Keep apt from removing as no longer needed what one of the sets needs: its modules.
+liveng_protect()
+{
+	{
+		echo '// Kernels of the stick: current, previous, factory. Written by the hooks of liveng.'
+		echo 'APT::NeverAutoRemove {'
+		{
+			liveng_set current
+			liveng_set previous
+			ls /run/live/rootfs/*/usr/lib/modules 2> /dev/null
+		} | sort -u | sed -n '/^[0-9]/{s/[.+]/\\&/g
+			s/.*/	"^linux-(image|modules)-&(-unsigned)?$";/p}'
+		echo '};'
+	} > "$liveng_protection.new"
+	mv "$liveng_protection.new" "$liveng_protection"
+}

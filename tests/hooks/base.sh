@@ -1,0 +1,87 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# base.sh SUITE DIR: make DIR a system of that Debian suite as it runs from a live stick before liveng
+# comes: real live-boot, live-tools, cryptsetup and a kernel that is not the newest. DIR then holds
+#
+#   root/        the system; apt has its lists, and all packages that the tests install
+#   stick.img    a stick that boots that kernel
+#   env          OLD=, NEW= (kernel releases)
+#   stamp        written last
+#
+# Packages come from where this machine's own apt has its suite from. Needs root; asks sudo for it.
+
+set -eu
+
+[ $# = 2 ] || { echo "usage: $0 SUITE DIR" >&2; exit 2; }
+[ "$(id -u)" = 0 ] || exec sudo -- "$0" "$@"
+suite=$1
+top=$(cd "$(dirname "$0")/../.." && pwd)
+rm -rf --one-file-system "$2"
+mkdir -p "$2"
+dir=$(cd "$2" && pwd)
+root=$dir/root
+
+# The place that apt fetches a suite from, as sources.list has it.
+mirror()
+{
+	# shellcheck disable=SC2016
+	apt-get indextargets --format '$(SITE)' 'Created-By: Packages' "Codename: $1" | head -n 1
+}
+
+inside()
+{
+	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive \
+		chroot "$root" "$@"
+}
+
+# shellcheck source=/dev/null
+codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+main=$(mirror "$codename") security=$(mirror "$codename-security")
+[ -n "${main:+$security}" ] || { echo "$0: apt has no mirror of $codename" >&2; exit 1; }
+
+# Nobody here asks for most of a kernel's modules; live-boot's hook would take all network drivers.
+# shellcheck disable=SC2016
+mmdebstrap --quiet --mode=root --variant=apt --skip=cleanup/apt/lists,check/qemu \
+	--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+	--aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
+	--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' \
+	--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+	--essential-hook='for d in drivers/net drivers/gpu drivers/media drivers/infiniband \
+		drivers/iio drivers/staging sound; do
+			echo "path-exclude=/lib/modules/*/kernel/$d/*"
+			echo "path-exclude=/usr/lib/modules/*/kernel/$d/*"
+		done > "$1/etc/dpkg/dpkg.cfg.d/modules"
+		mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/etc/live"
+		printf "%s\n" MODULES=list COMPRESS=zstd COMPRESSLEVEL=1 > "$1/etc/initramfs-tools/conf.d/test"
+		echo "auto_add_modules() { :; }" > "$1/etc/live/boot.conf"' \
+	--include=initramfs-tools,zstd,live-boot,live-boot-initramfs-tools,live-tools,mount \
+	"$suite" "$root" "deb $main $suite main" "deb $security $suite-security main"
+
+# The newest two releases of the suite's own series.
+new=$(inside apt-cache show linux-image-amd64 | sed -n 's/^Depends: linux-image-\([^ ]*\).*/\1/p' |
+	sort -V | tail -n 1)
+old=$(inside apt-cache search --names-only '^linux-image-[0-9][^ ]*[0-9]-amd64$' |
+	sed 's/^linux-image-\([^ ]*\) .*/\1/' | grep -F "$(echo "$new" | cut -d . -f 1,2)." | sort -V |
+	grep -Fx -B 1 "$new" | head -n 1)
+[ "$old" != "$new" ] || { echo "$0: $suite has no two kernels" >&2; exit 1; }
+
+# What the package under test depends on, and what the tests install and upgrade.
+{
+	inside apt-get -qy install "linux-image-$old" cryptsetup-initramfs libisofs6 libjson-c5
+	inside apt-get -qy --download-only install linux-image-amd64
+	inside apt-get -qy --download-only --reinstall install "linux-image-$old" cryptsetup-initramfs \
+		live-boot live-boot-initramfs-tools
+} > "$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
+
+# The stick, as it was made: that kernel, and the initrd of an image without liveng.
+mkdir -p "$dir/image/live"
+cp "$root/boot/vmlinuz-$old" "$dir/image/live/vmlinuz"
+cp "$root/boot/initrd.img-$old" "$dir/image/live/initrd.img"
+echo 'no squashfs, nobody boots this' > "$dir/image/live/filesystem.squashfs"
+"$top/tests/data/published-stick.sh" --kernel-size 256 "$dir/image" "$dir/stick.img" 512M
+rm -r "$dir/image"
+
+printf '%s\n' "OLD=$old" "NEW=$new" > "$dir/env"
+[ -z "${SUDO_UID:-}" ] || chown "$SUDO_UID:${SUDO_GID:-}" "$dir" "$dir/stick.img" "$dir/env"
+touch "$dir/stamp"
