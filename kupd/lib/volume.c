@@ -120,6 +120,12 @@ static void free_read_opts(IsoReadOpts **options)
 		iso_read_opts_free(*options);
 }
 
+static void free_features(IsoReadImageFeatures **features)
+{
+	if (*features)
+		iso_read_image_features_destroy(*features);
+}
+
 int volume_new_empty(const struct disk *disk, struct extent partition, const struct pvd *pvd,
 	struct volume **ret_volume)
 {
@@ -147,6 +153,8 @@ int volume_open(const struct disk *disk, struct extent partition, const struct p
 {
 	cleanup(volume_closep) struct volume *volume = NULL;
 	cleanup(free_read_opts) IsoReadOpts *options = NULL;
+	/* Nobody asks for them, but libisofs 1.5.6 dies of a NULL here. */
+	cleanup(free_features) IsoReadImageFeatures *features = NULL;
 	int code, r;
 
 	r = volume_new_empty(disk, partition, pvd, &volume);
@@ -160,7 +168,7 @@ int volume_open(const struct disk *disk, struct extent partition, const struct p
 		return volume_error(code);
 	iso_read_opts_set_no_aaip(options, 1);
 	iso_read_opts_set_no_md5(options, 1);
-	code = iso_image_import(volume->image, volume->source, options, NULL);
+	code = iso_image_import(volume->image, volume->source, options, &features);
 	/* libisofs goes on without a directory that it could not read: that is not this tree. */
 	if (volume->read_error < 0)
 		return volume->read_error;
