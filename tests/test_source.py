@@ -12,7 +12,7 @@ FILES = [TOP / name for name in subprocess.run(
     ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=TOP, check=True,
     capture_output=True, encoding="utf-8").stdout.splitlines() if (TOP / name).is_file()]
 C_FILES = [f for f in FILES if f.suffix in (".c", ".h")]
-SHELL = [f for f in FILES if f.suffix == ".sh" or f.name.endswith(".bash-completion")
+SHELL = [f for f in FILES if f.suffix in (".sh", ".postinst", ".postrm") or f.name.endswith(".bash-completion")
          or (f.suffix == "" and f.read_bytes().startswith((b"#!/bin/sh", b"#!/bin/bash")))]
 TOP_LEVEL = {"kupd", "deploy", "debian", "kernel-hooks", "initramfs-hooks", "tests", "Makefile",
              "README.md", "LICENSE"}
