@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * One run of a verb: what it is given, and the functions behind the verbs.
+ */
+
+#include <json-c/json.h>
+
+#include "host.h"
+#include "observer.h"
+#include "options.h"
+
+struct run {
+	const struct options *options;
+	struct host host;
+	struct observer observer;
+	struct json_object *result; /* what --json prints; verbs add to it */
+};
+
+/* Each returns 0 or a negative errno, having reported. */
+int deploy_verb(struct run *run);
+int list_verb(struct run *run);
