@@ -23,7 +23,8 @@ static const char *const files[] = {
  * Header: u32 magic, u32 version, u32 root. A reference to a node is its offset with flags that say
  * which of these parts it has: prefix (text with final 0); children (u8 first, u8 last, then a u32
  * reference for each character from first to last, 0 for none); values (u32 count, then each
- * as u32 priority and text with final 0). depmod writes children ahead of their parents.
+ * as u32 priority and text with final 0). Children stand ahead of their parents, from newer kmods
+ * (34) behind them.
  */
 #define INDEX_MAGIC    0xb007f457u
 #define INDEX_VERSION  2u /* upper half of the version */
@@ -175,11 +176,11 @@ static bool skip_text(const struct walk *walk, uint32_t *at)
 	return true;
 }
 
-/* Every part of the node and of what hangs below it lies in the file. Children stand ahead of their
- * parents, so there is no way around in a circle; the budget ends what visits nodes twice. */
+/* Every part of the node and of what hangs below it lies in the file. A circle is deeper than any
+ * tree; the budget ends what visits nodes twice. */
 static bool check_node(struct walk *walk, uint32_t reference, unsigned int depth)
 {
-	uint32_t start = reference & NODE_OFFSET, at = start, count, value;
+	uint32_t at = reference & NODE_OFFSET, count, value;
 
 	if (at > walk->size || depth > DEPTH_MAX || walk->budget-- == 0)
 		return false;
@@ -199,7 +200,7 @@ static bool check_node(struct walk *walk, uint32_t reference, unsigned int depth
 				return false;
 			if ((value & NODE_OFFSET) == 0)
 				continue;
-			if ((value & NODE_OFFSET) >= start || !check_node(walk, value, depth + 1))
+			if (!check_node(walk, value, depth + 1))
 				return false;
 		}
 	}
