@@ -10,7 +10,8 @@ LIBS = libisofs-1 libburn-1 blkid fdisk libcryptsetup libkmod liblzma libzstd li
 
 # Own flags before the user's, so that the user's win. Not `:=`: `make check` installs pkg-config first.
 WARNINGS     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(CI),-Werror)
-OWN_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Ikupd -Ikupd/lib -Ideploy \
+OWN_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' \
+	-DLIVENG_DATA='"$(PREFIX)/share/liveng-deploy"' -Ikupd -Ikupd/lib -Ideploy \
 	$(LIBS_CFLAGS) $(CPPFLAGS)
 OWN_CFLAGS   = -std=gnu11 -O2 -g $(WARNINGS) $(SANITIZE) $(CFLAGS)
 OWN_LDFLAGS  = -Wl,--as-needed $(SANITIZE) $(LDFLAGS)

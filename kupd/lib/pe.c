@@ -191,7 +191,28 @@ static int read_sections(int fd, const char *name, uint64_t offset, uint16_t cou
 		}
 		pe->raw_end = MAX(pe->raw_end, start + size);
 	}
+	pe->sections = offset;
+	pe->section_count = count;
 	return 0;
+}
+
+int pe_find_section(
+	int fd, const struct pe *pe, const char *name, uint64_t *ret_offset, uint64_t *ret_size)
+{
+	for (uint16_t i = 0; i < pe->section_count; i++) {
+		struct section_header section;
+		int r = pe_pread(fd, &section, sizeof(section), pe->sections + i * sizeof(section));
+
+		if (r < 0)
+			return r;
+		if (strncmp(section.name, name, sizeof(section.name)) != 0)
+			continue;
+		*ret_offset = le32toh(section.raw_offset);
+		/* What is on the disk may be filled up, what is in memory with zeros. */
+		*ret_size = MIN(le32toh(section.raw_size), le32toh(section.virtual_size));
+		return 0;
+	}
+	return -ENOENT;
 }
 
 int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)

@@ -22,7 +22,9 @@ struct pe {
 	uint64_t table;		 /* the certificate table */
 	uint64_t table_size;	 /* 0: not signed */
 	uint64_t raw_end;	 /* where the last section's content ends */
-	uint16_t machine;	 /* PE_MACHINE_... */
+	uint64_t sections;	 /* the section table */
+	uint16_t section_count;
+	uint16_t machine; /* PE_MACHINE_... */
 };
 
 /**
@@ -42,6 +44,11 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe);
  * read(2).
  */
 int pe_check_digest(int fd, const char *name, const struct pe *pe);
+
+/** Where the content of the section @name (".sbat") lies in the file, bytes. Returns -ENOENT if
+ * there is none; -errno of read(2). */
+int pe_find_section(
+	int fd, const struct pe *pe, const char *name, uint64_t *ret_offset, uint64_t *ret_size);
 
 /** Read @size bytes at @offset, whole. Returns -ENODATA if the file ends before; -errno of read(2).
  */

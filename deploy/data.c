@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "data.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "log.h"
+#include "util.h"
+
+#define DATA_MAX (16u * MIB)
+
+int data_read_file(const char *path, size_t max, void **ret_data, size_t *ret_size)
+{
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	autofree char *data = NULL;
+	struct stat status;
+	size_t done = 0;
+
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return -EINVAL;
+	if ((uint64_t)status.st_size > max)
+		return -EFBIG;
+	data = malloc((size_t)status.st_size + 1);
+	if (!data)
+		return -ENOMEM;
+	while (done < (size_t)status.st_size) {
+		ssize_t n = read(fd, data + done, (size_t)status.st_size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	data[done] = '\0';
+	*ret_data = steal_pointer(data);
+	*ret_size = done;
+	return 0;
+}
+
+int data_read(const char *name, void **ret_data, size_t *ret_size)
+{
+	const char *folder = getenv("LIVENG_DEPLOY_DATA") ?: LIVENG_DATA;
+	autofree char *path = NULL;
+	int r;
+
+	if (asprintf(&path, "%s/%s", folder, name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	r = data_read_file(path, DATA_MAX, ret_data, ret_size);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot read a part of the boot menu: %m", path);
+	}
+	return r;
+}

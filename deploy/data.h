@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The files that come with the program: the boot menu's template and theme, below LIVENG_DATA or
+ * where the environment variable LIVENG_DEPLOY_DATA says.
+ */
+
+#include <stddef.h>
+
+/** Read the file @name ("grub.cfg"), with a 0 behind its last byte. Reports. Returns -errno.
+ * The caller frees it. */
+int data_read(const char *name, void **ret_data, size_t *ret_size);
+
+/** Read any plain file of at most @max bytes the same way; does not report. Returns -EFBIG; -errno
+ * of open(2) and read(2). */
+int data_read_file(const char *path, size_t max, void **ret_data, size_t *ret_size);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "esp.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "child.h"
+#include "data.h"
+#include "grubenv.h"
+#include "log.h"
+#include "tempfile.h"
+#include "util.h"
+
+#define MENU_FOLDER "/boot/grub"
+#define THEME	    "/boot/grub/theme"
+#define FONT	    "/boot/grub/fonts/unicode.pf2"
+#define FONT_HOST   "/usr/share/grub/unicode.pf2"
+#define FONT_MAX    (16u * MIB)
+
+#define PREFIXES_MAX 4u
+
+/* In a folder where a GRUB looks whose prefix is another one. */
+#define STUB "set prefix=($root)" MENU_FOLDER "\nsource $prefix/grub.cfg\n"
+
+static const char *const theme_files[] = {"theme/theme.txt", "theme/bar_c.png"};
+
+/* mtools' own settings, wherever a person has them, do not count. */
+static const char *const mtools[] = {"MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1", NULL};
+
+/* The file system being filled. */
+struct fat {
+	char image[64]; /* the path of its file */
+};
+
+static int make_folder(const struct fat *fat, const char *path)
+{
+	autofree char *target = NULL;
+	const char *argv[] = {"mmd", "-D", "s", "-i", fat->image, NULL, NULL};
+
+	if (asprintf(&target, "::%s", path) < 0) {
+		target = NULL;
+		return -ENOMEM;
+	}
+	argv[5] = target;
+	return child_run(argv, mtools, "mtools");
+}
+
+/* Put one file there; its folder exists. */
+static int put(const struct fat *fat, const char *path, const void *content, size_t size)
+{
+	autoclose int fd = memfd_create("esp", MFD_CLOEXEC);
+	autofree char *target = NULL;
+	char source[64];
+	const char *argv[] = {"mcopy", "-i", fat->image, source, NULL, NULL};
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, content, size) != (ssize_t)size)
+		return -EIO;
+	tempfile_path(fd, source);
+	if (asprintf(&target, "::%s", path) < 0) {
+		target = NULL;
+		return -ENOMEM;
+	}
+	argv[4] = target;
+	return child_run(argv, mtools, "mtools");
+}
+
+static int put_loader(void *data, const char *path, const void *content, size_t size)
+{
+	return put(data, path, content, size);
+}
+
+/* grubenv without a variable, as grub-editenv makes it. */
+static int put_grubenv(const struct fat *fat)
+{
+	static const char signature[] = "# GRUB Environment Block\n";
+	char block[GRUBENV_SIZE];
+
+	memset(block, '#', sizeof(block));
+	memcpy(block, signature, sizeof(signature) - 1);
+	return put(fat, "/" GRUBENV_PATH, block, sizeof(block));
+}
+
+/* A screen without the theme or the font still shows the menu. */
+static int put_looks(const struct fat *fat)
+{
+	autofree void *font = NULL;
+	size_t size;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(theme_files); i++) {
+		autofree char *path = NULL;
+		autofree void *data = NULL;
+
+		if (asprintf(&path, MENU_FOLDER "/%s", theme_files[i]) < 0) {
+			path = NULL;
+			return -ENOMEM;
+		}
+		r = data_read(theme_files[i], &data, &size);
+		if (r == 0)
+			r = put(fat, path, data, size);
+		if (r < 0)
+			return r;
+	}
+	if (data_read_file(FONT_HOST, FONT_MAX, &font, &size) < 0) {
+		log_warning(
+			"the boot menu may be plain text: no font in " FONT_HOST " (grub-common)");
+		return 0;
+	}
+	return put(fat, FONT, font, size);
+}
+
+/* The menu, and the way to it for each GRUB that looks elsewhere. */
+static int put_menu(const struct fat *fat, const struct loaders *loaders, const char *menu)
+{
+	const char *prefixes[PREFIXES_MAX];
+	size_t n = loaders_prefixes(loaders, prefixes, PREFIXES_MAX);
+	int r;
+
+	r = put(fat, MENU_FOLDER "/grub.cfg", menu, strlen(menu));
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		autofree char *path = NULL;
+
+		if (asprintf(&path, "%s/grub.cfg", prefixes[i]) < 0) {
+			path = NULL;
+			return -ENOMEM;
+		}
+		/* Every folder on the way; those that are there already are skipped. */
+		for (char *slash = strchr(path + 1, '/'); r == 0 && slash;
+			slash = strchr(slash + 1, '/')) {
+			*slash = '\0';
+			r = make_folder(fat, path);
+			*slash = '/';
+		}
+		if (r == 0)
+			r = put(fat, path, STUB, strlen(STUB));
+	}
+	return r;
+}
+
+static int fill(struct fat *fat, const struct loaders *loaders, const char *menu)
+{
+	static const char *const folders[] = {
+		"/EFI", "/EFI/BOOT", "/boot", MENU_FOLDER, MENU_FOLDER "/fonts", THEME};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(folders); i++)
+		r = make_folder(fat, folders[i]);
+	if (r == 0)
+		r = loaders_walk(loaders, put_loader, fat);
+	if (r == 0)
+		r = put_grubenv(fat);
+	if (r == 0)
+		r = put_menu(fat, loaders, menu);
+	if (r == 0)
+		r = put_looks(fat);
+	return r;
+}
+
+int esp_build(
+	const struct loaders *loaders, const char *menu, uint64_t size, uint32_t id, int *ret_fd)
+{
+	autoclose int fd = -1;
+	struct fat fat;
+	char id_text[16];
+	const char *argv[] = {
+		"mkfs.fat", "-F", "32", "-n", ESP_LABEL, "-i", id_text, fat.image, NULL};
+	int r;
+
+	r = tempfile_open(&fd);
+	if (r < 0)
+		return r;
+	if (ftruncate(fd, (off_t)size) < 0)
+		return -errno;
+	tempfile_path(fd, fat.image);
+	snprintf(id_text, sizeof(id_text), "%08x", id);
+	r = child_run(argv, NULL, "dosfstools");
+	if (r == 0)
+		r = fill(&fat, loaders, menu);
+	if (r < 0)
+		return r;
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "grubimage.h"
+
+#include <string.h>
+
+#include "child.h"
+#include "data.h"
+#include "log.h"
+#include "tempfile.h"
+#include "util.h"
+
+#define GRUB_FOLDER "/usr/lib/grub/"
+#define IMAGE_MAX   (16u * MIB)
+
+/* The commands and file systems of grub.cfg, and what a person needs at GRUB's command line. */
+static const char *const common[] = {"normal", "part_gpt", "fat", "iso9660", "linux", "loadenv",
+	"regexp", "test", "true", "echo", "sleep", "configfile", "search", "search_label", "ls",
+	"cat", "probe", "halt", "reboot", "minicmd", "serial", "terminal", "all_video", "font",
+	"gfxterm", "gfxmenu", "png", NULL};
+static const char *const bios[] = {"biosdisk", "part_msdos", NULL};
+static const char *const efi[] = {"efifwsetup", "chain", "part_msdos", NULL};
+
+/* The package of Debian that has a platform's files. */
+static const struct {
+	const char *platform;
+	const char *package;
+	const char *const *modules;
+} platforms[] = {
+	{"i386-pc", "grub-pc-bin", bios},
+	{"x86_64-efi", "grub-efi-amd64-bin", efi},
+	{"i386-efi", "grub-efi-ia32-bin", efi},
+	{"arm64-efi", "grub-efi-arm64-bin", efi},
+};
+
+char *grubimage_folder(const char *platform)
+{
+	autofree char *folder = NULL, *list = NULL;
+
+	if (asprintf(&folder, GRUB_FOLDER "%s", platform) < 0) {
+		folder = NULL;
+		return NULL;
+	}
+	if (asprintf(&list, "%s/moddep.lst", folder) < 0) {
+		list = NULL;
+		return NULL;
+	}
+	return access(list, R_OK) == 0 ? steal_pointer(folder) : NULL;
+}
+
+int grubimage_make(
+	const char *platform, const char *prefix, bool no_shim, void **ret_data, size_t *ret_size)
+{
+	const char *argv[16 + ARRAY_SIZE(common) + ARRAY_SIZE(efi)] = {
+		"grub-mkimage", "-O", platform};
+	autofree char *folder = grubimage_folder(platform);
+	autoclose int fd = -1;
+	size_t i = 0, n = 3;
+	char path[64];
+	int r;
+
+	while (i + 1 < ARRAY_SIZE(platforms) && strcmp(platforms[i].platform, platform) != 0)
+		i++;
+	if (!folder) {
+		log_error("GRUB's files for %s are not installed: install %s", platform,
+			platforms[i].package);
+		return -ENOENT;
+	}
+	r = tempfile_open(&fd);
+	if (r < 0)
+		return r;
+	tempfile_path(fd, path);
+	argv[n++] = "-d";
+	argv[n++] = folder;
+	argv[n++] = "-p";
+	argv[n++] = prefix;
+	argv[n++] = "-o";
+	argv[n++] = path;
+	if (no_shim)
+		argv[n++] = "--disable-shim-lock";
+	for (size_t j = 0; common[j]; j++)
+		argv[n++] = common[j];
+	for (size_t j = 0; platforms[i].modules[j]; j++)
+		argv[n++] = platforms[i].modules[j];
+	r = child_run(argv, NULL, "grub-common");
+	if (r < 0)
+		return r;
+	r = data_read_file(path, IMAGE_MAX, ret_data, ret_size);
+	if (r < 0) {
+		errno = -r;
+		log_error("cannot read what grub-mkimage made: %m");
+	}
+	return r;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "loaders.h"
+
+#include <endian.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "data.h"
+#include "log.h"
+#include "pe.h"
+#include "util.h"
+
+#define FOLDER	      "EFI/BOOT"
+#define GRUB_FOLDER   "/boot/grub"
+#define PRELOADER_MAX (16u * MIB)
+
+static const struct firmware firmwares[] = {
+	{"x64", "x86_64-efi", PE_MACHINE_AMD64},
+	{"ia32", "i386-efi", PE_MACHINE_I386},
+	{"aa64", "arm64-efi", PE_MACHINE_ARM64},
+};
+
+static const char *const sources[] = {
+	[LOADER_IMAGE] = "image", [LOADER_HOST] = "host", [LOADER_MADE] = "made here"};
+
+/* Beside the GRUB, which it starts as loader.efi. */
+enum { PRELOADER, HASHTOOL, PRELOADER_FILES };
+static const char *const preloader_files[PRELOADER_FILES] = {"PreLoader.efi", "HashTool.efi"};
+
+struct loaders {
+	struct loaderset sets[ARRAY_SIZE(firmwares)];
+	size_t count;
+	struct efiprogram preloader[PRELOADER_FILES]; /* for the first set; without data: none */
+};
+
+/* What firmware starts this image's kernel? Its EFI stub says so. */
+static int find_machine(const struct image *image, uint16_t *ret_machine)
+{
+	const struct disk *disk = image_disk(image);
+	struct extent kernel;
+	uint8_t head[64], coff[6];
+	uint32_t offset;
+	int r;
+
+	r = image_find(image, image_kernel(image), &kernel);
+	if (r == 0)
+		r = disk_read(disk, kernel.start, head, sizeof(head));
+	if (r < 0)
+		return r;
+	memcpy(&offset, head + 0x3c, sizeof(offset));
+	offset = le32toh(offset);
+	if (memcmp(head, "MZ", 2) != 0 || kernel.size < sizeof(coff) ||
+		offset > kernel.size - sizeof(coff))
+		return -ENOEXEC;
+	r = disk_read(disk, kernel.start + offset, coff, sizeof(coff));
+	if (r < 0)
+		return r;
+	if (memcmp(coff, "PE\0\0", 4) != 0)
+		return -ENOEXEC;
+	*ret_machine = (uint16_t)(coff[4] | coff[5] << 8);
+	return 0;
+}
+
+static int choose_set(const struct image *image, const struct firmware *firmware, bool preloader,
+	struct loaderset *ret_set)
+{
+	int r = -ENOENT;
+
+	/* Without shim no signed GRUB starts a kernel under Secure Boot. */
+	if (preloader)
+		return loaderset_make(firmware, true, ret_set);
+	r = loaderset_from_image(image, firmware, ret_set);
+	if (r == -ENOENT || r == -ERR_REFUSED)
+		r = loaderset_from_host(firmware, ret_set);
+	if (r == -ENOENT || r == -ERR_REFUSED)
+		r = loaderset_make(firmware, false, ret_set);
+	return r;
+}
+
+static int read_preloader(const char *folder, struct efiprogram *programs)
+{
+	for (size_t i = 0; i < PRELOADER_FILES; i++) {
+		autofree char *path = NULL;
+		void *data;
+		size_t size;
+		int r;
+
+		if (asprintf(&path, "%s/%s", folder, preloader_files[i]) < 0) {
+			path = NULL;
+			return -ENOMEM;
+		}
+		r = data_read_file(path, PRELOADER_MAX, &data, &size);
+		if (r < 0) {
+			errno = -r;
+			log_error("%s: %m", path);
+			return r;
+		}
+		r = efiprogram_read(path, data, size, &programs[i]);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The kernel's own firmware first: without it the stick is of no use. */
+static int choose(
+	const struct image *image, uint16_t machine, const char *preloader, struct loaders *loaders)
+{
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(firmwares); i++) {
+		if (firmwares[i].machine != machine)
+			continue;
+		r = choose_set(image, &firmwares[i], preloader, &loaders->sets[0]);
+		if (r < 0)
+			return r == -ENOENT ? -ERR_REFUSED : r;
+		loaders->count = 1;
+	}
+	if (loaders->count == 0) {
+		log_error("%s: boots no known kind of machine: its kernel is for machine %#x",
+			image_path(image), machine);
+		return -ERR_REFUSED;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(firmwares); i++) {
+		if (firmwares[i].machine == machine || !loaderset_is_in_image(image, &firmwares[i]))
+			continue;
+		r = choose_set(image, &firmwares[i], false, &loaders->sets[loaders->count]);
+		if (r == -ENOENT)
+			log_warning("no boot by %s firmware", firmwares[i].platform);
+		else if (r < 0)
+			return r;
+		else
+			loaders->count++;
+	}
+	return 0;
+}
+
+int loaders_choose(const struct image *image, const char *preloader, struct loaders **ret_loaders)
+{
+	cleanup(loaders_freep) struct loaders *loaders = calloc(1, sizeof(*loaders));
+	uint16_t machine;
+	int r;
+
+	if (!loaders)
+		return -ENOMEM;
+	r = find_machine(image, &machine);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot read %s: %m", image_path(image), image_kernel(image));
+		return r;
+	}
+	r = preloader ? read_preloader(preloader, loaders->preloader) : 0;
+	if (r == 0)
+		r = choose(image, machine, preloader, loaders);
+	if (r < 0)
+		return r;
+	*ret_loaders = steal_pointer(loaders);
+	return 0;
+}
+
+void loaders_free(struct loaders *loaders)
+{
+	for (size_t i = 0; loaders && i < loaders->count; i++)
+		loaderset_clear(&loaders->sets[i]);
+	for (size_t i = 0; loaders && i < PRELOADER_FILES; i++)
+		efiprogram_clear(&loaders->preloader[i]);
+	free(loaders);
+}
+
+void loaders_freep(struct loaders **loaders)
+{
+	loaders_free(*loaders);
+}
+
+static int give(const char *name, const struct efiprogram *program, loaders_file found, void *data)
+{
+	char path[64];
+
+	if (!program->data)
+		return 0;
+	snprintf(path, sizeof(path), FOLDER "/%s", name);
+	return found(data, path, program->data, program->size);
+}
+
+int loaders_walk(const struct loaders *loaders, loaders_file found, void *data)
+{
+	const struct efiprogram *preloader = loaders->preloader;
+	int r = 0;
+
+	for (size_t i = 0; i < loaders->count; i++) {
+		const struct loaderset *set = &loaders->sets[i];
+
+		if (i == 0 && preloader[PRELOADER].data) {
+			r = give(set->programs[LOADER_FIRST].name, &preloader[PRELOADER], found,
+				data);
+			if (r == 0)
+				r = give(preloader_files[HASHTOOL], &preloader[HASHTOOL], found,
+					data);
+			if (r == 0)
+				r = give("loader.efi", loaderset_grub(set), found, data);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		for (size_t j = 0; r == 0 && j < LOADER_ROLES; j++)
+			r = give(set->programs[j].name, &set->programs[j], found, data);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+size_t loaders_prefixes(const struct loaders *loaders, const char **ret_prefixes, size_t n)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < loaders->count && count < n; i++) {
+		const char *prefix = loaderset_grub(&loaders->sets[i])->prefix;
+		bool is_new = prefix && strcmp(prefix, GRUB_FOLDER) != 0;
+
+		for (size_t j = 0; is_new && j < count; j++)
+			is_new = strcmp(prefix, ret_prefixes[j]) != 0;
+		if (is_new)
+			ret_prefixes[count++] = prefix;
+	}
+	return count;
+}
+
+void loaders_print(const struct loaders *loaders, FILE *out)
+{
+	for (size_t i = 0; i < loaders->count; i++) {
+		const struct loaderset *set = &loaders->sets[i];
+
+		fprintf(out, "%s: %s, %s\n", set->firmware->platform, sources[set->source],
+			set->programs[LOADER_FIRST].is_signed ? "signed" : "not signed");
+	}
+}
+
+struct json_object *loaders_json(const struct loaders *loaders)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; list && i < loaders->count; i++) {
+		const struct loaderset *set = &loaders->sets[i];
+		struct json_object *object = json_object_new_object();
+
+		json_object_object_add(
+			object, "firmware", json_object_new_string(set->firmware->platform));
+		json_object_object_add(
+			object, "source", json_object_new_string(sources[set->source]));
+		json_object_object_add(object, "signed",
+			json_object_new_boolean(set->programs[LOADER_FIRST].is_signed));
+		json_object_array_add(list, object);
+	}
+	return list;
+}
