@@ -2,6 +2,7 @@
 
 #include "esp.h"
 
+#include <endian.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -183,4 +184,28 @@ int esp_build(
 		return r;
 	*ret_fd = steal_fd(&fd);
 	return 0;
+}
+
+int esp_write(struct output *output, uint64_t offset, int fd, uint64_t size)
+{
+	uint8_t boot[SECTOR_SIZE];
+	uint16_t sector, reserved;
+	uint32_t table;
+	uint64_t data;
+	int r;
+
+	/* The tables whole, with their zeros: a hole would leave there what the disk held before.
+	 */
+	if (pread(fd, boot, sizeof(boot), 0) != sizeof(boot))
+		return -EIO;
+	memcpy(&sector, boot + 11, sizeof(sector));	/* BPB_BytsPerSec */
+	memcpy(&reserved, boot + 14, sizeof(reserved)); /* BPB_RsvdSecCnt */
+	memcpy(&table, boot + 36, sizeof(table));	/* BPB_FATSz32 */
+	data = ((uint64_t)le16toh(reserved) + (uint64_t)boot[16] * le32toh(table)) *
+	       le16toh(sector);
+	data = MIN(ROUND_UP(data, DISK_ALIGN), size);
+	r = output_copy(output, offset, fd, 0, data);
+	if (r < 0)
+		return r;
+	return output_copy_data(output, offset + data, fd, data, size - data);
 }

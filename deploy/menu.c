@@ -15,10 +15,17 @@
 
 #define MEDIUM "live-media=/dev/disk/by-partuuid/"
 
+/* What GRUB takes as it stands. */
+#define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._,:=/+@%-"
+
 /* One word for GRUB, whatever is in it: between single quotes only those themselves mean anything.
  */
-static void put_quoted(FILE *out, const char *text, size_t length)
+static void put_word(FILE *out, const char *text, size_t length)
 {
+	if (length && strspn(text, PLAIN) >= length) {
+		fwrite(text, 1, length, out);
+		return;
+	}
 	fputc('\'', out);
 	for (size_t i = 0; i < length; i++) {
 		if (text[i] == '\'')
@@ -47,7 +54,7 @@ static void put_parameters(FILE *out, const char *text)
 		}
 		if (n) {
 			fputc(' ', out);
-			put_quoted(out, word, n);
+			put_word(out, word, n);
 		}
 	}
 }
@@ -58,12 +65,12 @@ static void put_name(FILE *out, const struct menu *menu)
 	const char *end = strstr(menu->name, " - ");
 	size_t length = end ? (size_t)(end - menu->name) : strlen(menu->name);
 
-	put_quoted(out, menu->name, MIN(length, NAME_MAX_SHOWN));
+	put_word(out, menu->name, MIN(length, NAME_MAX_SHOWN));
 }
 
 static void put_release(FILE *out, const struct menu *menu)
 {
-	put_quoted(out, menu->release, strlen(menu->release));
+	put_word(out, menu->release, strlen(menu->release));
 }
 
 /* What every entry's kernel is told. */
@@ -76,10 +83,10 @@ static void put_common(FILE *out, const struct menu *menu)
 		partuuid[i] = (char)tolower((unsigned char)menu->system_partuuid[i]);
 	put_parameters(out, menu->parameters);
 	fputs(" " MEDIUM, out);
-	put_quoted(out, partuuid, strlen(partuuid));
+	put_word(out, partuuid, strlen(partuuid));
 	if (menu->console) {
 		fputs(" console=tty0 console=", out);
-		put_quoted(out, menu->console, strlen(menu->console));
+		put_word(out, menu->console, strlen(menu->console));
 	}
 	if (menu->append)
 		put_parameters(out, menu->append);
