@@ -6,7 +6,7 @@ VERSION := $(shell sed -n '1s/.*(\([^-)]*\).*/\1/p' debian/changelog)
 
 # What the programs are made of: pkg-config names, and one library that has none.
 LIBS = libisofs-1 libburn-1 blkid fdisk libcryptsetup libkmod liblzma libzstd liblz4 libcrypto libxxhash \
-	zlib json-c uuid
+	zlib json-c uuid ext2fs com_err
 
 # Own flags before the user's, so that the user's win. Not `:=`: `make check` installs pkg-config first.
 WARNINGS     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(CI),-Werror)
@@ -41,8 +41,8 @@ UNIT_BIN := $(UNIT:%=$(BUILD)/tests/unit/%)
 # What building and testing needs, on Debian 12 and later.
 BUILD_PACKAGES := gcc pkg-config libisoburn-dev libisofs-dev libburn-dev libblkid-dev \
 	libcryptsetup-dev libkmod-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev libssl-dev \
-	zlib1g-dev libjson-c-dev libfdisk-dev libxxhash-dev uuid-dev
-CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev \
+	zlib1g-dev libjson-c-dev libfdisk-dev libxxhash-dev uuid-dev libext2fs-dev comerr-dev
+CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev nettle-dev \
 	python3-pytest python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common \
 	grub-efi-amd64-bin grub-pc-bin cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils \
 	bzip2 cpio strace bash-completion
@@ -76,7 +76,7 @@ $(BUILD)/%.o: %.c
 	$(CC) $(OWN_CPPFLAGS) $(OWN_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libdeploy.a $(BUILD)/libliveng.a
-	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS) -lcmocka
+	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS) -lcmocka -lnettle
 
 unit: $(UNIT_BIN)
 

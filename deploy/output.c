@@ -158,8 +158,7 @@ int output_copy(struct output *output, uint64_t offset, int fd, uint64_t from, u
 	return 0;
 }
 
-/* The next stretch of data at or behind @at and before @end; size 0: there is none. */
-static int next_data(int fd, uint64_t at, uint64_t end, struct extent *ret_data)
+int output_next_data(int fd, uint64_t at, uint64_t end, struct extent *ret_data)
 {
 	off_t start = lseek(fd, (off_t)at, SEEK_DATA);
 	off_t hole;
@@ -183,7 +182,7 @@ int output_copy_data(struct output *output, uint64_t offset, int fd, uint64_t fr
 	struct extent data;
 
 	for (uint64_t at = from; at < end; at = data.start + data.size) {
-		int r = next_data(fd, at, end, &data);
+		int r = output_next_data(fd, at, end, &data);
 
 		if (r == 0)
 			r = output_copy(
@@ -201,7 +200,7 @@ int output_data_size(int fd, uint64_t from, uint64_t size, uint64_t *ret_size)
 	struct extent data;
 
 	for (uint64_t at = from; at < end; at = data.start + data.size) {
-		int r = next_data(fd, at, end, &data);
+		int r = output_next_data(fd, at, end, &data);
 
 		if (r < 0)
 			return r;

@@ -40,6 +40,12 @@ int output_copy(struct output *output, uint64_t offset, int fd, uint64_t from, u
 /** The same, but only what is data there (SEEK_DATA): what lies in holes keeps its old content. */
 int output_copy_data(struct output *output, uint64_t offset, int fd, uint64_t from, uint64_t size);
 
+/**
+ * The next stretch of data of the file @fd at or behind byte @at and before @end: what
+ * output_copy_data() copies; at @end with size 0 if there is none. Returns -errno.
+ */
+int output_next_data(int fd, uint64_t at, uint64_t end, struct extent *ret_data);
+
 /** Bytes that output_copy_data() would write: for the total. Returns -errno. */
 int output_data_size(int fd, uint64_t from, uint64_t size, uint64_t *ret_size);
 
