@@ -61,7 +61,7 @@ static int keep_only(struct volume *volume, const char *folder, const char *cons
 static int prepare_tree(struct volume *volume, bool keep_current)
 {
 	static const char *const top[] = {SET_FOLDER};
-	static const char *const set[] = {SET_KERNEL, SET_INITRD, SET_RELEASE, SET_SUMS};
+	static const char *const set[] = {SET_KERNEL, SET_INITRD, SET_RELEASE, SET_SUMS, SET_MENU};
 	int r;
 
 	/* Whatever else lies in the tree lies in the slot that will be written next time. */
@@ -84,6 +84,21 @@ static int prepare_tree(struct volume *volume, bool keep_current)
 	return r;
 }
 
+/* A set's release, for people and for the boot menu. */
+static int add_release(
+	struct volume *volume, const char *release, const char *name, const char *menu_name)
+{
+	autofree char *menu = NULL;
+	int r;
+
+	r = set_menu_text(release, &menu);
+	if (r == 0)
+		r = tree_add_text(volume, FOLDER, name, release);
+	if (r == 0)
+		r = tree_add_text(volume, FOLDER, menu_name, menu);
+	return r;
+}
+
 static int fill_tree(struct volume *volume, const struct session_content *content)
 {
 	int r;
@@ -92,11 +107,12 @@ static int fill_tree(struct volume *volume, const struct session_content *conten
 	if (r == 0)
 		r = tree_add_file(volume, FOLDER, SET_INITRD, &content->initrd);
 	if (r == 0)
-		r = tree_add_text(volume, FOLDER, SET_RELEASE, content->release);
+		r = add_release(volume, content->release, SET_RELEASE, SET_MENU);
 	if (r == 0)
 		r = tree_add_text(volume, FOLDER, SET_SUMS, content->sums);
 	if (r == 0 && content->keep_current && content->old_release)
-		r = tree_add_text(volume, FOLDER, SET_RELEASE SET_OLD, content->old_release);
+		r = add_release(
+			volume, content->old_release, SET_RELEASE SET_OLD, SET_MENU SET_OLD);
 	if (r == 0 && content->keep_current && content->old_sums)
 		r = tree_add_text(volume, FOLDER, SET_SUMS SET_OLD, content->old_sums);
 	return r;

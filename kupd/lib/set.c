@@ -238,6 +238,14 @@ int set_release_text(const char *release, char **ret_text)
 	return asprintf(ret_text, "%s\n", release) < 0 ? -ENOMEM : 0;
 }
 
+int set_menu_text(const char *release, char **ret_text)
+{
+	return asprintf(ret_text, "# GRUB Environment Block\nliveng_release=%.*s\n",
+		       (int)strcspn(release, "\n"), release) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
 int set_sums_text(
 	const char *release, const char *kernel_sum, const char *initrd_sum, char **ret_text)
 {

@@ -15,7 +15,8 @@
 #define SET_INITRD  "initrd.img"
 #define SET_RELEASE "release"
 #define SET_SUMS    "SHA256SUMS"
-#define SET_OLD	    ".old" /* ends the names of the previous set */
+#define SET_MENU    "release.env" /* the release once more, as GRUB can read it */
+#define SET_OLD	    ".old"	  /* ends the names of the previous set */
 
 enum set_which { SET_CURRENT, SET_PREVIOUS };
 
@@ -67,3 +68,7 @@ int set_sums_text(
 
 /** The text of the release file. The caller frees it. Returns -ENOMEM. */
 int set_release_text(const char *release, char **ret_text);
+
+/** The text from which the boot menu reads the release: an environment block that sets
+ * `liveng_release`. @release may end with its newline. The caller frees it. Returns -ENOMEM. */
+int set_menu_text(const char *release, char **ret_text);

@@ -164,12 +164,13 @@ def assert_holds(stick, folder, current, previous=None):
     assert (live / "vmlinuz").read_bytes() == current.kernel.read_bytes()
     assert (live / "initrd.img").read_bytes() == current.initrd.read_bytes()
     assert (live / "release").read_text() == current.release + "\n"
+    assert f"liveng_release={current.release}\n" in (live / "release.env").read_text()
     sticks.run("sha256sum", "--strict", "-c", "SHA256SUMS", cwd=live)
     old = {path.name.removesuffix(".old"): path for path in live.glob("*.old")}
     if not previous:
         assert not old
         return
-    assert set(old) == {"vmlinuz", "initrd.img", "release", "SHA256SUMS"}
+    assert set(old) == {"vmlinuz", "initrd.img", "release", "release.env", "SHA256SUMS"}
     assert old["vmlinuz"].read_bytes() == previous.kernel.read_bytes()
     assert old["initrd.img"].read_bytes() == previous.initrd.read_bytes()
     assert old["release"].read_text() == previous.release + "\n"

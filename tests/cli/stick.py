@@ -267,6 +267,8 @@ def build_stick(path, kernel_set, form="session", grubenv=None, kernel_mib=4,
     # The published steps write no `release` and no sums; a new stick has both.
     if form == "session" and names:
         shutil.copy(kernel_set.folder / "release", live)
+        (live / "release.env").write_text(
+            f"# GRUB Environment Block\nliveng_release={kernel_set.release}\n")
         (live / "SHA256SUMS").write_bytes(
             run("sha256sum", "vmlinuz", "initrd.img", "release", cwd=live))
     for name, data in (extra or {}).items():

@@ -44,7 +44,7 @@ def test_other_files_do_not_stay_as_names_without_content(new_stick, small_sets,
     update(stick, small_sets[1])
     tree = extract(stick, tmp_path / "after")
     assert [path.name for path in tree.iterdir()] == ["live"]
-    names = {"vmlinuz", "initrd.img", "release", "SHA256SUMS"}
+    names = {"vmlinuz", "initrd.img", "release", "release.env", "SHA256SUMS"}
     assert {p.name for p in (tree / "live").iterdir()} == names | {f"{n}.old" for n in names}
 
 
