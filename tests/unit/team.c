@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "interrupt.h"
+#include "meter.h"
+#include "said.h"
+#include "team.h"
+
+#define BYTES 1000u
+
+static const struct team_wish quiet = {.progress_fd = -1};
+
+/* Run with standard error into a file; its text. */
+static const char *run(struct team_member *members, size_t n, team_work work, void *data,
+	const struct team_wish *wish)
+{
+	static char text[4096];
+	int old = dup(STDERR_FILENO), fd = file_with("", 0);
+	ssize_t length;
+
+	dup2(fd, STDERR_FILENO);
+	assert_int_equal(team_run(members, n, work, data, wish), 0);
+	dup2(old, STDERR_FILENO);
+	close(old);
+	length = pread(fd, text, sizeof(text) - 1, 0);
+	assert_true(length >= 0);
+	text[length] = '\0';
+	close(fd);
+	return text;
+}
+
+static int say_number(
+	void *data, size_t i, const struct observer *observer, struct json_object *result)
+{
+	(void)observer;
+	json_object_object_add(result, "number", json_object_new_int((int)i + *(int *)data));
+	if (i == 1) {
+		log_error("number %zu does not work", i);
+		return -ERR_VERIFY;
+	}
+	return 0;
+}
+
+static const char *text_of(const struct team_member *member, const char *name)
+{
+	return json_object_to_json_string_ext(
+		json_object_object_get(member->result, name), JSON_C_TO_STRING_PLAIN);
+}
+
+static void each_has_its_own_result(void **state)
+{
+	struct team_member members[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
+	int base = 40;
+	const char *said_text;
+
+	(void)state;
+	said_text = run(members, 3, say_number, &base, &quiet);
+	assert_int_equal(members[0].error, 0);
+	assert_int_equal(members[1].error, -ERR_VERIFY);
+	assert_int_equal(members[2].error, 0);
+	assert_string_equal(text_of(&members[0], "number"), "40");
+	assert_string_equal(text_of(&members[1], "number"), "41");
+	assert_string_equal(text_of(&members[2], "number"), "42");
+	assert_string_equal(text_of(&members[1], "errors"), "[\"number 1 does not work\"]");
+	assert_string_equal(text_of(&members[2], "errors"), "[]");
+	assert_string_equal(said_text, "test: number 1 does not work\n");
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		json_object_put(members[i].result);
+}
+
+static int die(void *data, size_t i, const struct observer *observer, struct json_object *result)
+{
+	(void)data, (void)observer, (void)result;
+	if (i == 0)
+		(void)raise(SIGKILL);
+	if (i == 1)
+		_exit(0);
+	return 0;
+}
+
+static void a_crash_is_one_members_failure(void **state)
+{
+	struct team_member members[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
+	const char *said_text;
+
+	(void)state;
+	said_text = run(members, 3, die, NULL, &quiet);
+	assert_int_equal(members[0].error, -EIO);
+	assert_int_equal(members[1].error, -EIO);
+	assert_int_equal(members[2].error, 0);
+	assert_null(members[0].result);
+	assert_non_null(strstr(said_text, "a: the process that wrote it was ended by signal 9"));
+	assert_non_null(strstr(said_text, "b: the process that wrote it ended without a word"));
+	json_object_put(members[2].result);
+}
+
+static int say_much(
+	void *data, size_t i, const struct observer *observer, struct json_object *result)
+{
+	autofree char *text = calloc(1, 100001);
+
+	(void)data, (void)observer;
+	memset(text, 'a' + (int)i, 100000);
+	json_object_object_add(result, "text", json_object_new_string(text));
+	for (int line = 0; line < 20; line++) {
+		fprintf(stderr, "%c", 'a' + (int)i);
+		fprintf(stderr, "%c\n", 'a' + (int)i);
+	}
+	fprintf(stderr, "end");
+	return 0;
+}
+
+static void lines_stay_whole(void **state)
+{
+	struct team_member members[2] = {{.name = "a"}, {.name = "b"}};
+	const char *said_text;
+	unsigned int n = 0;
+
+	(void)state;
+	said_text = run(members, 2, say_much, NULL, &quiet);
+	for (const char *line = said_text; *line; line = strchr(line, '\n') + 1, n++)
+		assert_true(strncmp(line, "aa\n", 3) == 0 || strncmp(line, "bb\n", 3) == 0 ||
+			    strncmp(line, "end\n", 4) == 0);
+	assert_int_equal(n, 42);
+	assert_int_equal(strlen(text_of(&members[1], "text")), 100002);
+	json_object_put(members[0].result);
+	json_object_put(members[1].result);
+}
+
+static int progress(
+	void *data, size_t i, const struct observer *observer, struct json_object *result)
+{
+	(void)data, (void)i, (void)result;
+	for (unsigned int done = 0; done <= BYTES; done++)
+		observer_progress(observer, "writing", done, BYTES);
+	observer_progress(observer, "verifying", BYTES, BYTES);
+	return 0;
+}
+
+static void progress_names_the_target(void **state)
+{
+	autoclose int fd = file_with("", 0);
+	const struct team_wish wish = {.progress_fd = fd, .draws = true};
+	struct team_member members[2] = {{.name = "/dev/sda"}, {.name = "b"}};
+	const char *said_text;
+	char text[4096];
+	ssize_t n;
+
+	(void)state;
+	said_text = run(members, 2, progress, NULL, &wish);
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_non_null(
+		strstr(text, "{\"target\":\"/dev/sda\",\"phase\":\"writing\",\"done\":0,\"total\":"
+			     "1000,\"rate\":null,\"seconds_left\":null}\n"));
+	assert_non_null(strstr(
+		text, "{\"target\":\"b\",\"phase\":\"writing\",\"done\":1000,\"total\":1000,"));
+	assert_non_null(strstr(text, "{\"target\":\"b\",\"phase\":\"verifying\",\"done\":1000,"));
+	/* Drawn, and wiped in the end. */
+	assert_non_null(strstr(said_text, "\r\033[K"));
+	json_object_put(members[0].result);
+	json_object_put(members[1].result);
+}
+
+static bool was_asked(void *data)
+{
+	return interrupt_arrived(*(int *)data);
+}
+
+static int wait_for_interruption(
+	void *data, size_t i, const struct observer *observer, struct json_object *result)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+
+	(void)data, (void)i, (void)result;
+	for (unsigned int tries = 0; tries < 3000; tries++) {
+		if (observer_interrupted(observer))
+			return -EINTR;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+/* In a child of its own: signals stay blocked. */
+static void all_are_told_of_an_interruption(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (pid == 0) {
+		int fd = interrupt_open();
+		const struct observer observer = {NULL, was_asked, &fd};
+		const struct team_wish wish = {.observer = &observer, .progress_fd = -1};
+		struct team_member members[2] = {{.name = "a"}, {.name = "b"}};
+
+		/* Only the parent gets it. */
+		(void)raise(SIGTERM);
+		(void)team_run(members, 2, wait_for_interruption, NULL, &wish);
+		_exit(members[0].error == -EINTR && members[1].error == -EINTR ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_reader_that_went_away_is_no_error(void **state)
+{
+	struct meter meter;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	close(fds[0]);
+	(void)signal(SIGPIPE, SIG_IGN);
+	meter_init(&meter, fds[1], "x");
+	meter_update(&meter, "writing", 0, BYTES);
+	assert_int_equal(meter.fd, -1);
+	meter_update(&meter, "writing", BYTES, BYTES);
+	close(fds[1]);
+}
+
+/* The lines of a stretch of work, with pauses between. */
+static void rate_and_time_left_are_told(void **state)
+{
+	const struct timespec pause = {.tv_nsec = 300000000};
+	autoclose int fd = file_with("", 0);
+	struct meter meter;
+	char text[2048];
+	ssize_t n;
+	struct json_object *line;
+	char *last;
+
+	(void)state;
+	meter_init(&meter, fd, "x");
+	for (unsigned int i = 0; i < 3; i++) {
+		meter_update(&meter, "writing", i * 100000000u, 1000000000u);
+		meter_update(&meter, "writing", i * 100000000u + 1, 1000000000u); /* too soon */
+		nanosleep(&pause, NULL);
+	}
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	assert_true(n > 1);
+	text[n - 1] = '\0';
+	last = strrchr(text, '\n');
+	line = json_tokener_parse(last);
+	assert_int_equal(json_object_get_int64(json_object_object_get(line, "done")), 200000000);
+	/* 200 MB in 0.6 s, on a machine that is not too busy. */
+	assert_in_range(
+		json_object_get_int64(json_object_object_get(line, "rate")), 10000000, 340000000);
+	assert_in_range(json_object_get_int64(json_object_object_get(line, "seconds_left")), 2, 80);
+	json_object_put(line);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	log_init("test", LOG_NORMAL);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_has_its_own_result),
+		cmocka_unit_test(a_crash_is_one_members_failure),
+		cmocka_unit_test(lines_stay_whole),
+		cmocka_unit_test(progress_names_the_target),
+		cmocka_unit_test(all_are_told_of_an_interruption),
+		cmocka_unit_test(a_reader_that_went_away_is_no_error),
+		cmocka_unit_test(rate_and_time_left_are_told),
+	};
+
+	return cmocka_run_group_tests_name("team", tests, set_up, NULL);
+}
