@@ -24,10 +24,11 @@
  * room for the initrd and itself. Four passes over it are as much work as the one over 2 GiB that
  * RFC 9106 recommends first, with its four lanes: about a second on a laptop, some on an old one.
  */
+#define MEMORY 512u /* MiB */
 static const struct crypt_pbkdf_type pbkdf = {.type = CRYPT_KDF_ARGON2ID,
 	.hash = "sha256",
 	.iterations = 4,
-	.max_memory_kb = 512 * 1024,
+	.max_memory_kb = MEMORY * 1024,
 	.parallel_threads = 4,
 	.flags = CRYPT_PBKDF_NO_BENCHMARK};
 
@@ -133,11 +134,14 @@ int container_new(
 		return -ENOMEM;
 	container->fd = -1;
 	r = build(container, size, passphrase, &words);
-	if (r < 0) {
+	if (r == -ENOMEM)
+		log_error(
+			"cannot make the encrypted persistence: it takes %u MiB of memory", MEMORY);
+	else if (r < 0)
 		log_error("cannot make the encrypted persistence: %s",
 			words.text[0] ? words.text : strerror(-r));
+	if (r < 0)
 		return r;
-	}
 	*ret_container = steal_pointer(container);
 	return 0;
 }

@@ -48,6 +48,8 @@ int persistence_build(
 	if (!persistence)
 		return -ENOMEM;
 	persistence->fd = -1;
+	if (size % EXT4_BLOCK != 0) /* cryptsetup would not open it */
+		return -EINVAL;
 	if (passphrase) {
 		r = container_new(size, passphrase, &persistence->container);
 		if (r < 0)

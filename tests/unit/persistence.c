@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <libcryptsetup.h>
 #include <nettle/xts.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define START	   ((uint64_t)MIB)
@@ -146,6 +147,41 @@ static void clear_one_is_sound_over_other_content(void **state)
 	assert_true(write_persistence(NULL) < 2 * MIB);
 	assert_surroundings_untouched();
 	assert_good_ext4(in_target());
+}
+
+static void large_one_is_no_more_work(void **state)
+{
+	cleanup(persistence_freep) struct persistence *persistence = NULL;
+
+	(void)state;
+	assert_int_equal(persistence_build(60000 * (uint64_t)MIB, NULL, &persistence), 0);
+	assert_true(persistence_bytes(persistence) < 2 * MIB);
+}
+
+/* Opening needs this much, too: it is better told here than at boot. */
+static void lack_of_memory_is_told(void **state)
+{
+	const struct passphrase passphrase = {.size = 3, .text = "abc"};
+	struct persistence *persistence = NULL;
+	int status, old;
+	pid_t pid;
+
+	(void)state;
+#ifdef __SANITIZE_ADDRESS__ /* needs more than any limit */
+	skip();
+#endif
+	pid = fork();
+	if (pid == 0) {
+		const struct rlimit limit = {400 * MIB, 400 * MIB};
+
+		setrlimit(RLIMIT_AS, &limit);
+		old = begin_listening();
+		status = persistence_build(SIZE, &passphrase, &persistence);
+		end_listening(old);
+		_exit(status == -ENOMEM && said_count == 1 && strstr(said, "512 MiB") ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 /* What newer mke2fs have by default would keep older systems from mounting or checking it. */
@@ -332,6 +368,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(clear_one_is_sound_over_other_content),
+		cmocka_unit_test(large_one_is_no_more_work),
+		cmocka_unit_test(lack_of_memory_is_told),
 		cmocka_unit_test(features_are_those_of_older_systems),
 		cmocka_unit_test(each_has_ids_of_its_own),
 		cmocka_unit_test(signatures_of_older_content_are_gone),
