@@ -49,10 +49,10 @@ CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka
 VM_PACKAGES    := live-build qemu-system-x86 qemu-utils ovmf squashfs-tools
 BENCH_PACKAGES := hyperfine time
 
-all: $(BUILD)/livengkupd
+all: $(BUILD)/livengkupd $(BUILD)/liveng-deploy
 
 help:
-	@echo 'make               build livengkupd into $(BUILD)/'
+	@echo 'make               build both programs into $(BUILD)/'
 	@echo 'make demo          the main job, seen working in a virtual machine'
 	@echo 'make check         all tests; check-fast: those without virtual machines'
 	@echo 'make bench         compare with the published way of writing'
@@ -63,6 +63,9 @@ help:
 	@echo 'CI=1               warnings are errors'
 
 $(BUILD)/livengkupd: $(KUPD_OBJ) $(BUILD)/libliveng.a
+	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS)
+
+$(BUILD)/liveng-deploy: $(BUILD)/deploy/main.o $(BUILD)/libdeploy.a $(BUILD)/libliveng.a
 	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS)
 
 $(BUILD)/libliveng.a: $(LIB_OBJ)
@@ -80,7 +83,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libdeploy.a $(BUILD)/lib
 
 unit: $(UNIT_BIN)
 
-install: $(BUILD)/livengkupd
+install: $(BUILD)/livengkupd $(BUILD)/liveng-deploy
 	install -Dm755 $(BUILD)/livengkupd $(DESTDIR)$(PREFIX)/sbin/livengkupd
 	install -Dm644 kupd/livengkupd.8 $(DESTDIR)$(PREFIX)/share/man/man8/livengkupd.8
 	install -Dm644 kupd/livengkupd.bash-completion \
@@ -135,7 +138,7 @@ deb:
 clean:
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(KUPD_OBJ:.o=.d) $(DEPLOY_OBJ:.o=.d) $(UNIT_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(KUPD_OBJ:.o=.d) $(DEPLOY_OBJ:.o=.d) $(BUILD)/deploy/main.d $(UNIT_BIN:=.d)
 
 .PHONY: all help unit install deps check check-fast check-build demo bench deb clean
 .SECONDARY:

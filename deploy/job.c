@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "job.h"
+
+#include <string.h>
+
+#include "esp.h"
+#include "format.h"
+#include "log.h"
+#include "menu.h"
+#include "stick.h"
+#include "util.h"
+#include "wipe.h"
+
+#define KERNEL_LABEL "LIVENG_SYSTEM2"
+
+/* With --keep-persistence: where it is, and whether it is encrypted. */
+static int find_kept(
+	struct job *job, const struct host *host, const char *path, struct extent *ret_kept)
+{
+	cleanup(stick_closep) struct stick *stick = NULL;
+	struct luks luks;
+	int r;
+
+	if (job->plan->options->persistence != PERSISTENCE_KEPT)
+		return 0;
+	r = stick_open(host, STICK_DISK, path, false, &stick);
+	if (r < 0)
+		return r;
+	if (stick->partitions[STICK_PERSISTENCE].size == 0) {
+		log_error("%s: has no persistence that could be kept", path);
+		return -ERR_NOT_STICK;
+	}
+	r = table_read_id(stick->disk, STICK_PERSISTENCE, job->ids.partitions[STICK_PERSISTENCE]);
+	if (r < 0)
+		return r;
+	r = luks_read(stick->disk, stick->partitions[STICK_PERSISTENCE], &luks);
+	if (r < 0 && r != -ENOENT) {
+		errno = -r;
+		log_error("%s: cannot read its persistence: %m", path);
+		return r;
+	}
+	job->is_kept = true;
+	job->is_encrypted = r == 0;
+	*ret_kept = stick->partitions[STICK_PERSISTENCE];
+	return 0;
+}
+
+static int make_layout(struct job *job, const char *path, uint64_t size, struct extent kept)
+{
+	const struct plan *plan = job->plan;
+	const struct layout_wish wish = {
+		.disk_size = size,
+		.system_size = system_size(job->system),
+		.set_size = kernelset_size(&plan->set),
+		.kernel_size = plan->options->kernel_size,
+		.persistence = plan->options->persistence != PERSISTENCE_NONE,
+		.kept = kept,
+	};
+	uint64_t needed = 0;
+	int r;
+
+	r = layout_make(&wish, &job->layout, &needed);
+	if (r == -ERR_NO_ROOM && kept.size > 0)
+		log_error("%s: the new system needs %llu MiB ahead of the persistence, there are "
+			  "%llu MiB: deploy without --keep-persistence",
+			path, (unsigned long long)(needed / MIB),
+			(unsigned long long)(kept.start / MIB));
+	else if (r == -ERR_NO_ROOM)
+		log_error("%s: has %llu MiB, the image needs %llu MiB", path,
+			(unsigned long long)(wish.disk_size / MIB),
+			(unsigned long long)(needed / MIB));
+	return r;
+}
+
+static int make_boot(struct job *job)
+{
+	const struct plan *plan = job->plan;
+	autofree char *text = NULL;
+	const struct menu menu = {
+		.name = image_name(plan->image),
+		.release = plan->set.candidate->release,
+		.system_partuuid = job->ids.partitions[STICK_SYSTEM],
+		.parameters = image_parameters(plan->image),
+		.append = plan->options->append,
+		.console = plan->options->console,
+		.persistence = plan->options->persistence != PERSISTENCE_NONE,
+		.encrypted = job->is_encrypted,
+	};
+	int r;
+
+	r = menu_text(&menu, &text);
+	if (r == 0)
+		r = esp_build(plan->loaders, text, LAYOUT_ESP_SIZE, job->ids.esp, &job->esp_fd);
+	if (r == 0)
+		r = output_data_size(job->esp_fd, 0, LAYOUT_ESP_SIZE, &job->esp_bytes);
+	return r;
+}
+
+int job_make(const struct plan *plan, const struct host *host, const char *path, uint64_t size,
+	bool encrypted, struct job *ret_job)
+{
+	cleanup(job_clear) struct job job = {.plan = plan, .esp_fd = -1, .is_encrypted = encrypted};
+	struct extent kept = {0};
+	int r;
+
+	ids_make(&job.ids);
+	r = find_kept(&job, host, path, &kept);
+	if (r == 0)
+		r = system_new(plan->image, &plan->set, job.ids.system_date, &job.system);
+	if (r == 0)
+		r = make_layout(&job, path, size, kept);
+	if (r == 0)
+		r = table_make(&job.layout, &job.ids, &job.table);
+	if (r == 0)
+		r = make_boot(&job);
+	if (r < 0)
+		return r;
+	*ret_job = job;
+	job = (struct job){.esp_fd = -1};
+	return 0;
+}
+
+int job_make_persistence(struct job *job, const struct passphrase *passphrase)
+{
+	uint64_t size = job->layout.partitions[STICK_PERSISTENCE].size;
+
+	if (job->is_kept || size == 0)
+		return 0;
+	return persistence_build(size, passphrase, &job->persistence);
+}
+
+void job_clear(struct job *job)
+{
+	persistence_free(job->persistence);
+	close_fd(&job->esp_fd);
+	system_free(job->system);
+	*job = (struct job){.esp_fd = -1};
+}
+
+static int write_table(struct output *output, const struct layout *layout,
+	const struct table *table, const struct bios *bios)
+{
+	autofree uint8_t *primary = disk_buffer(TABLE_PRIMARY_SIZE);
+	int r;
+
+	if (!primary)
+		return -ENOMEM;
+	memcpy(primary, table->primary, TABLE_PRIMARY_SIZE);
+	if (bios && bios->core_size > 0)
+		memcpy(primary, bios->boot, sizeof(bios->boot));
+	r = output_write(output, table_backup_offset(layout), table->backup, TABLE_BACKUP_SIZE);
+	if (r == 0)
+		r = output_flush(output);
+	/* The entries go ahead of the sector that makes them count. */
+	if (r == 0)
+		r = output_write(output, SECTOR_SIZE, primary + SECTOR_SIZE,
+			TABLE_PRIMARY_SIZE - SECTOR_SIZE);
+	if (r == 0)
+		r = output_write(output, 0, primary, SECTOR_SIZE);
+	return r == 0 ? output_flush(output) : r;
+}
+
+/* Nothing of what was there is found any more; a persistence that stays has a table all along. */
+static int begin(const struct job *job, struct disk *disk, struct output *output)
+{
+	struct layout only = {.disk_size = job->layout.disk_size};
+	struct table table;
+	int r;
+
+	if (!job->is_kept) {
+		r = wipe_all(disk, output, &job->layout);
+	} else {
+		only.partitions[STICK_PERSISTENCE] = job->layout.partitions[STICK_PERSISTENCE];
+		r = table_make(&only, &job->ids, &table);
+		if (r == 0)
+			r = write_table(output, &only, &table, NULL);
+		for (unsigned int n = 1; r == 0 && n < STICK_PERSISTENCE; n++)
+			r = output_zero(output, job->layout.partitions[n].start, MIB / 16);
+	}
+	output_forget(output);
+	return r == 0 ? output_flush(output) : r;
+}
+
+static int write_partitions(
+	struct job *job, struct disk *disk, struct output *output, const struct observer *observer)
+{
+	const struct kernelset *set = &job->plan->set;
+	const struct extent *partitions = job->layout.partitions;
+	const struct format format = {
+		.label = KERNEL_LABEL,
+		.date = job->ids.kernel_date,
+		.release = set->candidate->release,
+		.kernel = set->kernel,
+		.initrd = set->initrd,
+		.kernel_sum = set->candidate->kernel_sum,
+		.initrd_sum = set->candidate->initrd_sum,
+		.no_verify = job->plan->options->no_verify,
+	};
+	int r;
+
+	r = system_write(job->system, output, partitions[STICK_SYSTEM]);
+	if (r == 0)
+		r = esp_write(output, partitions[STICK_ESP].start, job->esp_fd,
+			partitions[STICK_ESP].size);
+	if (r == 0 && job->persistence)
+		r = persistence_write(
+			job->persistence, output, partitions[STICK_PERSISTENCE].start);
+	if (r == 0)
+		r = format_partition(disk, partitions[STICK_KERNEL], &format, observer);
+	return r == 0 ? output_flush(output) : r;
+}
+
+static int write_bios(const struct job *job, struct output *output)
+{
+	const struct bios *bios = &job->plan->bios;
+
+	if (bios->core_size == 0)
+		return 0;
+	return output_write(
+		output, job->layout.partitions[LAYOUT_BIOS].start, bios->core, bios->core_size);
+}
+
+/* All that can fail for the disk's sake. */
+static int write_all(struct job *job, struct disk *disk, struct output *output,
+	const struct observer *observer, uint64_t *ret_offset)
+{
+	const bool verify = !job->plan->options->no_verify;
+	int r;
+
+	r = begin(job, disk, output);
+	if (r == 0)
+		r = write_partitions(job, disk, output, observer);
+	if (r == 0 && verify)
+		r = output_verify(output, ret_offset);
+	if (r == 0)
+		r = write_bios(job, output);
+	if (r == 0)
+		r = write_table(output, &job->layout, &job->table, &job->plan->bios);
+	if (r == 0 && verify)
+		r = output_verify(output, ret_offset);
+	return r;
+}
+
+/* No table, no stick: whatever else was written is not found. */
+static void take_back(const struct job *job, struct disk *disk)
+{
+	static const uint8_t nothing[TABLE_PRIMARY_SIZE] __attribute__((aligned(DISK_ALIGN)));
+
+	if (job->is_kept)
+		return;
+	if (disk_write(disk, 0, nothing, sizeof(nothing)) < 0 || disk_flush(disk) < 0)
+		log_warning("%s: could not be marked as empty", disk_path(disk));
+}
+
+int job_write(struct job *job, struct disk *disk, const struct observer *observer)
+{
+	cleanup(output_freep) struct output *output = NULL;
+	uint64_t total = system_bytes(job->system) + job->esp_bytes, offset = UINT64_MAX;
+	const char *path = disk_path(disk);
+	int r;
+
+	if (job->persistence)
+		total += persistence_bytes(job->persistence);
+	r = output_new(disk, total, observer, &output);
+	if (r < 0)
+		return r;
+	r = write_all(job, disk, output, observer, &offset);
+	if (r == 0) {
+		log_debug("%s: wrote %llu bytes and %llu of the kernel set", path,
+			(unsigned long long)output_written(output),
+			(unsigned long long)kernelset_size(&job->plan->set));
+		return 0;
+	}
+	take_back(job, disk);
+	if (r == -EINTR) {
+		log_error("interrupted: %s holds %s: deploy it again", path,
+			job->is_kept ? "its persistence, but no system" : "no system");
+	} else if (r == -ERR_VERIFY && offset != UINT64_MAX) {
+		log_error("%s: does not hold what was written to it, at byte %llu: the medium is "
+			  "worn, or not as large as it says",
+			path, (unsigned long long)offset);
+	} else {
+		errno = -r;
+		log_error("%s: cannot write it: %m; it holds no system now", path);
+	}
+	return r;
+}

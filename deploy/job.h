@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * One stick: what is written where, made beforehand, and the writing of it. The order of the steps
+ * sees to it that a stick half written is plainly empty: its table comes last.
+ */
+
+#include "ids.h"
+#include "layout.h"
+#include "observer.h"
+#include "output.h"
+#include "passphrase.h"
+#include "persistence.h"
+#include "plan.h"
+#include "system.h"
+#include "table.h"
+
+struct job {
+	const struct plan *plan;
+	struct layout layout;
+	struct ids ids;
+	struct table table;
+	struct system *system;
+	struct persistence *persistence; /* NULL: none, or it stays */
+	int esp_fd;
+	uint64_t esp_bytes;
+	bool is_kept;	   /* the persistence stays */
+	bool is_encrypted; /* the persistence */
+};
+
+/**
+ * Make everything but the persistence for the target @path of @size bytes; with --keep-persistence
+ * its present partitions are read. @encrypted: so will the persistence be. Nothing is written.
+ * Reports. Returns -ERR_NO_ROOM; -ERR_NOT_STICK if there is no persistence to keep; -errno. Ends
+ * with job_clear().
+ */
+int job_make(const struct plan *plan, const struct host *host, const char *path, uint64_t size,
+	bool encrypted, struct job *ret_job);
+
+/** Make the persistence, if one is to be made; @passphrase NULL: in the clear. Reports. Returns
+ * -errno. */
+int job_make_persistence(struct job *job, const struct passphrase *passphrase);
+
+void job_clear(struct job *job);
+
+/**
+ * Write it to @disk, and read back all that was written unless the options say not to. Reports;
+ * what an interruption means, too. Returns -ERR_VERIFY; -EINTR; -errno.
+ */
+int job_write(struct job *job, struct disk *disk, const struct observer *observer);

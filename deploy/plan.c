@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "plan.h"
+
+#include "container.h"
+#include "layout.h"
+#include "log.h"
+#include "util.h"
+
+#define TREE_SIZE (4ull * MIB) /* more than the new tree of partition 1 takes */
+
+static int check_set(const struct plan *plan, bool encrypted, const struct observer *observer)
+{
+	const struct luks luks = container_luks();
+	int r;
+
+	/* No host: the stick will boot on other machines than this one. */
+	r = candidate_check(plan->set.candidate, NULL, encrypted ? &luks : NULL, observer);
+	if (r == -ERR_REFUSED && encrypted && plan->set.initrd_is_ours)
+		log_error("%s: an image made for encrypted persistence has cryptsetup-initramfs in "
+			  "it: install it there, or name another initrd with --initrd",
+			image_path(plan->image));
+	return r;
+}
+
+int plan_make(const struct options *options, bool encrypted, const struct observer *observer,
+	struct plan *ret_plan)
+{
+	cleanup(plan_clear) struct plan plan = {.options = options};
+	int r;
+
+	r = image_open(options->image, &plan.image);
+	if (r == 0)
+		r = kernelset_open(plan.image, options->kernel, options->initrd, &plan.set);
+	if (r == 0)
+		r = check_set(&plan, encrypted, observer);
+	if (r == 0)
+		r = loaders_choose(plan.image, options->preloader, &plan.loaders);
+	if (r == 0)
+		r = bios_build(&plan.bios);
+	/* Said by bios_build(): such a stick boots by UEFI only. */
+	if (r == -ENOENT)
+		r = 0;
+	if (r < 0)
+		return r;
+	*ret_plan = plan;
+	plan = (struct plan){0};
+	return 0;
+}
+
+void plan_clear(struct plan *plan)
+{
+	bios_clear(&plan->bios);
+	loaders_free(plan->loaders);
+	kernelset_close(&plan->set);
+	image_close(plan->image);
+	*plan = (struct plan){0};
+}
+
+uint64_t plan_needed(const struct plan *plan)
+{
+	struct layout_wish wish = {
+		.system_size = disk_size(image_disk(plan->image)) + TREE_SIZE,
+		.set_size = kernelset_size(&plan->set),
+		.kernel_size = plan->options->kernel_size,
+		.persistence = plan->options->persistence != PERSISTENCE_NONE,
+	};
+	struct layout layout;
+	uint64_t needed = 0;
+
+	/* The image's own kernel and initrd are counted even where others take their place. */
+	if (!plan->set.kernel_is_ours || !plan->set.initrd_is_ours)
+		wish.system_size += wish.set_size;
+	(void)layout_make(&wish, &layout, &needed);
+	return needed;
+}
