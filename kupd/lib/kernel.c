@@ -2,8 +2,8 @@
 
 #include "kernel.h"
 
+#include "authenticode.h"
 #include "log.h"
-#include "pe.h"
 #include "util.h"
 
 #include <ctype.h>
@@ -288,7 +288,7 @@ int kernel_read(int fd, const char *name, struct kernel *ret_kernel)
 	if (r < 0)
 		return r;
 	if (kernel.is_signed) {
-		r = pe_check_digest(fd, name, &pe);
+		r = authenticode_check_digest(fd, name, &pe);
 		if (r < 0)
 			return r;
 	}

@@ -7,17 +7,10 @@
 
 #include <assert.h>
 #include <endian.h>
-#include <openssl/asn1.h>
-#include <openssl/evp.h>
-#include <openssl/pkcs7.h>
-#include <openssl/x509.h>
 #include <string.h>
 
-#define CHUNK (128u * 1024u)
-
 /* A real table has one or two certificates of 1.5 KiB each. */
-#define TABLE_MAX      (1024u * 1024u)
-#define SIGNATURES_MAX 16u
+#define TABLE_MAX (1024u * 1024u)
 
 /* The loaders' own limit (PE format, "COFF File Header": NumberOfSections). */
 #define SECTIONS_MAX 96u
@@ -49,15 +42,6 @@ struct section_header {
 } __attribute__((packed));
 static_assert(sizeof(struct section_header) == 40, "PE format: Section Headers");
 
-/* PE format, "The Attribute Certificate Table". */
-struct win_certificate {
-	uint32_t length;   /* 0: with this header, without padding to 8 */
-	uint16_t revision; /* 4 */
-	uint16_t type;	   /* 6 */
-} __attribute__((packed));
-static_assert(sizeof(struct win_certificate) == 8, "PE format: WIN_CERTIFICATE");
-#define WIN_CERT_TYPE_PKCS_SIGNED_DATA 0x0002u
-
 /* PE format, "Optional Header": where its fields stand in the two kinds of it. */
 #define OPTIONAL_MAGIC_PE32	 0x010bu
 #define OPTIONAL_MAGIC_PE32_PLUS 0x020bu
@@ -65,28 +49,6 @@ static_assert(sizeof(struct win_certificate) == 8, "PE format: WIN_CERTIFICATE")
 #define PE32_RVA_COUNT		 92u
 #define PE32_PLUS_RVA_COUNT	 108u
 #define SECURITY_DIRECTORY	 4u /* the 5th of the data directories that follow the count */
-
-#define SPC_INDIRECT_DATA_OID "1.3.6.1.4.1.311.2.1.4"
-
-static void pkcs7_free(PKCS7 **p)
-{
-	PKCS7_free(*p);
-}
-
-static void object_free(ASN1_OBJECT **o)
-{
-	ASN1_OBJECT_free(*o);
-}
-
-static void x509_sig_free(X509_SIG **s)
-{
-	X509_SIG_free(*s);
-}
-
-static void md_ctx_free(EVP_MD_CTX **c)
-{
-	EVP_MD_CTX_free(*c);
-}
 
 int pe_pread(int fd, void *buffer, size_t size, uint64_t offset)
 {
@@ -265,157 +227,4 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 
 	*ret_pe = pe;
 	return 0;
-}
-
-/* Hash the bytes from start to end. */
-static int hash_range(int fd, EVP_MD_CTX *context, uint8_t *buffer, uint64_t start, uint64_t end)
-{
-	while (start < end) {
-		size_t n = (size_t)MIN(end - start, (uint64_t)CHUNK);
-		int r = pe_pread(fd, buffer, n, start);
-
-		if (r < 0)
-			return r;
-		if (EVP_DigestUpdate(context, buffer, n) != 1)
-			return -EIO;
-		start += n;
-	}
-	return 0;
-}
-
-/*
- * The Authenticode digest: the whole file without what signing changes. The specification speaks of
- * headers, then sections in the order of their place, then what follows: the same bytes in the same
- * order as long as the sections leave no gap. The table stands at a multiple of 8 bytes: the zeros
- * that signers put in front of it are part of the file already.
- */
-static int hash_image(int fd, const struct pe *pe, const EVP_MD *md, uint8_t *ret_digest)
-{
-	cleanup(md_ctx_free) EVP_MD_CTX *context = EVP_MD_CTX_new();
-	autofree uint8_t *buffer = malloc(CHUNK);
-	const struct {
-		uint64_t start, end;
-	} ranges[] = {
-		{0, pe->checksum},
-		{pe->checksum + 4, pe->security_entry},
-		{pe->security_entry + 8, pe->table},
-		{pe->table + pe->table_size, pe->file_size},
-	};
-
-	if (!context || !buffer)
-		return -ENOMEM;
-	if (EVP_DigestInit_ex(context, md, NULL) != 1)
-		return -EIO;
-	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
-		int r = hash_range(fd, context, buffer, ranges[i].start, ranges[i].end);
-
-		if (r < 0)
-			return r;
-	}
-	if (EVP_DigestFinal_ex(context, ret_digest, NULL) != 1)
-		return -EIO;
-	return 0;
-}
-
-/*
- * The DigestInfo in a signature's content: SpcIndirectDataContent ::= SEQUENCE { data ...,
- * messageDigest DigestInfo }; a DigestInfo has the shape of OpenSSL's X509_SIG. NULL: not found.
- */
-static X509_SIG *parse_digest_info(const uint8_t *der, long size)
-{
-	cleanup(pkcs7_free) PKCS7 *p7 = d2i_PKCS7(NULL, &der, size);
-	cleanup(object_free) ASN1_OBJECT *wanted = OBJ_txt2obj(SPC_INDIRECT_DATA_OID, 1);
-	const ASN1_TYPE *content;
-	const uint8_t *p, *end;
-	int tag, class;
-	long length;
-
-	if (!p7 || !wanted || !PKCS7_type_is_signed(p7) || !p7->d.sign || !p7->d.sign->contents)
-		return NULL;
-	if (OBJ_cmp(p7->d.sign->contents->type, wanted) != 0)
-		return NULL;
-	content = p7->d.sign->contents->d.other;
-	if (!content || content->type != V_ASN1_SEQUENCE)
-		return NULL;
-
-	p = ASN1_STRING_get0_data(content->value.sequence);
-	end = p + ASN1_STRING_length(content->value.sequence);
-	if (ASN1_get_object(&p, &length, &tag, &class, end - p) != V_ASN1_CONSTRUCTED ||
-		tag != V_ASN1_SEQUENCE || length > end - p)
-		return NULL;
-	end = p + length;
-	if (ASN1_get_object(&p, &length, &tag, &class, end - p) != V_ASN1_CONSTRUCTED ||
-		tag != V_ASN1_SEQUENCE || length > end - p)
-		return NULL;
-	p += length;
-	return d2i_X509_SIG(NULL, &p, end - p);
-}
-
-/* Does the file have the digest that this signature names? 1: yes, 0: no, -ENOENT: it names none.
- */
-static int check_signature(int fd, const struct pe *pe, const uint8_t *der, long size)
-{
-	cleanup(x509_sig_free) X509_SIG *info = parse_digest_info(der, size);
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	const ASN1_OCTET_STRING *expected;
-	const ASN1_OBJECT *algorithm;
-	const X509_ALGOR *parameters;
-	const EVP_MD *md;
-	int r;
-
-	if (!info)
-		return -ENOENT;
-	X509_SIG_get0(info, &parameters, &expected);
-	X509_ALGOR_get0(&algorithm, NULL, NULL, parameters);
-	md = EVP_get_digestbynid(OBJ_obj2nid(algorithm));
-	if (!md || ASN1_STRING_length(expected) != EVP_MD_get_size(md))
-		return -ENOENT;
-	r = hash_image(fd, pe, md, digest);
-	if (r < 0)
-		return r;
-	return memcmp(digest, ASN1_STRING_get0_data(expected), (size_t)EVP_MD_get_size(md)) == 0;
-}
-
-int pe_check_digest(int fd, const char *name, const struct pe *pe)
-{
-	autofree uint8_t *table = malloc((size_t)pe->table_size + 1);
-	unsigned int known = 0, seen = 0;
-	uint64_t at = 0;
-	int r;
-
-	if (!table)
-		return -ENOMEM;
-	r = pe_pread(fd, table, (size_t)pe->table_size, pe->table);
-	if (r < 0)
-		return read_error(name, r);
-
-	/* Entries stand one behind the other, each filled up to a multiple of 8 bytes. */
-	while (pe->table_size - at >= sizeof(struct win_certificate) && seen < SIGNATURES_MAX) {
-		struct win_certificate certificate;
-		uint32_t length;
-
-		memcpy(&certificate, table + at, sizeof(certificate));
-		length = le32toh(certificate.length);
-		if (length == 0)
-			break;
-		if (length < sizeof(certificate) || length > pe->table_size - at)
-			return refuse(name, "the kernel's signature table is damaged");
-		if (le16toh(certificate.type) == WIN_CERT_TYPE_PKCS_SIGNED_DATA) {
-			seen++;
-			r = check_signature(fd, pe, table + at + sizeof(certificate),
-				(long)(length - sizeof(certificate)));
-			if (r == 1)
-				return 0;
-			if (r == 0)
-				known++;
-			else if (r != -ENOENT)
-				return read_error(name, r);
-		}
-		at = MIN(at + ROUND_UP(length, 8), pe->table_size);
-	}
-
-	if (known == 0)
-		return refuse(name, "the kernel's signature is damaged: it names no digest");
-	return refuse(
-		name, "the kernel is damaged: its content does not match its signature's digest");
 }

@@ -2,8 +2,7 @@
 #pragma once
 
 /*
- * A PE/COFF image, as far as a kernel with an EFI stub is one (Microsoft PE format), and its
- * Authenticode signatures (Windows Authenticode Portable Executable Signature Format).
+ * A PE/COFF image, as far as a kernel with an EFI stub is one (Microsoft PE format).
  */
 
 #include <stdbool.h>
@@ -35,15 +34,6 @@ struct pe {
  * -errno of read(2).
  */
 int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe);
-
-/**
- * Compare the content with the digests that its signatures name: at least one must match. This
- * tells damage from wholeness; it is no decision about trust. Neither the signer's signature nor
- * the certificates are looked at: whoever can change the file can put in a digest to match. Trust
- * is the firmware's and shim's matter. Reports. Returns -ERR_REFUSED if none matches; -errno of
- * read(2).
- */
-int pe_check_digest(int fd, const char *name, const struct pe *pe);
 
 /** Where the content of the section @name (".sbat") lies in the file, bytes. Returns -ENOENT if
  * there is none; -errno of read(2). */
