@@ -3,10 +3,12 @@
 #include "efiprogram.h"
 
 #include <endian.h>
+#include <openssl/x509.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "authenticode.h"
 #include "log.h"
 #include "pe.h"
 #include "util.h"
@@ -59,8 +61,67 @@ static char *find_prefix(const uint8_t *mods, size_t size, bool is_64)
 	return NULL;
 }
 
+/* shim's .vendor_cert section (its cert.S): sizes and places, from the section's start, of what it
+ * trusts and of what it does not. */
+struct vendor_header {
+	uint32_t trusted_size;	  /* 0 */
+	uint32_t distrusted_size; /* 4 */
+	uint32_t trusted;	  /* 8 */
+	uint32_t distrusted;	  /* 12 */
+} __attribute__((packed));
+
+static void free_certificate(X509 **certificate)
+{
+	X509_free(*certificate);
+}
+
+static void free_key(EVP_PKEY **key)
+{
+	EVP_PKEY_free(*key);
+}
+
+/* A copy of @size bytes with a 0 behind them; NULL also if there is no memory. */
+static char *copy(const void *bytes, size_t size)
+{
+	char *text = malloc(size + 1);
+
+	if (text) {
+		memcpy(text, bytes, size);
+		text[size] = '\0';
+	}
+	return text;
+}
+
+static void find_vendor(const uint8_t *section, size_t size, struct efiprogram *program)
+{
+	struct vendor_header header;
+
+	if (size < sizeof(header))
+		return;
+	memcpy(&header, section, sizeof(header));
+	if (le32toh(header.trusted) > size ||
+		le32toh(header.trusted_size) > size - le32toh(header.trusted))
+		return;
+	program->vendor_size = le32toh(header.trusted_size);
+	program->vendor = copy(section + le32toh(header.trusted), program->vendor_size);
+}
+
+static void take_signer(void *data, X509 *certificate)
+{
+	struct efiprogram *program = data;
+
+	for (size_t i = 0; i < EFIPROGRAM_SIGNERS; i++) {
+		if (program->signers[i])
+			continue;
+		X509_up_ref(certificate);
+		program->signers[i] = certificate;
+		return;
+	}
+}
+
 static int inspect(int fd, const char *path, struct efiprogram *program)
 {
+	const uint8_t *bytes = program->data;
 	uint64_t offset, size;
 	struct pe pe;
 	int r;
@@ -72,10 +133,17 @@ static int inspect(int fd, const char *path, struct efiprogram *program)
 	}
 	if (r < 0)
 		return r;
+	program->machine = pe.machine;
 	program->is_signed = pe.table_size > 0;
+	if (program->is_signed && authenticode_signers(fd, &pe, take_signer, program) < 0)
+		log_warning("%s: its signatures cannot be read", path);
 	if (pe_find_section(fd, &pe, MODULES_SECTION, &offset, &size) == 0)
-		program->prefix = find_prefix((const uint8_t *)program->data + offset, (size_t)size,
-			pe.machine != PE_MACHINE_I386);
+		program->prefix =
+			find_prefix(bytes + offset, (size_t)size, pe.machine != PE_MACHINE_I386);
+	if (pe_find_section(fd, &pe, ".sbat", &offset, &size) == 0)
+		program->sbat = copy(bytes + offset, (size_t)size);
+	if (pe_find_section(fd, &pe, ".vendor_cert", &offset, &size) == 0)
+		find_vendor(bytes + offset, (size_t)size, program);
 	return 0;
 }
 
@@ -99,8 +167,58 @@ int efiprogram_read(const char *path, void *data, size_t size, struct efiprogram
 	return 0;
 }
 
+bool efiprogram_issuer(
+	const struct efiprogram *program, size_t i, char ret_issuer[EFIPROGRAM_ISSUER])
+{
+	if (i >= EFIPROGRAM_SIGNERS || !program->signers[i])
+		return false;
+	if (X509_NAME_get_text_by_NID(X509_get_issuer_name(program->signers[i]), NID_commonName,
+		    ret_issuer, EFIPROGRAM_ISSUER) < 0)
+		snprintf(ret_issuer, EFIPROGRAM_ISSUER, "an authority without a name");
+	/* It is shown to people. */
+	for (char *c = ret_issuer; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	return true;
+}
+
+/* Lines of "component,generation,..." (shim, SBAT.md). */
+unsigned int efiprogram_generation(const struct efiprogram *program, const char *component)
+{
+	size_t length = strlen(component);
+
+	for (const char *line = program->sbat; line && *line;) {
+		if (strncmp(line, component, length) == 0 && line[length] == ',')
+			return (unsigned int)strtoul(line + length + 1, NULL, 10);
+		line = strchr(line, '\n');
+		line += line != NULL;
+	}
+	return 0;
+}
+
+bool efiprogram_is_trusted_by(const struct efiprogram *program, const struct efiprogram *shim)
+{
+	const unsigned char *der = (const unsigned char *)shim->vendor;
+	cleanup(free_certificate) X509 *vendor = NULL;
+	cleanup(free_key) EVP_PKEY *key = NULL;
+
+	if (shim->vendor)
+		vendor = d2i_X509(NULL, &der, (long)shim->vendor_size);
+	if (vendor)
+		key = X509_get_pubkey(vendor);
+	for (size_t i = 0; key && i < EFIPROGRAM_SIGNERS && program->signers[i]; i++)
+		if (X509_cmp(program->signers[i], vendor) == 0 ||
+			X509_verify(program->signers[i], key) == 1)
+			return true;
+	return false;
+}
+
 void efiprogram_clear(struct efiprogram *program)
 {
+	for (size_t i = 0; i < EFIPROGRAM_SIGNERS; i++)
+		X509_free(program->signers[i]);
+	free(program->sbat);
+	free(program->vendor);
 	free(program->name);
 	free(program->data);
 	free(program->prefix);

@@ -7,13 +7,24 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#define EFIPROGRAM_SIGNERS 4u
+#define EFIPROGRAM_ISSUER  128u
+
+struct x509_st;
 
 struct efiprogram {
 	char *name; /* of the file, "bootx64.efi" */
 	void *data;
 	size_t size;
-	bool is_signed; /* by whomever */
-	char *prefix;	/* of a GRUB: the folder of its grub.cfg, as built in; NULL: no GRUB */
+	uint16_t machine;			     /* PE_MACHINE_... */
+	bool is_signed;				     /* by whomever */
+	struct x509_st *signers[EFIPROGRAM_SIGNERS]; /* as it says itself; NULL: no more */
+	char *prefix; /* of a GRUB: the folder of its grub.cfg, as built in; NULL: no GRUB */
+	char *sbat;   /* the text of its .sbat section; NULL: none */
+	char *vendor; /* of a shim: the certificate (DER) that it trusts besides the firmware's */
+	size_t vendor_size;
 };
 
 /**
@@ -22,5 +33,16 @@ struct efiprogram {
  * -errno. Free it with efiprogram_clear().
  */
 int efiprogram_read(const char *path, void *data, size_t size, struct efiprogram *ret_program);
+
+/** The name of the authority that signer @i's certificate is from; false: there is no such signer.
+ */
+bool efiprogram_issuer(
+	const struct efiprogram *program, size_t i, char ret_issuer[EFIPROGRAM_ISSUER]);
+
+/** The generation that its .sbat gives for @component ("shim", "grub.debian"); 0: none. */
+unsigned int efiprogram_generation(const struct efiprogram *program, const char *component);
+
+/** Is one of its signers certified by the one whom @shim trusts? */
+bool efiprogram_is_trusted_by(const struct efiprogram *program, const struct efiprogram *shim);
 
 void efiprogram_clear(struct efiprogram *program);

@@ -2,18 +2,19 @@
 
 #include "loaders.h"
 
-#include <endian.h>
 #include <json-c/json.h>
 #include <string.h>
 
 #include "data.h"
 #include "log.h"
 #include "pe.h"
+#include "secureboot.h"
 #include "util.h"
 
 #define FOLDER	      "EFI/BOOT"
 #define GRUB_FOLDER   "/boot/grub"
 #define PRELOADER_MAX (16u * MIB)
+#define KERNEL_MAX    (256u * MIB)
 
 static const struct firmware firmwares[] = {
 	{"x64", "x86_64-efi", PE_MACHINE_AMD64},
@@ -21,8 +22,13 @@ static const struct firmware firmwares[] = {
 	{"aa64", "arm64-efi", PE_MACHINE_ARM64},
 };
 
-static const char *const sources[] = {
-	[LOADER_IMAGE] = "image", [LOADER_HOST] = "host", [LOADER_MADE] = "made here"};
+static const struct {
+	const char *name, *text;
+} sources[] = {
+	[LOADER_IMAGE] = {"image", "the image's own loaders"},
+	[LOADER_HOST] = {"host", "signed loaders of this machine's packages"},
+	[LOADER_MADE] = {"made", "a GRUB made here"},
+};
 
 /* Beside the GRUB, which it starts as loader.efi. */
 enum { PRELOADER, HASHTOOL, PRELOADER_FILES };
@@ -32,34 +38,23 @@ struct loaders {
 	struct loaderset sets[ARRAY_SIZE(firmwares)];
 	size_t count;
 	struct efiprogram preloader[PRELOADER_FILES]; /* for the first set; without data: none */
+	struct efiprogram kernel;		      /* the image's; without its data */
 };
 
-/* What firmware starts this image's kernel? Its EFI stub says so. */
-static int find_machine(const struct image *image, uint16_t *ret_machine)
+/* The image's kernel is a program for UEFI, too. */
+static int read_kernel(const struct image *image, struct efiprogram *ret_kernel)
 {
-	const struct disk *disk = image_disk(image);
-	struct extent kernel;
-	uint8_t head[64], coff[6];
-	uint32_t offset;
+	void *data;
+	size_t size;
 	int r;
 
-	r = image_find(image, image_kernel(image), &kernel);
-	if (r == 0)
-		r = disk_read(disk, kernel.start, head, sizeof(head));
-	if (r < 0)
+	r = image_read(image, image_kernel(image), KERNEL_MAX, &data, &size);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot read %s: %m", image_path(image), image_kernel(image));
 		return r;
-	memcpy(&offset, head + 0x3c, sizeof(offset));
-	offset = le32toh(offset);
-	if (memcmp(head, "MZ", 2) != 0 || kernel.size < sizeof(coff) ||
-		offset > kernel.size - sizeof(coff))
-		return -ENOEXEC;
-	r = disk_read(disk, kernel.start + offset, coff, sizeof(coff));
-	if (r < 0)
-		return r;
-	if (memcmp(coff, "PE\0\0", 4) != 0)
-		return -ENOEXEC;
-	*ret_machine = (uint16_t)(coff[4] | coff[5] << 8);
-	return 0;
+	}
+	return efiprogram_read(image_kernel(image), data, size, ret_kernel);
 }
 
 static int choose_set(const struct image *image, const struct firmware *firmware, bool preloader,
@@ -104,9 +99,9 @@ static int read_preloader(const char *folder, struct efiprogram *programs)
 }
 
 /* The kernel's own firmware first: without it the stick is of no use. */
-static int choose(
-	const struct image *image, uint16_t machine, const char *preloader, struct loaders *loaders)
+static int choose(const struct image *image, const char *preloader, struct loaders *loaders)
 {
+	uint16_t machine = loaders->kernel.machine;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(firmwares); i++) {
@@ -139,20 +134,17 @@ static int choose(
 int loaders_choose(const struct image *image, const char *preloader, struct loaders **ret_loaders)
 {
 	cleanup(loaders_freep) struct loaders *loaders = calloc(1, sizeof(*loaders));
-	uint16_t machine;
 	int r;
 
 	if (!loaders)
 		return -ENOMEM;
-	r = find_machine(image, &machine);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read %s: %m", image_path(image), image_kernel(image));
+	r = read_kernel(image, &loaders->kernel);
+	if (r < 0)
 		return r;
-	}
+	free(steal_pointer(loaders->kernel.data));
 	r = preloader ? read_preloader(preloader, loaders->preloader) : 0;
 	if (r == 0)
-		r = choose(image, machine, preloader, loaders);
+		r = choose(image, preloader, loaders);
 	if (r < 0)
 		return r;
 	*ret_loaders = steal_pointer(loaders);
@@ -165,6 +157,8 @@ void loaders_free(struct loaders *loaders)
 		loaderset_clear(&loaders->sets[i]);
 	for (size_t i = 0; loaders && i < PRELOADER_FILES; i++)
 		efiprogram_clear(&loaders->preloader[i]);
+	if (loaders)
+		efiprogram_clear(&loaders->kernel);
 	free(loaders);
 }
 
@@ -232,8 +226,8 @@ void loaders_print(const struct loaders *loaders, FILE *out)
 	for (size_t i = 0; i < loaders->count; i++) {
 		const struct loaderset *set = &loaders->sets[i];
 
-		fprintf(out, "%s: %s, %s\n", set->firmware->platform, sources[set->source],
-			set->programs[LOADER_FIRST].is_signed ? "signed" : "not signed");
+		fprintf(out, "%s: %s\n", set->firmware->platform, sources[set->source].text);
+		secureboot_print(set, &loaders->kernel, out);
 	}
 }
 
@@ -248,9 +242,8 @@ struct json_object *loaders_json(const struct loaders *loaders)
 		json_object_object_add(
 			object, "firmware", json_object_new_string(set->firmware->platform));
 		json_object_object_add(
-			object, "source", json_object_new_string(sources[set->source]));
-		json_object_object_add(object, "signed",
-			json_object_new_boolean(set->programs[LOADER_FIRST].is_signed));
+			object, "source", json_object_new_string(sources[set->source].name));
+		secureboot_json(set, &loaders->kernel, object);
 		json_object_array_add(list, object);
 	}
 	return list;

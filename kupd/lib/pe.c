@@ -15,6 +15,8 @@
 /* The loaders' own limit (PE format, "COFF File Header": NumberOfSections). */
 #define SECTIONS_MAX 96u
 
+#define SECTION_NAME_MAX 32u
+
 /* PE format, "COFF File Header", behind the 4 bytes "PE\0\0". */
 struct coff_header {
 	uint16_t machine;	       /* 0 */
@@ -26,6 +28,7 @@ struct coff_header {
 	uint16_t characteristics;      /* 18 */
 } __attribute__((packed));
 static_assert(sizeof(struct coff_header) == 20, "PE format: COFF File Header");
+#define SYMBOL_SIZE 18u /* behind the symbols stand the long names */
 
 /* PE format, "Section Table". */
 struct section_header {
@@ -158,6 +161,22 @@ static int read_sections(int fd, const char *name, uint64_t offset, uint16_t cou
 	return 0;
 }
 
+/* Is this the name of that section? Long names stand elsewhere ("/37": at byte 37 there). */
+static bool is_named(
+	int fd, const struct pe *pe, const struct section_header *section, const char *name)
+{
+	char text[SECTION_NAME_MAX] = "", number[sizeof(section->name)] = "";
+	size_t size = strlen(name) + 1;
+
+	if (size - 1 <= sizeof(section->name))
+		return strncmp(section->name, name, sizeof(section->name)) == 0;
+	if (section->name[0] != '/' || !pe->long_names || size > sizeof(text))
+		return false;
+	memcpy(number, section->name + 1, sizeof(number) - 1);
+	return pe_pread(fd, text, size, pe->long_names + strtoul(number, NULL, 10)) == 0 &&
+	       memcmp(text, name, size) == 0;
+}
+
 int pe_find_section(
 	int fd, const struct pe *pe, const char *name, uint64_t *ret_offset, uint64_t *ret_size)
 {
@@ -167,7 +186,7 @@ int pe_find_section(
 
 		if (r < 0)
 			return r;
-		if (strncmp(section.name, name, sizeof(section.name)) != 0)
+		if (!is_named(fd, pe, &section, name))
 			continue;
 		*ret_offset = le32toh(section.raw_offset);
 		/* What is on the disk may be filled up, what is in memory with zeros. */
@@ -204,6 +223,9 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 		return read_error(name, r);
 
 	pe.machine = le16toh(coff.machine);
+	if (coff.symbols)
+		pe.long_names = le32toh(coff.symbols) +
+				(uint64_t)le32toh(coff.number_of_symbols) * SYMBOL_SIZE;
 	r = read_optional_header(
 		fd, name, (uint64_t)offset + 24, le16toh(coff.optional_header_size), &pe);
 	if (r < 0)

@@ -23,7 +23,8 @@ struct pe {
 	uint64_t raw_end;	 /* where the last section's content ends */
 	uint64_t sections;	 /* the section table */
 	uint16_t section_count;
-	uint16_t machine; /* PE_MACHINE_... */
+	uint64_t long_names; /* the table of names of more than 8 bytes; 0: none */
+	uint16_t machine;    /* PE_MACHINE_... */
 };
 
 /**
