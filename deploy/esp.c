@@ -186,26 +186,46 @@ int esp_build(
 	return 0;
 }
 
-int esp_write(struct output *output, uint64_t offset, int fd, uint64_t size)
+/* Where the FAT's clusters begin (fatgen103, BPB): up to there are its tables. */
+static int find_data(int fd, uint64_t size, uint64_t *ret_data)
 {
-	uint8_t boot[SECTOR_SIZE];
 	uint16_t sector, reserved;
+	uint8_t boot[SECTOR_SIZE];
 	uint32_t table;
-	uint64_t data;
-	int r;
 
-	/* The tables whole, with their zeros: a hole would leave there what the disk held before.
-	 */
 	if (pread(fd, boot, sizeof(boot), 0) != sizeof(boot))
 		return -EIO;
 	memcpy(&sector, boot + 11, sizeof(sector));	/* BPB_BytsPerSec */
 	memcpy(&reserved, boot + 14, sizeof(reserved)); /* BPB_RsvdSecCnt */
 	memcpy(&table, boot + 36, sizeof(table));	/* BPB_FATSz32 */
-	data = ((uint64_t)le16toh(reserved) + (uint64_t)boot[16] * le32toh(table)) *
-	       le16toh(sector);
-	data = MIN(ROUND_UP(data, DISK_ALIGN), size);
-	r = output_copy(output, offset, fd, 0, data);
-	if (r < 0)
-		return r;
-	return output_copy_data(output, offset + data, fd, data, size - data);
+	*ret_data = (le16toh(reserved) + (uint64_t)boot[16] * le32toh(table)) * le16toh(sector);
+	*ret_data = MIN(ROUND_UP(*ret_data, DISK_ALIGN), size);
+	return 0;
+}
+
+int esp_bytes(int fd, uint64_t size, uint64_t *ret_bytes)
+{
+	uint64_t data, bytes;
+	int r;
+
+	r = find_data(fd, size, &data);
+	if (r == 0)
+		r = output_data_size(fd, data, size - data, &bytes);
+	if (r == 0)
+		*ret_bytes = data + bytes;
+	return r;
+}
+
+int esp_write(struct output *output, uint64_t offset, int fd, uint64_t size)
+{
+	uint64_t data;
+	int r;
+
+	r = find_data(fd, size, &data);
+	/* The tables with their zeros: a hole would leave there what the disk held before. */
+	if (r == 0)
+		r = output_copy(output, offset, fd, 0, data);
+	if (r == 0)
+		r = output_copy_data(output, offset + data, fd, data, size - data);
+	return r;
 }

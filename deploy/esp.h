@@ -19,6 +19,9 @@
 int esp_build(
 	const struct loaders *loaders, const char *menu, uint64_t size, uint32_t id, int *ret_fd);
 
+/** Bytes that esp_write() writes. Returns -errno of reading. */
+int esp_bytes(int fd, uint64_t size, uint64_t *ret_bytes);
+
 /** Write what esp_build() made to byte @offset of the target: all of it that a file system reader
  * may look at. Does not report. Returns as output_copy(). */
 int esp_write(struct output *output, uint64_t offset, int fd, uint64_t size);

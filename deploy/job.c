@@ -93,7 +93,7 @@ static int make_boot(struct job *job)
 	if (r == 0)
 		r = esp_build(plan->loaders, text, LAYOUT_ESP_SIZE, job->ids.esp, &job->esp_fd);
 	if (r == 0)
-		r = output_data_size(job->esp_fd, 0, LAYOUT_ESP_SIZE, &job->esp_bytes);
+		r = esp_bytes(job->esp_fd, LAYOUT_ESP_SIZE, &job->esp_bytes);
 	return r;
 }
 

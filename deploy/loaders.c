@@ -2,8 +2,10 @@
 
 #include "loaders.h"
 
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "data.h"
 #include "log.h"
@@ -14,7 +16,6 @@
 #define FOLDER	      "EFI/BOOT"
 #define GRUB_FOLDER   "/boot/grub"
 #define PRELOADER_MAX (16u * MIB)
-#define KERNEL_MAX    (256u * MIB)
 
 static const struct firmware firmwares[] = {
 	{"x64", "x86_64-efi", PE_MACHINE_AMD64},
@@ -38,23 +39,32 @@ struct loaders {
 	struct loaderset sets[ARRAY_SIZE(firmwares)];
 	size_t count;
 	struct efiprogram preloader[PRELOADER_FILES]; /* for the first set; without data: none */
-	struct efiprogram kernel;		      /* the image's; without its data */
+	struct efiprogram kernel;		      /* without its data */
 };
 
-/* The image's kernel is a program for UEFI, too. */
-static int read_kernel(const struct image *image, struct efiprogram *ret_kernel)
+/* The kernel is a program for UEFI, too. */
+static int read_kernel(const struct tree_file *kernel, struct efiprogram *ret_kernel)
 {
-	void *data;
-	size_t size;
-	int r;
+	autoclose int fd = open(kernel->path, O_RDONLY | O_CLOEXEC);
+	size_t size = (size_t)kernel->part.size;
+	autofree void *data = NULL;
+	struct stat status;
+	int r = 0;
 
-	r = image_read(image, image_kernel(image), KERNEL_MAX, &data, &size);
+	if (fd < 0 || fstat(fd, &status) < 0)
+		r = -errno;
+	else if (size == 0)
+		size = (size_t)status.st_size;
+	if (r == 0 && !(data = malloc(size + 1)))
+		r = -ENOMEM;
+	if (r == 0)
+		r = pe_pread(fd, data, size, kernel->part.start);
 	if (r < 0) {
 		errno = -r;
-		log_error("%s: cannot read %s: %m", image_path(image), image_kernel(image));
+		log_error("%s: cannot read the kernel: %m", kernel->path);
 		return r;
 	}
-	return efiprogram_read(image_kernel(image), data, size, ret_kernel);
+	return efiprogram_read(kernel->path, steal_pointer(data), size, ret_kernel);
 }
 
 static int choose_set(const struct image *image, const struct firmware *firmware, bool preloader,
@@ -131,14 +141,15 @@ static int choose(const struct image *image, const char *preloader, struct loade
 	return 0;
 }
 
-int loaders_choose(const struct image *image, const char *preloader, struct loaders **ret_loaders)
+int loaders_choose(const struct image *image, const struct tree_file *kernel, const char *preloader,
+	struct loaders **ret_loaders)
 {
 	cleanup(loaders_freep) struct loaders *loaders = calloc(1, sizeof(*loaders));
 	int r;
 
 	if (!loaders)
 		return -ENOMEM;
-	r = read_kernel(image, &loaders->kernel);
+	r = read_kernel(kernel, &loaders->kernel);
 	if (r < 0)
 		return r;
 	free(steal_pointer(loaders->kernel.data));
@@ -226,7 +237,7 @@ void loaders_print(const struct loaders *loaders, FILE *out)
 	for (size_t i = 0; i < loaders->count; i++) {
 		const struct loaderset *set = &loaders->sets[i];
 
-		fprintf(out, "%s: %s\n", set->firmware->platform, sources[set->source].text);
+		fprintf(out, "%-12s %s\n", set->firmware->platform, sources[set->source].text);
 		secureboot_print(set, &loaders->kernel, out);
 	}
 }

@@ -9,19 +9,21 @@
 #include <stdio.h>
 
 #include "loaderset.h"
+#include "tree.h"
 
 struct loaders;
 struct json_object;
 
 /**
- * Choose: for the firmware that the image's kernel is for, and for each other that the image has
+ * Choose: for the firmware that the stick's @kernel is for, and for each other that the image has
  * loaders for, the image's own signed ones; else this machine's signed ones; else one made here.
  * @preloader: folder with PreLoader.efi and HashTool.efi of the Linux Foundation, put in front of a
  * GRUB that does without shim; NULL: not. Reports, warnings too.
  * Returns -ERR_REFUSED if there is none for the kernel's own firmware, -errno. The caller frees
  * them with loaders_free().
  */
-int loaders_choose(const struct image *image, const char *preloader, struct loaders **ret_loaders);
+int loaders_choose(const struct image *image, const struct tree_file *kernel, const char *preloader,
+	struct loaders **ret_loaders);
 
 void loaders_free(struct loaders *loaders);
 void loaders_freep(struct loaders **loaders);

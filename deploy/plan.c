@@ -35,7 +35,7 @@ int plan_make(const struct options *options, bool encrypted, const struct observ
 	if (r == 0)
 		r = check_set(&plan, encrypted, observer);
 	if (r == 0)
-		r = loaders_choose(plan.image, options->preloader, &plan.loaders);
+		r = loaders_choose(plan.image, &plan.set.kernel, options->preloader, &plan.loaders);
 	if (r == 0)
 		r = bios_build(&plan.bios);
 	/* Said by bios_build(): such a stick boots by UEFI only. */

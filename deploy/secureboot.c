@@ -27,6 +27,8 @@ static bool is_signed_by(const struct efiprogram *program, const char *authority
 	return false;
 }
 
+#define INDENT "             "
+
 /* On which machines does the firmware start it, and does it start what follows? */
 static const char *meaning(const struct loaderset *set, const struct efiprogram *kernel)
 {
@@ -39,7 +41,7 @@ static const char *meaning(const struct loaderset *set, const struct efiprogram 
 	if (!shim->vendor || !efiprogram_is_trusted_by(grub, shim))
 		return "shim may refuse this GRUB: if so, enrol its key or switch it off";
 	if (kernel && !efiprogram_is_trusted_by(kernel, shim))
-		return "shim refuses the image's kernel: enrol its key or switch it off";
+		return "shim refuses the kernel: enrol its key or switch it off";
 	if (efiprogram_generation(shim, "shim") < SHIM_GENERATION ||
 		efiprogram_generation(grub, "grub") < GRUB_GENERATION)
 		return "machines with up-to-date revocations refuse these old loaders";
@@ -58,7 +60,7 @@ static void print_program(
 	unsigned int generation = efiprogram_generation(program, component);
 	char issuer[EFIPROGRAM_ISSUER];
 
-	fprintf(out, "  %s: ", role);
+	fprintf(out, INDENT "%s: ", role);
 	if (generation)
 		fprintf(out, "SBAT %s %u, ", component, generation);
 	if (!efiprogram_issuer(program, 0, issuer))
@@ -73,7 +75,7 @@ void secureboot_print(const struct loaderset *set, const struct efiprogram *kern
 	if (set->programs[LOADER_GRUB].data)
 		print_program("shim", &set->programs[LOADER_FIRST], "shim", out);
 	print_program("GRUB", loaderset_grub(set), "grub", out);
-	fprintf(out, "  Secure Boot: %s\n", meaning(set, kernel));
+	fprintf(out, INDENT "Secure Boot: %s\n", meaning(set, kernel));
 }
 
 static void add_program(struct json_object *object, const char *role,
