@@ -28,8 +28,10 @@ endif
 # kupd/lib: what both programs share. kupd: livengkupd. deploy: liveng-deploy; its main.c stands apart, for
 # the unit tests.
 LIB_SRC  := log digest disk kernel pe authenticode source unpack cpio initrd names modindex modules luks \
-	device mounts host fat grubenv pvd volume tree session set slot format identity stick assessment candidate interrupt progress
-KUPD_SRC := main options inventory plan update status verify rollback bless repair marker
+	device mounts host fat grubenv pvd volume tree session set slot format identity stick assessment \
+	installed candidate interrupt progress
+KUPD_SRC := main options inventory plan update status verify rollback next bless repair revive outlook \
+	packages failed marker
 DEPLOY_SRC := $(filter-out main,$(basename $(notdir $(wildcard deploy/*.c))))
 UNIT     := $(basename $(notdir $(wildcard tests/unit/*.c)))
 
@@ -58,7 +60,7 @@ help:
 	@echo 'make bench         compare with the published way of writing'
 	@echo 'make deb           Debian packages, into $(BUILD)/'
 	@echo 'make deps          install what all of these need (apt)'
-	@echo 'make install       into DESTDIR and PREFIX ($(PREFIX))'
+	@echo 'make install       into DESTDIR and PREFIX ($(PREFIX)); make uninstall'
 	@echo 'SAN=1              with address and undefined behaviour sanitizers, into build/san/'
 	@echo 'CI=1               warnings are errors'
 
@@ -94,6 +96,14 @@ install: $(BUILD)/livengkupd $(BUILD)/liveng-deploy
 	install -Dm755 initramfs-hooks/post-update.d/zz-liveng $(DESTDIR)/etc/initramfs/post-update.d/zz-liveng
 	install -Dm755 initramfs-hooks/liveng $(DESTDIR)$(PREFIX)/share/initramfs-tools/hooks/liveng
 	install -Dm644 initramfs-hooks/9999-liveng.sh $(DESTDIR)$(PREFIX)/share/liveng/9999-liveng.sh
+
+uninstall:
+	cd "$(DESTDIR)/" && rm -f etc/kernel/postinst.d/zz-liveng etc/kernel/postrm.d/zz-liveng \
+		etc/initramfs/post-update.d/zz-liveng
+	cd "$(DESTDIR)$(PREFIX)" && rm -f sbin/livengkupd sbin/liveng-deploy share/man/man8/livengkupd.8 \
+		share/man/man8/liveng-deploy.8 share/bash-completion/completions/livengkupd \
+		share/bash-completion/completions/liveng-deploy share/initramfs-tools/hooks/liveng \
+		share/liveng/hooks.sh share/liveng/9999-liveng.sh
 
 # Install only what is missing: a second run asks nobody for a password.
 deps:
@@ -140,5 +150,5 @@ clean:
 
 -include $(LIB_OBJ:.o=.d) $(KUPD_OBJ:.o=.d) $(DEPLOY_OBJ:.o=.d) $(BUILD)/deploy/main.d $(UNIT_BIN:=.d)
 
-.PHONY: all help unit install deps check check-fast check-build demo bench deb clean
+.PHONY: all help unit install uninstall deps check check-fast check-build demo bench deb clean
 .SECONDARY:

@@ -6,6 +6,7 @@
  */
 
 #include "assessment.h"
+#include "failed.h"
 #include "inventory.h"
 #include "log.h"
 #include "marker.h"
@@ -16,28 +17,31 @@
 /* The set that did not come up makes way for the one that did. */
 static int take_previous(struct run *run, struct stick *stick, struct inventory *inventory)
 {
-	char failed[KERNEL_RELEASE_MAX];
+	struct set failed = {.release = "unknown"};
 	int r;
 
 	r = rollback_check(stick, inventory, &run->observer);
 	if (r < 0)
 		return r;
-	snprintf(failed, sizeof(failed), "%s",
-		inventory->has_current ? inventory->current.release : "unknown");
-	r = rollback_switch(stick, inventory);
+	if (inventory->has_current)
+		failed = inventory->current;
+	run_add(run, "release", inventory->previous.release);
+	run_add(run, "failed", failed.release);
+	if (run->options->dry_run) {
+		log_info("%s: would make %s current again, %s did not come up", stick->name,
+			inventory->previous.release, failed.release);
+		return 0;
+	}
+	/* First the memory of it: a cut behind the switch must not bring it back. */
+	failed_note(run, &failed, "it did not come up, the previous set did");
+	run->changed = true;
+	r = rollback_switch(stick, inventory, false);
 	if (r < 0)
 		return r;
 	/* A second bless in this boot has nothing to go back from. */
-	marker_set_written(run->host.root);
-	stick_refresh_cache(stick, &run->host);
-	log_warning("%s did not come up: %s is current again", failed, inventory->previous.release);
-	run_add(run, "release", inventory->previous.release);
-	run_add(run, "failed", failed);
-	r = marker_set_failed(run->options->root, failed, "did not come up, the previous set did");
-	if (r < 0) {
-		errno = -r;
-		log_warning("cannot note that %s failed: %m", failed);
-	}
+	rollback_done(run, stick);
+	log_warning("%s did not come up: %s is current again", failed.release,
+		inventory->previous.release);
 	return 0;
 }
 
@@ -59,10 +63,14 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 		log_info("%s: would end the trial of %s", stick->name, inventory->current.release);
 		return 0;
 	}
+	run->changed = true;
 	r = assessment_set(stick, -1, inventory->has_previous);
-	if (r == 0)
-		log_info("%s: %s came up and is proven", stick->name, inventory->current.release);
-	return r;
+	if (r < 0)
+		return r;
+	/* What came up ends the memory of older failures; those of newer sets stay. */
+	failed_forget_older(run, inventory->current.release);
+	log_info("%s: %s came up and is proven", stick->name, inventory->current.release);
+	return 0;
 }
 
 int bless_verb(struct run *run)
@@ -89,12 +97,16 @@ int bless_verb(struct run *run)
 		log_info("a kernel set was written since this boot: its trial goes on");
 		return 0;
 	}
-	r = run_open_stick(run, !options->dry_run, &stick);
-	if (r == 0)
-		r = inventory_read(stick, &inventory);
+	r = inventory_open(run, !options->dry_run, &stick, &inventory);
 	if (r < 0)
 		return r;
-	if (boot == HOST_BOOT_PREVIOUS && !options->dry_run)
+	if (boot == HOST_BOOT_PREVIOUS && assessment_tries(stick) != 0) {
+		log_info("%s: the previous set was chosen for this boot, that says nothing of the "
+			 "current one",
+			stick->name);
+		return 0;
+	}
+	if (boot == HOST_BOOT_PREVIOUS)
 		return take_previous(run, stick, &inventory);
 	return end_trial(run, stick, &inventory);
 }

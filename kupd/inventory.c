@@ -12,33 +12,54 @@ static bool is_damage(int error)
 }
 
 /*
- * The names with `.old` say where the previous set lay when the current one was written. It is
- * there still only if the other slot's own tree has the same files. Without a current set that tree
- * is all there is: whoever goes back to it compares its checksums first.
+ * What the other slot's own tree says of the set in it. The current tree's names with `.old` say
+ * where the previous set lay when the current one was written: it is there still if that tree has
+ * the same files. If it is the other way round, the current set is the one that was gone back to.
+ * Without a current set that tree is all there is: whoever goes back to it compares its checksums
+ * first.
  */
-static int find_previous(const struct stick *stick, struct inventory *inventory)
+static int read_other(const struct volume *other, struct inventory *inventory)
+{
+	struct set own, old;
+	int r;
+
+	r = set_read(other, SET_CURRENT, &own);
+	if (r < 0)
+		return r;
+	if (!inventory->has_current) {
+		inventory->previous = own;
+		inventory->has_previous = true;
+		return 0;
+	}
+	r = set_read(inventory->volume, SET_PREVIOUS, &old);
+	if (r == 0 && set_is_same(&own, &old)) {
+		inventory->previous = old;
+		inventory->has_previous = true;
+		return 0;
+	}
+	if (r == 0 || is_damage(r))
+		r = set_read(other, SET_PREVIOUS, &old);
+	if (r == 0 && set_is_same(&inventory->current, &old)) {
+		inventory->undone = own;
+		inventory->has_undone = true;
+	}
+	return r;
+}
+
+static int find_other(const struct stick *stick, struct inventory *inventory)
 {
 	cleanup(volume_closep) struct volume *volume = NULL;
 	struct extent partition = stick_kernel(stick);
-	struct set own;
-	int r = 0;
+	int r;
 
-	if (inventory->has_current)
-		r = set_read(inventory->volume, SET_PREVIOUS, &inventory->previous);
-	if (r == 0)
-		r = slot_previous(stick->disk, partition, &inventory->previous_pvd);
+	r = slot_previous(stick->disk, partition, &inventory->previous_pvd);
 	if (r == 0)
 		r = volume_open(stick->disk, partition, &inventory->previous_pvd, &volume);
 	if (r == 0)
-		r = set_read(volume, SET_CURRENT, &own);
-	if (r < 0)
-		/* Damage means that there is none. A failed read does not: it may be the proven
-		 * set. */
-		return is_damage(r) ? 0 : r;
-	if (!inventory->has_current)
-		inventory->previous = own;
-	inventory->has_previous = set_is_same(&own, &inventory->previous);
-	return 0;
+		r = read_other(volume, inventory);
+	inventory->undone_pvd = inventory->previous_pvd;
+	/* Damage means that there is none. A failed read does not: it may be the proven set. */
+	return is_damage(r) ? 0 : r;
 }
 
 static int find_current(const struct stick *stick, struct inventory *inventory)
@@ -77,7 +98,7 @@ int inventory_read(const struct stick *stick, struct inventory *ret_inventory)
 		r = find_current(stick, &inventory);
 	}
 	if (r == 0)
-		r = find_previous(stick, &inventory);
+		r = find_other(stick, &inventory);
 	if (r < 0) {
 		errno = -r;
 		log_error("%s: cannot read the kernel partition: %m", stick->name);
@@ -86,6 +107,20 @@ int inventory_read(const struct stick *stick, struct inventory *ret_inventory)
 	*ret_inventory = inventory;
 	inventory.volume = NULL;
 	return 0;
+}
+
+int inventory_open(const struct run *run, bool writable, struct stick **ret_stick,
+	struct inventory *ret_inventory)
+{
+	cleanup(stick_closep) struct stick *stick = NULL;
+	int r;
+
+	r = run_open_stick(run, writable ? STICK_WRITABLE : 0, &stick);
+	if (r == 0)
+		r = inventory_read(stick, ret_inventory);
+	if (r == 0)
+		*ret_stick = steal_pointer(stick);
+	return r;
 }
 
 bool inventory_wants_previous(const struct inventory *inventory, const struct stick *stick)

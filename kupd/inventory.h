@@ -5,6 +5,7 @@
  * What lies in the kernel partition of a stick, read without reading the sets.
  */
 
+#include "run.h"
 #include "set.h"
 #include "slot.h"
 #include "stick.h"
@@ -21,6 +22,10 @@ struct inventory {
 	bool has_previous;
 	struct set previous;
 	struct pvd previous_pvd;
+	/* The set that a rollback left for the current one, and its tree: the way forward again. */
+	bool has_undone;
+	struct set undone;
+	struct pvd undone_pvd;
 };
 
 /**
@@ -30,6 +35,13 @@ struct inventory {
  * The caller ends it with inventory_close().
  */
 int inventory_read(const struct stick *stick, struct inventory *ret_inventory);
+
+/**
+ * Open the stick that the options of @run name, and read it. Reports. Returns stick_open()'s and
+ * inventory_read()'s errors. The caller ends both.
+ */
+int inventory_open(const struct run *run, bool writable, struct stick **ret_stick,
+	struct inventory *ret_inventory);
 
 void inventory_close(struct inventory *inventory);
 

@@ -26,17 +26,19 @@ enum exit_code {
 };
 
 static const struct verb verbs[] = {
-	{"update", "write a kernel set: RELEASE, or the newest installed one"},
-	{"status", "show the sets, their room and the boot assessment"},
-	{"verify", "read all sets and compare their checksums"},
-	{"rollback", "make the previous set the current one"},
-	{"bless", "end the trial of a set that came up"},
-	{"repair", "write the newest good set, if the current one is damaged"},
+	{"update", "root kernel initrd no-verify in-place force dry-run",
+		"write a kernel set: RELEASE, or the newest installed one"},
+	{"status", "root short", "show the sets, their room and the boot assessment"},
+	{"verify", "", "read all sets and compare their checksums"},
+	{"rollback", "undo dry-run", "make the previous set the current one"},
+	{"next", "once dry-run", "choose what the next boot runs, and only that"},
+	{"bless", "root dry-run", "end the trial of a set that came up"},
+	{"repair", "root no-verify dry-run", "bring back a set that boots, with what is there"},
 	{0},
 };
 
 static int (*const verb_functions[])(struct run *run) = {
-	update_verb, status_verb, verify_verb, rollback_verb, bless_verb, repair_verb};
+	update_verb, status_verb, verify_verb, rollback_verb, next_verb, bless_verb, repair_verb};
 
 /* What waits for long work in this program: the terminal and the signals. */
 struct waiting {
@@ -100,15 +102,15 @@ void run_add(struct run *run, const char *name, const char *value)
 	json_object_object_add(run->result, name, new_text(value));
 }
 
-int run_open_stick(const struct run *run, bool writable, struct stick **ret_stick)
+int run_open_stick(const struct run *run, unsigned int flags, struct stick **ret_stick)
 {
 	const struct options *options = run->options;
 
-	return stick_open(&run->host, options->target, options->target_path, writable, ret_stick);
+	return stick_open(&run->host, options->target, options->target_path, flags, ret_stick);
 }
 
-/* All errors of a run, in their order. */
-static void collect_error(void *data, const char *text)
+/* All errors, or all warnings, of a run, in their order. */
+static void collect(void *data, const char *text)
 {
 	json_object_array_add(data, new_text(text));
 }
@@ -139,13 +141,48 @@ static int open_standard_streams(void)
 	return 0;
 }
 
+/* Usage errors are told as JSON as well. */
+static bool wants_json(char **argv)
+{
+	while (*argv && strcmp(*argv, "--") != 0)
+		if (strcmp(*argv++, "--json") == 0)
+			return true;
+	return false;
+}
+
+/* What every result has, around what the verb added. */
+static int print_result(const struct run *run, enum exit_code code, struct json_object *errors,
+	struct json_object *warnings)
+{
+	json_object_object_add(run->result, "exit_code", json_object_new_int((int)code));
+	json_object_object_add(run->result, "errors", json_object_get(errors));
+	json_object_object_add(run->result, "warnings", json_object_get(warnings));
+	puts(json_object_to_json_string_ext(run->result, JSON_C_TO_STRING_PRETTY));
+	return fflush(stdout) != 0 ? -EIO : 0;
+}
+
+static enum exit_code run_options(struct run *run)
+{
+	const struct options *options = run->options;
+	struct waiting waiting = {.interrupt_fd = interrupt_open()};
+	enum exit_code code;
+
+	log_init("livengkupd", options->level);
+	progress_init(&waiting.progress, options->level != LOG_QUIET);
+	run->observer = (struct observer){on_progress, on_interrupted, &waiting};
+	json_object_object_add(run->result, "verb", json_object_new_string(options->verb));
+	json_object_object_add(run->result, "dry_run", json_object_new_boolean(options->dry_run));
+	code = exit_code_of(run_verb(run));
+	json_object_object_add(run->result, "changed", json_object_new_boolean(run->changed));
+	return code;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
-	struct waiting waiting = {.interrupt_fd = -1};
 	struct run run = {.options = &options, .host = {.root = ""}};
-	struct json_object *errors;
-	enum exit_code code;
+	struct json_object *errors, *warnings;
+	enum exit_code code = EXIT_USAGE;
 
 	if (open_standard_streams() < 0)
 		return EXIT_FAILED;
@@ -153,37 +190,33 @@ int main(int argc, char **argv)
 	/* Whatever the user reads: file names are checked for being UTF-8, as JSON has to be. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	log_init("livengkupd", LOG_NORMAL);
+	errors = json_object_new_array();
+	warnings = json_object_new_array();
+	run.result = json_object_new_object();
+	json_object_object_add(run.result, "schema_version", json_object_new_int(SCHEMA_VERSION));
+	log_set_sink(collect, errors);
+	log_set_warning_sink(collect, warnings);
+
 	switch (options_parse(argc, argv, verbs, &options)) {
 	case OPTIONS_DONE:
 		return EXIT_DONE;
-	case OPTIONS_USAGE:
-		return EXIT_USAGE;
 	case OPTIONS_FAILED:
 		return EXIT_FAILED;
+	case OPTIONS_USAGE:
+		break;
 	case OPTIONS_RUN:
+		code = run_options(&run);
 		break;
 	}
-	log_init("livengkupd", options.level);
-	waiting.interrupt_fd = interrupt_open();
-	progress_init(&waiting.progress, options.level != LOG_QUIET);
-	run.observer = (struct observer){on_progress, on_interrupted, &waiting};
-	run.result = json_object_new_object();
-	errors = json_object_new_array();
-	json_object_object_add(run.result, "schema_version", json_object_new_int(SCHEMA_VERSION));
-	json_object_object_add(run.result, "verb", json_object_new_string(options.verb));
-	log_set_sink(collect_error, errors);
-
-	code = exit_code_of(run_verb(&run));
 	log_set_sink(NULL, NULL);
-
-	json_object_object_add(run.result, "exit_code", json_object_new_int((int)code));
-	json_object_object_add(run.result, "errors", errors);
-	if (options.json)
-		puts(json_object_to_json_string_ext(run.result, JSON_C_TO_STRING_PRETTY));
-	json_object_put(run.result);
-	if (fflush(stdout) != 0 && code == EXIT_DONE) {
+	log_set_warning_sink(NULL, NULL);
+	if ((wants_json(argv) ? print_result(&run, code, errors, warnings) : fflush(stdout)) != 0 &&
+		code == EXIT_DONE) {
 		log_error("cannot write the result: %m");
 		code = EXIT_FAILED;
 	}
+	json_object_put(errors);
+	json_object_put(warnings);
+	json_object_put(run.result);
 	return (int)code;
 }

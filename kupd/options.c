@@ -2,9 +2,13 @@
 
 #include "options.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "installed.h"
+#include "util.h"
 
 enum {
 	OPTION_DISK = 256,
@@ -15,9 +19,36 @@ enum {
 	OPTION_NO_VERIFY,
 	OPTION_IN_PLACE,
 	OPTION_FORCE,
+	OPTION_UNDO,
+	OPTION_ONCE,
+	OPTION_SHORT,
 	OPTION_JSON,
 	OPTION_VERSION,
 };
+
+static const struct option table[] = {
+	{"disk", required_argument, NULL, OPTION_DISK},
+	{"partition", required_argument, NULL, OPTION_PARTITION},
+	{"root", required_argument, NULL, OPTION_ROOT},
+	{"kernel", required_argument, NULL, OPTION_KERNEL},
+	{"initrd", required_argument, NULL, OPTION_INITRD},
+	{"no-verify", no_argument, NULL, OPTION_NO_VERIFY},
+	{"in-place", no_argument, NULL, OPTION_IN_PLACE},
+	{"force", no_argument, NULL, OPTION_FORCE},
+	{"undo", no_argument, NULL, OPTION_UNDO},
+	{"once", required_argument, NULL, OPTION_ONCE},
+	{"short", no_argument, NULL, OPTION_SHORT},
+	{"dry-run", no_argument, NULL, 'n'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{0},
+};
+
+/* What every verb takes. */
+static const char common[] = "disk partition quiet verbose json help version";
 
 static void print_help(const struct verb *verbs)
 {
@@ -44,9 +75,14 @@ static void print_help(const struct verb *verbs)
 	     "  --no-verify              do not read back what was written\n"
 	     "  --in-place               overwrite the only set, if there is no room for two;\n"
 	     "                           a power cut meanwhile leaves the fallback boot only\n"
-	     "  --force                  write what the checks refuse, or what is there\n"
-	     "                           already\n"
+	     "  --force                  write what the checks refuse, what is there already,\n"
+	     "                           or what did not come up\n"
 	     "  -n, --dry-run            check everything, say what would be done\n"
+	     "\n"
+	     "Other verbs:\n"
+	     "  --undo                   rollback: forward again to the set that it left\n"
+	     "  --once ENTRY             next: previous, fallback or standard, for one boot\n"
+	     "  --short                  status: one line, and only if there is news\n"
 	     "\n"
 	     "Output:\n"
 	     "  -q, --quiet              errors and warnings only\n"
@@ -70,71 +106,99 @@ static enum options_result end_printing(void)
 	return OPTIONS_FAILED;
 }
 
-/* The long name of the option that getopt_long() returns as @value; NULL: there is none. */
-static const char *name_of(const struct option *table, int value)
+/* The place in the table of the option that getopt_long() returns as @value; NULL: there is none.
+ */
+static const struct option *find_option(int value)
 {
-	for (; table->name; table++) {
-		if (table->val == value)
-			return table->name;
-	}
+	for (const struct option *option = table; option->name; option++)
+		if (option->val == value)
+			return option;
 	return NULL;
 }
 
-/* Is @word, which getopt_long() did not take, short for several options? */
-static bool is_ambiguous(const struct option *table, const char *word)
+/* Is @word this option as it is called, or only the beginning of that, which getopt_long() takes,
+ * too? */
+static bool is_written_out(const char *word, const struct option *option)
 {
 	size_t length = strcspn(word, "=");
-	unsigned int n = 0;
 
-	for (; length > 2 && table->name; table++)
-		n += strncmp(table->name, word + 2, length - 2) == 0;
-	return n > 1;
+	return strncmp(word, "--", 2) != 0 ||
+	       (length == strlen(option->name) + 2 &&
+		       strncmp(word + 2, option->name, length - 2) == 0);
 }
 
-/* What getopt_long() found wrong, in @word if it is a long option that it does not know. */
-static void report_misuse(const struct option *table, bool lacks_value, const char *word)
+/* What getopt_long() found wrong, in @word if it is a long option. */
+static void report_misuse(bool lacks_value, const char *word)
 {
-	const char *name = name_of(table, optopt);
+	const struct option *option = find_option(optopt);
 
-	if (lacks_value)
-		log_error("--%s needs a value: see --help", name);
-	else if (name)
-		log_error("--%s takes no value: see --help", name);
-	else if (optopt)
+	if (option && !is_written_out(word, option))
+		option = NULL;
+	if (option && lacks_value)
+		log_error("--%s needs a value: see --help", option->name);
+	else if (option)
+		log_error("--%s takes no value: see --help", option->name);
+	else if (strncmp(word, "--", 2) != 0)
 		log_error("-%c: there is no such option: see --help", optopt);
-	else if (is_ambiguous(table, word))
-		log_error("%s: could be several options: see --help", word);
 	else
 		log_error("%s: there is no such option: see --help", word);
 }
 
+static bool is_word_of(const char *word, const char *list)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = list; (at = strstr(at, word)); at += length)
+		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+			return true;
+	return false;
+}
+
 static bool set_target(struct options *options, enum stick_target target, const char *path)
 {
-	if (options->target_path) {
+	if (options->target_path && options->target == target)
+		log_error("--%s was given twice: name one stick",
+			target == STICK_DISK ? "disk" : "partition");
+	else if (options->target_path)
 		log_error("--disk and --partition exclude each other: name one stick");
+	if (options->target_path)
 		return false;
-	}
 	options->target = target;
 	options->target_path = path;
 	return true;
 }
 
-static bool set_words(struct options *options, const struct verb *verbs, char **words, int n)
+/* A release in the place of a verb, as the callers of the published script have it. */
+static bool is_release(const struct options *options, const char *word)
+{
+	autofree char *installed = installed_kernel(options->root, word);
+
+	return isdigit((unsigned char)word[0]) && (options->kernel || installed);
+}
+
+static bool set_words(struct options *options, const struct verb *verbs, char **words, int n,
+	const struct verb **ret_verb)
 {
 	const struct verb *verb = verbs;
 
-	while (n > 0 && verb->name && strcmp(verb->name, words[0]) != 0)
-		verb++;
-	options->verb = "update";
-	if (n > 0 && verb->name) {
-		options->verb = verb->name;
-		words++;
-		n--;
-	} else if (n == 0) {
+	if (n == 0) {
 		log_error("what is to be done? Name a verb, or see --help");
 		return false;
 	}
-	if (n > 0 && strcmp(options->verb, "update") == 0) {
+	while (verb->name && strcmp(verb->name, words[0]) != 0)
+		verb++;
+	if (verb->name) {
+		words++;
+		n--;
+	} else if (is_release(options, words[0])) {
+		verb = verbs; /* update */
+	} else {
+		log_error("%s: neither a verb nor the release of an installed kernel: see --help",
+			words[0]);
+		return false;
+	}
+	options->verb = verb->name;
+	if (n > 0 && verb == verbs) {
 		options->release = words[0];
 		words++;
 		n--;
@@ -143,36 +207,61 @@ static bool set_words(struct options *options, const struct verb *verbs, char **
 		log_error("%s: \"%s\" is one word too many", options->verb, words[0]);
 		return false;
 	}
+	*ret_verb = verb;
+	return true;
+}
+
+/* The entries of the boot menu that can be chosen for one boot. */
+static bool check_once(const struct options *options)
+{
+	static const char *const entries[] = {"previous", "fallback", "standard"};
+	const char *once = options->once;
+
+	if (strcmp(options->verb, "next") != 0)
+		return true;
+	for (size_t i = 0; once && i < ARRAY_SIZE(entries); i++)
+		if (strcmp(once, entries[i]) == 0)
+			return true;
+	log_error("next: name what to boot: --once previous, fallback or standard");
+	return false;
+}
+
+/* An option that does nothing would be taken for one that does. */
+static bool check_use(const struct verb *verb, const bool given[ARRAY_SIZE(table)])
+{
+	for (size_t i = 0; table[i].name; i++) {
+		if (!given[i] || is_word_of(table[i].name, common) ||
+			is_word_of(table[i].name, verb->options))
+			continue;
+		log_error("%s: does not use --%s: see --help", verb->name, table[i].name);
+		return false;
+	}
 	return true;
 }
 
 enum options_result options_parse(
 	int argc, char **argv, const struct verb *verbs, struct options *ret_options)
 {
-	static const struct option table[] = {
-		{"disk", required_argument, NULL, OPTION_DISK},
-		{"partition", required_argument, NULL, OPTION_PARTITION},
-		{"root", required_argument, NULL, OPTION_ROOT},
-		{"kernel", required_argument, NULL, OPTION_KERNEL},
-		{"initrd", required_argument, NULL, OPTION_INITRD},
-		{"no-verify", no_argument, NULL, OPTION_NO_VERIFY},
-		{"in-place", no_argument, NULL, OPTION_IN_PLACE},
-		{"force", no_argument, NULL, OPTION_FORCE},
-		{"dry-run", no_argument, NULL, 'n'},
-		{"quiet", no_argument, NULL, 'q'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"json", no_argument, NULL, OPTION_JSON},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, OPTION_VERSION},
-		{0},
-	};
+	bool given[ARRAY_SIZE(table)] = {false};
+	const struct option *option;
+	const struct verb *verb;
 	struct options options = {.root = "", .level = LOG_NORMAL};
 	int c;
 
 	/* The colon: no messages of its own, which would begin with argv[0]. */
 	while ((c = getopt_long(argc, argv, ":nqvh", table, NULL)) != -1) {
-		if (c != ':' && c != '?' && optarg && !*optarg) {
-			log_error("--%s must not be empty: see --help", name_of(table, c));
+		option = find_option(c);
+		if (option) {
+			const char *word = argv[optind - (optarg == argv[optind - 1] ? 2 : 1)];
+
+			if (!is_written_out(word, option)) {
+				log_error("%s: there is no such option: see --help", word);
+				return OPTIONS_USAGE;
+			}
+			given[option - table] = true;
+		}
+		if (option && optarg && !*optarg) {
+			log_error("--%s must not be empty: see --help", option->name);
 			return OPTIONS_USAGE;
 		}
 		switch (c) {
@@ -205,6 +294,15 @@ enum options_result options_parse(
 		case OPTION_FORCE:
 			options.force = true;
 			break;
+		case OPTION_UNDO:
+			options.undo = true;
+			break;
+		case OPTION_ONCE:
+			options.once = optarg;
+			break;
+		case OPTION_SHORT:
+			options.is_short = true;
+			break;
 		case 'n':
 			options.dry_run = true;
 			break;
@@ -224,11 +322,12 @@ enum options_result options_parse(
 			puts("livengkupd " VERSION);
 			return end_printing();
 		default:
-			report_misuse(table, c == ':', argv[optind - 1]);
+			report_misuse(c == ':', argv[optind - 1]);
 			return OPTIONS_USAGE;
 		}
 	}
-	if (!set_words(&options, verbs, argv + optind, argc - optind))
+	if (!set_words(&options, verbs, argv + optind, argc - optind, &verb) ||
+		!check_use(verb, given) || !check_once(&options))
 		return OPTIONS_USAGE;
 	*ret_options = options;
 	return OPTIONS_RUN;

@@ -20,6 +20,9 @@ struct options {
 	const char *initrd;
 	bool no_verify;
 	bool in_place;
+	bool undo;
+	bool is_short;
+	const char *once; /* the entry that the next boot takes; NULL: not named */
 	bool force;
 	bool dry_run;
 	bool json;
@@ -28,6 +31,7 @@ struct options {
 
 struct verb {
 	const char *name;
+	const char *options; /* the long names of its own, with spaces between */
 	const char *help;
 };
 
@@ -35,7 +39,9 @@ enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_USAGE, OPTIONS_FAILED }
 
 /**
  * Parse @argv. The verbs end with a null name. A first word that is no verb is a release to update
- * to. DONE: help or version was printed; FAILED: it could not be, reported; USAGE: reported.
+ * to, if a kernel of that name is named or installed. An option that the verb does not use is
+ * refused, and so is one that is not written out.
+ * DONE: help or version was printed; FAILED: it could not be, reported; USAGE: reported.
  */
 enum options_result options_parse(
 	int argc, char **argv, const struct verb *verbs, struct options *ret_options);

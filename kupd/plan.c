@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "assessment.h"
+#include "failed.h"
 #include "log.h"
 #include "util.h"
 
@@ -78,7 +79,16 @@ static int is_there_already(const struct stick *stick, const struct plan *plan, 
 	return 0;
 }
 
-static int check_candidate(
+/* Is it known of these very files that they do not come up? */
+static bool failed_before(const struct run *run, const struct candidate *candidate)
+{
+	struct failed failed;
+
+	failed_read(run, &failed);
+	return failed_find(&failed, candidate->kernel_sum, candidate->initrd_sum);
+}
+
+int plan_check_candidate(
 	const struct run *run, const struct stick *stick, const struct candidate *candidate)
 {
 	struct extent persistence = stick->partitions[STICK_PERSISTENCE];
@@ -213,8 +223,9 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 }
 
 int plan_make(const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan,
-	bool *ret_nothing_to_do)
+	enum update_result *ret_result)
 {
+	enum update_result result = UPDATE_WRITTEN;
 	bool there = false;
 	int r;
 
@@ -227,11 +238,16 @@ int plan_make(const struct run *run, const struct stick *stick, bool tolerant, s
 		r = is_there_already(stick, plan, &there);
 	if (r < 0)
 		return r;
-	*ret_nothing_to_do = there && !run->options->force;
-	if (*ret_nothing_to_do)
+	if (there)
+		result = UPDATE_THERE_ALREADY;
+	else if (failed_before(run, plan->candidate))
+		result = UPDATE_FAILED_BEFORE;
+	if (result != UPDATE_WRITTEN && !run->options->force) {
+		*ret_result = result;
 		return 0;
+	}
 	log_debug("checking %s and %s", plan->candidate->kernel_path, plan->candidate->initrd_path);
-	r = check_candidate(run, stick, plan->candidate);
+	r = plan_check_candidate(run, stick, plan->candidate);
 	if (r == 0)
 		r = plan_roll_back(run, stick, plan);
 	if (r < 0)
@@ -239,5 +255,7 @@ int plan_make(const struct run *run, const struct stick *stick, bool tolerant, s
 	r = plan_session(run, stick, plan);
 	if (r < 0 && r != -ERR_NO_ROOM)
 		return plan_failed(stick, "cannot prepare the new session", r);
+	if (r == 0)
+		*ret_result = UPDATE_WRITTEN;
 	return r;
 }

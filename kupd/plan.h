@@ -26,11 +26,16 @@ struct plan {
 
 /**
  * Plan to write @plan's candidate into @stick, as the options of @run say. @tolerant is
- * update_run()'s. With @ret_nothing_to_do the rest of the plan is empty. Reports; what an
- * interruption means is for the caller to tell. Returns -errno, with nothing changed.
+ * update_run()'s. Unless it is to be written, by @ret_result, the rest of the plan is empty.
+ * Reports; what an interruption means is for the caller to tell. Returns -errno, with nothing
+ * changed.
  */
 int plan_make(const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan,
-	bool *ret_nothing_to_do);
+	enum update_result *ret_result);
+
+/** candidate_check() for @stick and its persistence, and what --force makes of it. Reports. */
+int plan_check_candidate(
+	const struct run *run, const struct stick *stick, const struct candidate *candidate);
 
 void plan_clear(struct plan *plan);
 

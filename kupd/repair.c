@@ -1,176 +1,213 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Bring the kernel partition back to a whole set, with what the system has: offline.
+ * Bring the kernel partition back to a whole set that boots, with what the system has: first what
+ * costs one sector, then what dpkg left, then the newest good set again. All offline.
  * liveng-repair.service runs this after a fallback boot.
  */
 
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "assessment.h"
-#include "candidate.h"
+#include "failed.h"
+#include "installed.h"
 #include "inventory.h"
 #include "log.h"
+#include "packages.h"
+#include "plan.h"
+#include "revive.h"
+#include "rollback.h"
 #include "run.h"
 #include "util.h"
 
-extern char **environ;
+enum state {
+	STATE_WHOLE,
+	STATE_DAMAGED,	/* the current set, or its tree */
+	STATE_FAILED,	/* whole, but it did not come up */
+	STATE_HEADLESS, /* no descriptor leads to any set */
+};
 
-static void destroy_attributes(posix_spawnattr_t *attributes)
+/* Nothing to read of a stick without a head. */
+static int diagnose(const struct run *run, const struct stick *stick, struct inventory *inventory,
+	enum state *ret_state)
 {
-	(void)posix_spawnattr_destroy(attributes);
-}
-
-static void destroy_actions(posix_spawn_file_actions_t *actions)
-{
-	(void)posix_spawn_file_actions_destroy(actions);
-}
-
-/*
- * Run a program and wait for it. Its output goes to standard error, our own may be JSON; the
- * signals that we block or ignore are as usual for it. Returns its exit code.
- */
-static int run_program(char *const argv[])
-{
-	cleanup(destroy_actions) posix_spawn_file_actions_t actions;
-	cleanup(destroy_attributes) posix_spawnattr_t attributes;
-	sigset_t none, usual;
-	int status, r;
-	pid_t pid;
-
-	log_debug("running %s %s", argv[0], argv[1] ? argv[1] : "");
-	sigemptyset(&none);
-	sigemptyset(&usual);
-	sigaddset(&usual, SIGPIPE);
-	sigaddset(&usual, SIGXFSZ);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &usual);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawnp(&pid, argv[0], &actions, &attributes, argv, environ);
-	if (r != 0)
-		return -r;
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
-
-/* The system that we run is the one whose packages may be put right. */
-static bool is_own_system(const struct run *run)
-{
-	return run->options->target == STICK_RUNNING && !run->options->root[0] &&
-	       !run->options->dry_run;
-}
-
-/* What an interrupted dpkg left, and with it our own hooks' work. */
-static void finish_dpkg(const struct run *run)
-{
-	char *argv[] = {"dpkg", "--configure", "-a", NULL};
 	int r;
 
-	if (!is_own_system(run))
-		return;
-	r = run_program(argv);
-	if (r != 0)
-		log_warning("dpkg --configure -a failed (%d), going on with what is there", r);
-}
-
-static bool has_initrd(const char *root, const char *release)
-{
-	autofree char *path = NULL;
-
-	return asprintf(&path, "%s/boot/initrd.img-%s", root, release) >= 0 &&
-	       access(path, R_OK) == 0;
-}
-
-/* live-tools diverts update-initramfs; the true one stands beside it. */
-static void build_initrd(const struct run *run, char *release)
-{
-	static char diverted[] = "/usr/sbin/update-initramfs.orig.initramfs-tools";
-	static char plain[] = "/usr/sbin/update-initramfs";
-	char *argv[] = {plain, "-c", "-k", release, "-b", "/boot", NULL};
-	int r;
-
-	if (!is_own_system(run))
-		return;
-	if (access(diverted, X_OK) == 0)
-		argv[0] = diverted;
-	r = run_program(argv);
-	if (r != 0)
-		log_warning("cannot build an initrd for %s (%d)", release, r);
-}
-
-/* What has to be done: nothing, or the newest set, or one older than what did not come up. */
-static int diagnose(struct run *run, bool *ret_whole, char ret_failed[KERNEL_RELEASE_MAX])
-{
-	cleanup(inventory_close) struct inventory inventory = {0};
-	cleanup(stick_closep) struct stick *stick = NULL;
-	int r;
-
-	r = run_open_stick(run, false, &stick);
+	r = revive_is_needed(stick);
+	if (r > 0)
+		*ret_state = STATE_HEADLESS;
 	if (r == 0)
-		r = inventory_read(stick, &inventory);
-	if (r < 0)
-		return r;
-	*ret_whole = false;
-	ret_failed[0] = 0;
-	if (!inventory.has_current)
+		r = inventory_read(stick, inventory);
+	else if (r < 0)
+		return plan_failed(stick, "cannot read the volume descriptor", r);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	*ret_state = STATE_DAMAGED;
+	if (!inventory->has_current)
 		return 0;
 	/* No boots left is a set that did not come up, whole or not. */
 	if (assessment_tries(stick) == 0) {
-		snprintf(ret_failed, KERNEL_RELEASE_MAX, "%s", inventory.current.release);
+		*ret_state = STATE_FAILED;
 		return 0;
 	}
-	r = set_verify(stick->disk, &inventory.current, &run->observer);
-	if (r == -EINTR)
+	r = set_verify(stick->disk, &inventory->current, &run->observer);
+	if (r == -EINTR) {
+		log_error("interrupted: nothing was changed");
 		return r;
-	*ret_whole = r == 0 || r == -ENOKEY;
+	}
+	if (r == 0 || r == -ENOKEY)
+		*ret_state = STATE_WHOLE;
 	return 0;
+}
+
+/*
+ * Back to the previous set, if that is whole and not known to fail. It gets a trial unless the boot
+ * assessment calls it proven: the menu may have tried it already.
+ */
+static int go_back(
+	struct run *run, struct stick *stick, const struct inventory *inventory, bool *ret_done)
+{
+	const struct set *previous = &inventory->previous;
+	bool on_trial = stick->grubenv && !assessment_has_previous(stick);
+	struct failed failed;
+	int r;
+
+	failed_read(run, &failed);
+	if (!inventory->has_previous ||
+		failed_find(&failed, previous->kernel_sum, previous->initrd_sum))
+		return 0;
+	r = set_verify(stick->disk, previous, &run->observer);
+	if (r == -ERR_VERIFY || r == -EIO) {
+		log_warning("%s: the previous kernel set, %s, is %s", stick->name,
+			previous->release, r == -EIO ? "unreadable" : "damaged");
+		return 0;
+	}
+	if (r == 0 || r == -ENOKEY)
+		r = stick_release_mounts(stick, &run->host, run->options->dry_run);
+	if (r < 0)
+		return r;
+	*ret_done = true;
+	run_add(run, "release", previous->release);
+	if (run->options->dry_run) {
+		log_info("%s: would go back to %s", stick->name, previous->release);
+		return 0;
+	}
+	run->changed = true;
+	r = rollback_switch(stick, inventory, on_trial);
+	if (r < 0)
+		return r;
+	rollback_done(run, stick);
+	log_info("%s: back to %s: the next boot runs it", stick->name, previous->release);
+	return 0;
+}
+
+/* What costs one sector: the head put back, a set that did not come up left for the one before.
+ * WHOLE then also means that it is, or with --dry-run would be. */
+static int repair_at_once(struct run *run, enum state *ret_state)
+{
+	const unsigned int flags =
+		STICK_BLANK_TOO | (run->options->dry_run ? 0u : (unsigned int)STICK_WRITABLE);
+	cleanup(inventory_close) struct inventory inventory = {0};
+	cleanup(stick_closep) struct stick *stick = NULL;
+	enum state state = STATE_WHOLE;
+	bool done = false;
+	int r;
+
+	r = run_open_stick(run, flags, &stick);
+	if (r == 0)
+		r = diagnose(run, stick, &inventory, &state);
+	if (r == 0 && state == STATE_HEADLESS) {
+		r = revive_from_slots(run, stick);
+		if (r == 0)
+			state = STATE_WHOLE;
+		/* It may still be one that did not come up. */
+		if (r == 0 && !run->options->dry_run)
+			r = diagnose(run, stick, &inventory, &state);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	if (r < 0)
+		return r;
+	if (state == STATE_FAILED) {
+		log_info("%s: %s did not come up", stick->name, inventory.current.release);
+		if (!run->options->dry_run)
+			failed_note(run, &inventory.current, "it did not come up");
+		r = go_back(run, stick, &inventory, &done);
+	}
+	if (r == 0)
+		*ret_state = done ? STATE_WHOLE : state;
+	return r;
+}
+
+/* The newest installed set that passes the checks and is not known to fail. -ENOENT: none. */
+static int write_newest(struct run *run, enum state state)
+{
+	char release[KERNEL_RELEASE_MAX], older[KERNEL_RELEASE_MAX] = "";
+	enum update_result result;
+	int r;
+
+	while (installed_newest(run->options->root, older[0] ? older : NULL, release) == 0) {
+		packages_build_initrd(run, release);
+		r = state == STATE_HEADLESS ? revive_with(run, release, &result)
+					    : update_run(run, release, true, &result);
+		if (r < 0 && r != -ERR_REFUSED)
+			return r;
+		if (r == 0 && result == UPDATE_WRITTEN)
+			return 0;
+		memcpy(older, release, sizeof(older));
+	}
+	return -ENOENT;
+}
+
+/* Nothing can be written: the previous set is better than none. */
+static int last_resort(struct run *run)
+{
+	cleanup(inventory_close) struct inventory inventory = {0};
+	cleanup(stick_closep) struct stick *stick = NULL;
+	bool done = false;
+	int r;
+
+	r = inventory_open(run, !run->options->dry_run, &stick, &inventory);
+	if (r == 0)
+		r = go_back(run, stick, &inventory, &done);
+	return r == 0 && !done ? -ENOENT : r;
 }
 
 int repair_verb(struct run *run)
 {
-	char release[KERNEL_RELEASE_MAX], older[KERNEL_RELEASE_MAX];
 	const char *root = run->options->root;
-	bool whole;
+	enum state state;
+	bool acted;
 	int r;
 
-	/* First of all: is there a stick? */
-	r = diagnose(run, &whole, older);
+	r = packages_check_idle(run);
+	if (r == 0)
+		r = repair_at_once(run, &state);
 	if (r < 0)
 		return r;
-	finish_dpkg(run);
-	r = diagnose(run, &whole, older);
-	if (r < 0)
-		return r;
-	if (whole) {
-		log_info("the current kernel set is whole, nothing to repair");
-		return 0;
-	}
-	if (older[0])
-		log_info("%s did not come up, looking for an older kernel", older);
-
-	/* The newest that passes the checks. */
-	while (candidate_newest(root, older[0] ? older : NULL, release) == 0) {
-		if (!has_initrd(root, release))
-			build_initrd(run, release);
-		r = update_run(run, release, true);
-		if (r != -ERR_REFUSED)
+	/* dpkg's own hooks may have written a set: look again. */
+	if (packages_finish(run)) {
+		r = repair_at_once(run, &state);
+		if (r < 0)
 			return r;
-		memcpy(older, release, sizeof(older));
 	}
-	if (older[0])
-		log_error(
-			"%s/boot has no kernel older than %s that can be written: install one with "
-			"apt, then try again",
-			root, older);
-	else
-		log_error("%s/boot has no kernel: install one with apt, then try again", root);
-	return -ERR_REFUSED;
+	if (state != STATE_WHOLE) {
+		r = write_newest(run, state);
+		if (r == -ENOENT && state == STATE_DAMAGED)
+			r = last_resort(run);
+	}
+	if (r == -ENOENT) {
+		log_error("%s/boot has no kernel that could be written: install another one with "
+			  "apt, then try again",
+			root);
+		return -ERR_REFUSED;
+	}
+	if (r < 0)
+		return r;
+	acted = run->changed || json_object_object_get(run->result, "release");
+	if (!acted)
+		log_info("the current kernel set is whole, nothing to repair");
+	else if (run->changed && run->options->target == STICK_RUNNING)
+		log_info("reboot to start it");
+	return 0;
 }

@@ -8,51 +8,100 @@
 #include "run.h"
 #include "util.h"
 
-int rollback_check(const struct stick *stick, const struct inventory *inventory,
+/* Is @set, the @which one, whole? */
+static int check_set(const struct stick *stick, const struct set *set, const char *which,
 	const struct observer *observer)
 {
 	int r;
 
-	if (!inventory->has_previous) {
-		log_error("%s: there is no previous kernel set to go back to", stick->name);
-		return -ERR_REFUSED;
-	}
-	r = set_verify(stick->disk, &inventory->previous, observer);
+	r = set_verify(stick->disk, set, observer);
 	if (r == -ENOKEY) {
-		log_warning("%s: the previous kernel set, %s, has no checksums to compare",
-			stick->name, inventory->previous.release);
+		log_warning("%s: the %s kernel set, %s, has no checksums to compare", stick->name,
+			which, set->release);
 		return 0;
 	}
 	if (r == -ERR_VERIFY) {
-		log_error("%s: the previous kernel set, %s, is damaged", stick->name,
-			inventory->previous.release);
+		log_error(
+			"%s: the %s kernel set, %s, is damaged", stick->name, which, set->release);
 		return r;
 	}
 	if (r == -EINTR) {
 		log_error("interrupted: nothing was changed");
 	} else if (r < 0) {
 		errno = -r;
-		log_error("%s: cannot read the previous kernel set: %m", stick->name);
+		log_error("%s: cannot read the %s kernel set: %m", stick->name, which);
 	}
 	return r;
 }
 
-int rollback_switch(struct stick *stick, const struct inventory *inventory)
+int rollback_check(const struct stick *stick, const struct inventory *inventory,
+	const struct observer *observer)
+{
+	if (inventory->has_previous)
+		return check_set(stick, &inventory->previous, "previous", observer);
+	if (inventory->has_undone)
+		log_error(
+			"%s: there is no previous kernel set to go back to; --undo goes forward to "
+			"%s again",
+			stick->name, inventory->undone.release);
+	else
+		log_error("%s: there is no previous kernel set to go back to", stick->name);
+	return -ERR_REFUSED;
+}
+
+/* Forward is not the same as back from where a rollback led: running it twice must be harmless. */
+static int check_undo(const struct stick *stick, const struct inventory *inventory,
+	const struct observer *observer)
+{
+	if (inventory->has_undone)
+		return check_set(stick, &inventory->undone, "undone", observer);
+	log_error("%s: no rollback left a kernel set that is still there", stick->name);
+	return -ERR_REFUSED;
+}
+
+static int commit(struct stick *stick, const struct pvd *pvd, const char *which)
+{
+	int r;
+
+	r = slot_commit(stick->disk, stick_kernel(stick), pvd);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot switch to the %s kernel set: %m", stick->name, which);
+	}
+	return r;
+}
+
+int rollback_switch(struct stick *stick, const struct inventory *inventory, bool on_trial)
 {
 	int tries = assessment_tries(stick);
 	int r;
 
 	/* A trial without boots left would go to the fallback: give it its boots again. */
-	r = assessment_set(stick, tries == 0 ? ASSESSMENT_TRIES : tries, false);
-	if (r < 0)
-		return r;
-	r = slot_commit(stick->disk, stick_kernel(stick), &inventory->previous_pvd);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot switch to the previous kernel set: %m", stick->name);
-		return r;
-	}
-	return assessment_set(stick, -1, false);
+	r = assessment_set(stick, tries == 0 || on_trial ? ASSESSMENT_TRIES : tries, false);
+	if (r == 0)
+		r = commit(stick, &inventory->previous_pvd, "previous");
+	if (r == 0 && !on_trial)
+		r = assessment_set(stick, -1, false);
+	return r;
+}
+
+/* Forward again to the set that a rollback left: on trial, as after an update. */
+static int forward_switch(struct stick *stick, const struct inventory *inventory)
+{
+	int r;
+
+	r = assessment_set(stick, ASSESSMENT_TRIES, false);
+	if (r == 0)
+		r = commit(stick, &inventory->undone_pvd, "undone");
+	/* Its `.old` set is the one that we came from. */
+	return r == 0 ? assessment_set(stick, ASSESSMENT_TRIES, true) : r;
+}
+
+void rollback_done(const struct run *run, const struct stick *stick)
+{
+	if (run->options->target == STICK_RUNNING)
+		marker_set_written(run->host.root);
+	stick_refresh_cache(stick, &run->host);
 }
 
 int rollback_verb(struct run *run)
@@ -60,29 +109,37 @@ int rollback_verb(struct run *run)
 	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;
 	const struct options *options = run->options;
+	const char *release;
 	int r;
 
-	r = run_open_stick(run, !options->dry_run, &stick);
-	if (r == 0)
-		r = inventory_read(stick, &inventory);
-	if (r == 0)
+	r = inventory_open(run, !options->dry_run, &stick, &inventory);
+	if (r < 0)
+		return r;
+	if (options->undo)
+		r = check_undo(stick, &inventory, &run->observer);
+	else
 		r = rollback_check(stick, &inventory, &run->observer);
 	if (r == 0)
 		r = stick_release_mounts(stick, &run->host, options->dry_run);
 	if (r < 0)
 		return r;
 
-	run_add(run, "release", inventory.previous.release);
+	release = options->undo ? inventory.undone.release : inventory.previous.release;
+	run_add(run, "release", release);
 	if (options->dry_run) {
-		log_info("%s: would switch back to %s", stick->name, inventory.previous.release);
+		log_info("%s: would switch %s to %s", stick->name,
+			options->undo ? "forward" : "back", release);
 		return 0;
 	}
-	r = rollback_switch(stick, &inventory);
+	r = options->undo ? forward_switch(stick, &inventory)
+			  : rollback_switch(stick, &inventory, false);
 	if (r < 0)
 		return r;
-	if (options->target == STICK_RUNNING)
-		marker_set_written(run->host.root);
-	stick_refresh_cache(stick, &run->host);
-	log_info("%s: the next boot runs %s again", stick->name, inventory.previous.release);
+	run->changed = true;
+	rollback_done(run, stick);
+	if (options->undo)
+		log_info("%s: forward again: the next boot tries %s", stick->name, release);
+	else
+		log_info("%s: the next boot runs %s again", stick->name, release);
 	return 0;
 }

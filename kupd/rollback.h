@@ -7,10 +7,10 @@
 /**
  * Make the previous set of @inventory, which the caller has verified, the current one: the boot
  * assessment first, so that no boot takes the `.old` names of the old tree for a whole set; then
- * one sector; then the trial, if there was one, ends. Reports. Returns -errno; either set is then
- * current.
+ * one sector; then the trial, if there was one, ends. With @on_trial it gets one of its own: it was
+ * not seen to come up since. Reports. Returns -errno; either set is then current.
  */
-int rollback_switch(struct stick *stick, const struct inventory *inventory);
+int rollback_switch(struct stick *stick, const struct inventory *inventory, bool on_trial);
 
 /**
  * See that @inventory has a previous set and that it is whole, reading it all. Reports.
@@ -18,3 +18,6 @@ int rollback_switch(struct stick *stick, const struct inventory *inventory);
  */
 int rollback_check(const struct stick *stick, const struct inventory *inventory,
 	const struct observer *observer);
+
+/** What follows every switch: the trial is not this boot's, and caches are stale. */
+void rollback_done(const struct run *run, const struct stick *stick);

@@ -4,10 +4,10 @@
 #include <time.h>
 
 #include "assessment.h"
-#include "candidate.h"
+#include "failed.h"
 #include "inventory.h"
 #include "log.h"
-#include "marker.h"
+#include "outlook.h"
 #include "run.h"
 #include "util.h"
 
@@ -72,26 +72,38 @@ static void tell_assessment(struct run *run, const struct stick *stick)
 	else
 		snprintf(text, sizeof(text), "the current set is proven");
 	tell(run, "assessment", "assessment", text);
+	if (assessment_once(stick))
+		tell(run, "once", "once", assessment_once(stick));
 	json_object_object_add(run->result, "tries",
 		stick->grubenv && tries >= 0 ? json_object_new_int(tries) : NULL);
 }
 
+static void tell_failed(struct run *run)
+{
+	struct json_object *list = json_object_new_array();
+	struct failed failed;
+
+	failed_read(run, &failed);
+	for (size_t i = 0; i < failed.n; i++) {
+		const struct failed_set *set = &failed.sets[i];
+		struct json_object *object = json_object_new_object();
+
+		if (!run->options->json)
+			printf("%-11s %s  (%s: %s)\n", "failed", set->release, set->date,
+				set->reason);
+		json_object_object_add(object, "release", json_object_new_string(set->release));
+		json_object_object_add(object, "date", json_object_new_string(set->date));
+		json_object_object_add(object, "reason", json_object_new_string(set->reason));
+		json_object_array_add(list, object);
+	}
+	json_object_object_add(run->result, "failed", list);
+}
+
 static void tell_next(struct run *run, const struct stick *stick, const struct inventory *inventory)
 {
-	const char *slot = inventory->slot == SLOT_A ? "B" : "A";
-	char release[KERNEL_RELEASE_MAX];
 	char text[256];
 
-	if (inventory_wants_previous(inventory, stick))
-		slot = inventory->slot == SLOT_A ? "A" : "B";
-	if (candidate_newest(run->options->root, NULL, release) < 0)
-		snprintf(text, sizeof(text), "slot %s (no kernel in %s/boot)", slot,
-			run->options->root);
-	else if (inventory->has_current && strcmp(release, inventory->current.release) == 0)
-		snprintf(text, sizeof(text),
-			"slot %s (the newest installed release, %s, is current)", slot, release);
-	else
-		snprintf(text, sizeof(text), "slot %s, with %s", slot, release);
+	outlook_describe(run, stick, inventory, text, sizeof(text));
 	tell(run, "next", "next", text);
 }
 
@@ -114,18 +126,39 @@ static void tell_room(struct run *run, const struct stick *stick)
 		run->result, "slot_b_bytes", json_object_new_int64((int64_t)b.blocks * ISO_BLOCK));
 }
 
+/* For a login message: what the user would not know otherwise, and nothing if there is no news. */
+static void tell_news(const struct run *run, const struct inventory *inventory)
+{
+	const char *current = inventory->has_current ? inventory->current.release : "no kernel set";
+	enum host_boot boot = HOST_BOOT_OTHER;
+	struct failed failed;
+
+	failed_read(run, &failed);
+	for (size_t i = 0; i < failed.n; i++)
+		printf("The kernel %s did not come up (%s). A newer one will be tried.\n",
+			failed.sets[i].release, failed.sets[i].date);
+	if (run->options->target == STICK_RUNNING && host_boot(&run->host, &boot) == 0 &&
+		boot == HOST_BOOT_FALLBACK)
+		printf("This is the fallback boot, with the kernel that the stick was made with. "
+		       "The next boot takes %s; if it comes back here: livengkupd repair\n",
+			current);
+	else if (failed.n > 0)
+		printf("The stick boots %s; see livengkupd status.\n", current);
+}
+
 int status_verb(struct run *run)
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;
-	char failed[256];
 	int r;
 
-	r = run_open_stick(run, false, &stick);
-	if (r == 0)
-		r = inventory_read(stick, &inventory);
+	r = inventory_open(run, false, &stick, &inventory);
 	if (r < 0)
 		return r;
+	if (run->options->is_short && !run->options->json) {
+		tell_news(run, &inventory);
+		return 0;
+	}
 
 	tell(run, "device", "device", stick->name);
 	tell(run, "label", "label", stick->label);
@@ -139,12 +172,10 @@ int status_verb(struct run *run)
 		tell_set(run, "previous", &inventory.previous, stick);
 	else if (!run->options->json)
 		printf("%-11s %s\n", "previous", "none");
+	if (inventory.has_undone)
+		tell_set(run, "undone", &inventory.undone, stick);
 	tell_assessment(run, stick);
-	/* What failed is known of the stick that the system, this one or the named one, runs from.
-	 */
-	if ((run->options->target == STICK_RUNNING || run->options->root[0]) &&
-		marker_get_failed(run->options->root, failed, sizeof(failed)) == 0)
-		tell(run, "failed", "failed", failed);
+	tell_failed(run);
 	tell_next(run, stick, &inventory);
 	return 0;
 }

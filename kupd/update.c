@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "assessment.h"
+#include "failed.h"
 #include "log.h"
 #include "marker.h"
 #include "plan.h"
@@ -87,7 +88,7 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 	log_info("%s: back to %s first, it is the proven one", stick->name,
 		plan->inventory.previous.release);
 	plan->outcome = OUTCOME_EITHER;
-	r = rollback_switch(stick, &plan->inventory);
+	r = rollback_switch(stick, &plan->inventory, false);
 	if (r == 0)
 		plan->outcome = OUTCOME_PREVIOUS;
 	return r;
@@ -162,6 +163,9 @@ static void tell_outcome(const struct stick *stick, const struct plan *plan, int
 
 static void tell_plan(const struct run *run, const struct stick *stick, const struct plan *plan)
 {
+	if (plan->roll_back_first)
+		log_info("%s: would go back to %s first, it is the proven one", stick->name,
+			plan->inventory.previous.release);
 	log_info("%s: would write %s, %u MiB, into slot %s%s%s", stick->name,
 		plan->candidate->release, plan_mib(session_size(plan->session)), plan->slot.name,
 		plan->base		 ? ", and keep "
@@ -183,7 +187,19 @@ static void tell_there_already(const struct stick *stick, const struct plan *pla
 		log_info("%s: %s is there already, nothing to do", stick->name, release);
 }
 
-int update_run(struct run *run, const char *release, bool tolerant)
+static void tell_failed_before(const struct run *run, const struct candidate *candidate)
+{
+	const struct failed_set *set;
+	struct failed failed;
+
+	failed_read(run, &failed);
+	set = failed_find(&failed, candidate->kernel_sum, candidate->initrd_sum);
+	log_warning("%s is not written again, it failed on %s: %s: a newer or rebuilt kernel will "
+		    "be, or use --force",
+		candidate->release, set ? set->date : "-", set ? set->reason : "-");
+}
+
+int update_run(struct run *run, const char *release, bool tolerant, enum update_result *ret_result)
 {
 	cleanup(stick_closep) struct stick *stick = NULL;
 	cleanup(plan_clear) struct plan plan = {0};
@@ -194,23 +210,26 @@ int update_run(struct run *run, const char *release, bool tolerant)
 		.kernel = options->kernel,
 		.initrd = options->initrd,
 	};
-	bool nothing_to_do;
+	enum update_result result;
 	int r;
 
 	r = candidate_find(&source, &plan.candidate);
 	if (r == 0)
-		r = run_open_stick(run, !options->dry_run, &stick);
+		r = run_open_stick(run, options->dry_run ? 0 : STICK_WRITABLE, &stick);
 	if (r == 0)
-		r = plan_make(run, stick, tolerant, &plan, &nothing_to_do);
+		r = plan_make(run, stick, tolerant, &plan, &result);
 	if (r == -EINTR)
 		log_error("interrupted: nothing was changed");
 	if (r < 0)
 		return r;
+	*ret_result = result;
 	run_add(run, "release", plan.candidate->release);
-	if (nothing_to_do) {
+	if (result == UPDATE_THERE_ALREADY)
 		tell_there_already(stick, &plan);
+	if (result == UPDATE_FAILED_BEFORE)
+		tell_failed_before(run, plan.candidate);
+	if (result != UPDATE_WRITTEN)
 		return 0;
-	}
 	run_add(run, "slot", plan.slot.name);
 	r = stick_release_mounts(stick, &run->host, options->dry_run);
 	if (r < 0)
@@ -219,11 +238,14 @@ int update_run(struct run *run, const char *release, bool tolerant)
 		tell_plan(run, stick, &plan);
 		return 0;
 	}
+	run->changed = true;
 	r = execute(run, stick, &plan);
 	if (r < 0) {
 		tell_outcome(stick, &plan, r);
 		return r;
 	}
+	/* What --force tries again is no failure any more. */
+	failed_forget(run, plan.candidate->kernel_sum, plan.candidate->initrd_sum);
 	log_info("%s: wrote %s into slot %s: the next boot runs it", stick->name,
 		plan.candidate->release, plan.slot.name);
 	return 0;
@@ -231,5 +253,7 @@ int update_run(struct run *run, const char *release, bool tolerant)
 
 int update_verb(struct run *run)
 {
-	return update_run(run, run->options->release, false);
+	enum update_result result;
+
+	return update_run(run, run->options->release, false, &result);
 }

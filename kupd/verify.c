@@ -51,9 +51,7 @@ int verify_verb(struct run *run)
 	enum pvd_next next;
 	int r, s = 0;
 
-	r = run_open_stick(run, false, &stick);
-	if (r == 0)
-		r = inventory_read(stick, &inventory);
+	r = inventory_open(run, false, &stick, &inventory);
 	if (r < 0)
 		return r;
 	r = pvd_read_next(stick->disk, stick_kernel(stick), &next);

@@ -26,17 +26,11 @@ bool assessment_has_previous(const struct stick *stick)
 	return value && strcmp(value, "1") == 0;
 }
 
-int assessment_set(struct stick *stick, int tries, bool has_previous)
+/* Write what was set in memory, @set being the outcome of that. Reports. */
+static int write_block(struct stick *stick, int set)
 {
-	char text[16];
-	int r;
+	int r = set;
 
-	if (!stick->grubenv)
-		return 0;
-	snprintf(text, sizeof(text), "%d", tries);
-	r = grubenv_set(stick->grubenv, "liveng_tries", tries >= 0 ? text : NULL);
-	if (r == 0)
-		r = grubenv_set(stick->grubenv, "liveng_previous", has_previous ? "1" : "0");
 	if (r == -ENOSPC) {
 		log_error("%s: %s of partition %d is full: remove variables with grub-editenv",
 			disk_path(stick->disk), GRUBENV_PATH, STICK_ESP);
@@ -50,4 +44,30 @@ int assessment_set(struct stick *stick, int tries, bool has_previous)
 			GRUBENV_PATH);
 	}
 	return r;
+}
+
+int assessment_set(struct stick *stick, int tries, bool has_previous)
+{
+	char text[16];
+	int r;
+
+	if (!stick->grubenv)
+		return 0;
+	snprintf(text, sizeof(text), "%d", tries);
+	r = grubenv_set(stick->grubenv, "liveng_tries", tries >= 0 ? text : NULL);
+	if (r == 0)
+		r = grubenv_set(stick->grubenv, "liveng_previous", has_previous ? "1" : "0");
+	return write_block(stick, r);
+}
+
+const char *assessment_once(const struct stick *stick)
+{
+	return stick->grubenv ? grubenv_get(stick->grubenv, "liveng_once") : NULL;
+}
+
+int assessment_set_once(struct stick *stick, const char *entry)
+{
+	return stick->grubenv
+		       ? write_block(stick, grubenv_set(stick->grubenv, "liveng_once", entry))
+		       : 0;
 }

@@ -21,3 +21,10 @@ bool assessment_has_previous(const struct stick *stick);
  * if the assessment is off. Reports. Returns -EIO also if the block is full; -errno.
  */
 int assessment_set(struct stick *stick, int tries, bool has_previous);
+
+/** The entry that the next boot takes, and only that one; NULL: it takes the usual one. */
+const char *assessment_once(const struct stick *stick);
+
+/** Choose it: "standard", "previous" or "fallback". Nothing if the assessment is off. Reports.
+ * Returns as assessment_set(). */
+int assessment_set_once(struct stick *stick, const char *entry);

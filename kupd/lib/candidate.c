@@ -2,117 +2,17 @@
 
 #include "candidate.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "initrd.h"
+#include "installed.h"
 #include "log.h"
 #include "modules.h"
 #include "util.h"
 
 #define READ_PIECE (256 * 1024u)
-
-/* A kernel of @release below @root; NULL if there is none. */
-static char *kernel_of(const char *root, const char *release)
-{
-	static const char *const places[] = {
-		"%s/boot/vmlinuz-%s", "%s/usr/lib/modules/%s/vmlinuz", "%s/lib/modules/%s/vmlinuz"};
-	char *path = NULL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		if (asprintf(&path, places[i], root, release) < 0)
-			return NULL;
-#pragma GCC diagnostic pop
-		if (access(path, F_OK) == 0)
-			return path;
-		free(path);
-	}
-	return NULL;
-}
-
-/* Of equal upstream versions the release candidates are older than all else: 6.12-rc1-amd64, then
- * 6.12-amd64. @rest is what follows the version. */
-static bool is_release_candidate(const char *rest)
-{
-	return strncmp(rest, "-rc", 3) == 0 || strncmp(rest, "~rc", 3) == 0;
-}
-
-/* Is release @a newer than @b? First by upstream version, then by all that follows, numbers as
- * numbers. */
-static bool is_newer(const char *a, const char *b)
-{
-	char x[KERNEL_RELEASE_MAX], y[KERNEL_RELEASE_MAX];
-	size_t m = strspn(a, "0123456789."), n = strspn(b, "0123456789.");
-	int order;
-
-	snprintf(x, sizeof(x), "%.*s", (int)m, a);
-	snprintf(y, sizeof(y), "%.*s", (int)n, b);
-	order = strverscmp(x, y);
-	if (order == 0)
-		order = is_release_candidate(b + n) - is_release_candidate(a + m);
-	if (order == 0)
-		order = strverscmp(a + m, b + n);
-	return order > 0;
-}
-
-static void close_folder(DIR **folder)
-{
-	if (*folder)
-		closedir(*folder);
-}
-
-/* What dpkg or a person set aside is no release. */
-static bool is_set_aside(const char *name)
-{
-	const char *tilde = strrchr(name, '~');
-
-	return strstr(name, ".dpkg-") || strstr(name, ".old") ||
-	       (tilde && !is_release_candidate(tilde));
-}
-
-/* Take the newest release out of the names in a folder that begin with @prefix and have a kernel.
- */
-static void scan(const char *root, const char *folder_name, const char *prefix, const char *before,
-	char newest[KERNEL_RELEASE_MAX])
-{
-	cleanup(close_folder) DIR *folder = NULL;
-	autofree char *path = NULL;
-	struct dirent *entry;
-
-	if (asprintf(&path, "%s%s", root, folder_name) < 0)
-		return;
-	folder = opendir(path);
-	while (folder && (entry = readdir(folder))) {
-		const char *release = entry->d_name + strlen(prefix);
-		autofree char *kernel = NULL;
-
-		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 || release[0] == '.' ||
-			strlen(release) >= KERNEL_RELEASE_MAX || is_set_aside(release))
-			continue;
-		if (before && !is_newer(before, release))
-			continue;
-		kernel = kernel_of(root, release);
-		if (kernel && (!newest[0] || is_newer(release, newest)))
-			snprintf(newest, KERNEL_RELEASE_MAX, "%s", release);
-	}
-}
-
-int candidate_newest(const char *root, const char *before, char ret_release[KERNEL_RELEASE_MAX])
-{
-	char newest[KERNEL_RELEASE_MAX] = "";
-
-	scan(root, "/boot", "vmlinuz-", before, newest);
-	scan(root, "/usr/lib/modules", "", before, newest);
-	scan(root, "/lib/modules", "", before, newest);
-	if (!newest[0])
-		return -ENOENT;
-	memcpy(ret_release, newest, sizeof(newest));
-	return 0;
-}
 
 static int open_file(
 	const char *path, const char *what, const char *way_out, int *ret_fd, struct stat *ret_stat)
@@ -178,7 +78,7 @@ static int choose_release(
 	}
 	if (source->kernel)
 		return release_of_file(source->kernel, ret_release);
-	if (candidate_newest(source->root, NULL, ret_release) < 0) {
+	if (installed_newest(source->root, NULL, ret_release) < 0) {
 		log_error("%s/boot: there is no kernel", source->root);
 		return -ERR_REFUSED;
 	}
@@ -198,8 +98,9 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 	if (r < 0)
 		return r;
 
-	candidate->kernel_path = source->kernel ? strdup(source->kernel)
-						: kernel_of(source->root, candidate->release);
+	candidate->kernel_path = source->kernel
+					 ? strdup(source->kernel)
+					 : installed_kernel(source->root, candidate->release);
 	if (!candidate->kernel_path) {
 		log_error("%s/boot/vmlinuz-%s: there is no such kernel", source->root,
 			candidate->release);
@@ -207,9 +108,8 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 	}
 	if (source->initrd)
 		candidate->initrd_path = strdup(source->initrd);
-	else if (asprintf(&candidate->initrd_path, "%s/boot/initrd.img-%s", source->root,
-			 candidate->release) < 0)
-		candidate->initrd_path = NULL;
+	else
+		candidate->initrd_path = installed_initrd(source->root, candidate->release);
 	if (!candidate->initrd_path ||
 		asprintf(&way_out,
 			": build it with "

@@ -53,12 +53,6 @@ int candidate_check_unchanged(const struct candidate *candidate);
 void candidate_free(struct candidate *candidate);
 void candidate_freep(struct candidate **candidate);
 
-/**
- * The newest release with a kernel below @root that is older than @before (NULL: than none),
- * without opening it. Returns -ENOENT if there is none.
- */
-int candidate_newest(const char *root, const char *before, char ret_release[KERNEL_RELEASE_MAX]);
-
 /** Read both files and note their digests. Reports. Returns -EINTR; -errno of reading. */
 int candidate_digest(struct candidate *candidate, const struct observer *observer);
 

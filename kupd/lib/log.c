@@ -10,8 +10,10 @@
 static struct {
 	const char *program;
 	enum log_level level;
-	void (*sink)(void *data, const char *text);
-	void *sink_data;
+	struct sink {
+		void (*take)(void *data, const char *text);
+		void *data;
+	} errors, warnings;
 } logger = {.program = "liveng", .level = LOG_NORMAL};
 
 void log_init(const char *program, enum log_level level)
@@ -22,8 +24,12 @@ void log_init(const char *program, enum log_level level)
 
 void log_set_sink(void (*sink)(void *data, const char *text), void *data)
 {
-	logger.sink = sink;
-	logger.sink_data = data;
+	logger.errors = (struct sink){sink, data};
+}
+
+void log_set_warning_sink(void (*sink)(void *data, const char *text), void *data)
+{
+	logger.warnings = (struct sink){sink, data};
 }
 
 int log_shows(enum log_level level)
@@ -31,16 +37,16 @@ int log_shows(enum log_level level)
 	return level <= logger.level;
 }
 
-__attribute__((format(printf, 2, 0))) static void print(
-	const char *prefix, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void print(
+	const struct sink *sink, const char *prefix, const char *format, va_list arguments)
 {
 	int saved_errno = errno;
 	char text[2048];
 
 	vsnprintf(text, sizeof(text), format, arguments);
 	fprintf(stderr, "%s: %s%s\n", logger.program, prefix, text);
-	if (logger.sink && !prefix[0])
-		logger.sink(logger.sink_data, text);
+	if (sink->take)
+		sink->take(sink->data, text);
 	errno = saved_errno;
 }
 
@@ -49,7 +55,7 @@ void log_error(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	print("", format, arguments);
+	print(&logger.errors, "", format, arguments);
 	va_end(arguments);
 }
 
@@ -58,7 +64,7 @@ void log_warning(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	print("warning: ", format, arguments);
+	print(&logger.warnings, "warning: ", format, arguments);
 	va_end(arguments);
 }
 

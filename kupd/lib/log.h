@@ -18,6 +18,9 @@ void log_init(const char *program, enum log_level level);
 /** Also hand each error's text, without the prefix, to @sink; NULL takes the sink away. */
 void log_set_sink(void (*sink)(void *data, const char *text), void *data);
 
+/** The same for each warning's text. */
+void log_set_warning_sink(void (*sink)(void *data, const char *text), void *data);
+
 /** Is this level shown? For work that is only worth doing if it is. */
 int log_shows(enum log_level level);
 

@@ -132,6 +132,8 @@ static int write_options(
 	/* Each returns an error for a null pointer only. */
 	iso_write_opts_set_iso_level(options, 3);
 	iso_write_opts_set_rockridge(options, 1);
+	/* The label as it is: a dash would become an underscore. */
+	iso_write_opts_set_relaxed_vol_atts(options, 1);
 	iso_write_opts_set_fifo_size(options, FIFO_BLOCKS);
 	iso_write_opts_set_appendable(options, 1);
 	iso_write_opts_set_ms_block(options, start_lba);

@@ -10,6 +10,8 @@
 
 struct session;
 
+#define SESSION_OVERHEAD (128 * 1024u) /* bytes; a session has no more besides its files */
+
 struct session_content {
 	struct tree_file kernel; /* the new set's files */
 	struct tree_file initrd;

@@ -205,6 +205,26 @@ int slot_terminate(struct disk *disk, struct extent partition)
 		disk, partition.start + (PVD_LBA + 1) * ISO_BLOCK, sector, sizeof(sector));
 }
 
+int slot_find_trees(
+	const struct disk *disk, struct extent partition, struct pvd ret_trees[SLOT_TREES_MAX])
+{
+	const uint32_t places[SLOT_TREES_MAX] = {
+		slot_get(partition.size, SLOT_A).start_lba + PVD_LBA,
+		slot_get(partition.size, SLOT_B).start_lba + PVD_LBA,
+		SAVED_LBA,
+	};
+	int r, n = 0;
+
+	for (size_t i = 0; i < SLOT_TREES_MAX; i++) {
+		r = pvd_read(disk, partition, places[i], &ret_trees[n]);
+		if (r == 0)
+			n++;
+		else if (r != -EMEDIUMTYPE && r != -EUCLEAN)
+			return r;
+	}
+	return n;
+}
+
 int slot_previous(const struct disk *disk, struct extent partition, struct pvd *ret_pvd)
 {
 	struct pvd current, previous;

@@ -73,6 +73,16 @@ int slot_preserve(struct disk *disk, struct extent partition);
  */
 int slot_terminate(struct disk *disk, struct extent partition);
 
+#define SLOT_TREES_MAX 3u
+
+/**
+ * All descriptors that a tree of this partition may still be found by, without its head: each
+ * slot's own and the copy in the system area. Whether the trees are whole is for the caller to
+ * check. Returns their number, or -errno of reading.
+ */
+int slot_find_trees(
+	const struct disk *disk, struct extent partition, struct pvd ret_trees[SLOT_TREES_MAX]);
+
 /**
  * The descriptor of the tree that was current before, from the other slot or the system area.
  * Whether its files are still whole is for the caller to check.

@@ -2,13 +2,13 @@
 
 #include "stick.h"
 
-#include <blkid.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "identity.h"
 #include "log.h"
 #include "util.h"
 
@@ -17,35 +17,22 @@
 /* The labels of the kernel partition: ours, and that of Open Secure-K OS. */
 static const char *const labels[] = {"LIVENG_SYSTEM2", "SK-SYSTEM2"};
 
-static void free_probe(blkid_probe *probe)
-{
-	if (*probe)
-		blkid_free_probe(*probe);
-}
+/* What the partitions 1 of these sticks are called, in the same order. */
+static const char *const system_labels[] = {"LIVENG_SYSTEM", "SK-SYSTEM"};
 
-static int probe_new(const struct disk *disk, struct extent extent, blkid_probe *ret_probe)
-{
-	cleanup(free_probe) blkid_probe probe = blkid_new_probe();
-
-	if (!probe)
-		return -ENOMEM;
-	if (blkid_probe_set_device(probe, disk_fd(disk), (blkid_loff_t)extent.start,
-		    (blkid_loff_t)extent.size) != 0)
-		return errno ? -errno : -EIO;
-	*ret_probe = steal_pointer(probe);
-	return 0;
-}
+/* The GPT name that the deployer gives to the kernel partition. */
+#define KERNEL_NAME "liveng-kernel"
 
 /* Fill in the partitions. -ERR_NOT_STICK: no GPT. */
 static int read_table(struct stick *stick)
 {
 	const struct extent all = {0, disk_size(stick->disk)};
-	cleanup(free_probe) blkid_probe probe = NULL;
+	cleanup(identity_free_probe) blkid_probe probe = NULL;
 	blkid_partlist list;
-	const char *type;
+	const char *type, *name;
 	int r;
 
-	r = probe_new(stick->disk, all, &probe);
+	r = identity_probe(stick->disk, all, &probe);
 	if (r < 0)
 		return r;
 	blkid_probe_enable_superblocks(probe, 0);
@@ -74,77 +61,87 @@ static int read_table(struct stick *stick)
 		/* An image cut short keeps its table. */
 		if (extent.start + extent.size <= disk_size(stick->disk))
 			stick->partitions[n] = extent;
+		name = blkid_partition_get_name(partition);
+		if (n == STICK_KERNEL)
+			stick->is_named = name && strcmp(name, KERNEL_NAME) == 0;
 	}
 	return 0;
 }
 
-static void copy_value(blkid_probe probe, const char *name, char *to, size_t size)
+/*
+ * Does everything else say that this is a liveng stick? Then a kernel partition that holds nothing
+ * known lost it, and may be made anew. Notes the label that it gets.
+ */
+static bool is_otherwise_liveng(struct stick *stick)
 {
-	const char *value = NULL;
+	struct extent system = stick->partitions[STICK_SYSTEM];
+	struct identity identity;
+	const char *label = stick->is_named ? labels[0] : NULL;
 
-	if (blkid_probe_lookup_value(probe, name, &value, NULL) != 0)
-		value = "";
-	snprintf(to, size, "%s", value);
-	/* Whoever made the stick chose it, and it goes to terminals. */
-	for (; *to; to++)
-		if (*to < ' ' || *to > '~')
-			*to = '?';
+	if (!stick->is_whole)
+		return false;
+	if (system.size > 0 && identity_read(stick->disk, system, &identity) == 0) {
+		for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
+			if (strcmp(identity.label, system_labels[i]) == 0)
+				label = labels[i];
+	}
+	if (!label)
+		return false;
+	snprintf(stick->label, sizeof(stick->label), "%s", label);
+	return true;
 }
 
-/* What blkid says of the kernel partition. */
-static int identify(const struct stick *stick, char type[32], char label[48], char uuid[48])
+static bool is_label(const char *text)
 {
-	cleanup(free_probe) blkid_probe probe = NULL;
-	int r;
-
-	r = probe_new(stick->disk, stick_kernel(stick), &probe);
-	if (r < 0)
-		return r;
-	blkid_probe_enable_superblocks(probe, 1);
-	blkid_probe_set_superblocks_flags(
-		probe, BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID | BLKID_SUBLKS_TYPE);
-	errno = 0;
-	r = blkid_do_safeprobe(probe);
-	/* -2: two file systems claim it; less than 0 otherwise: it could not be read. */
-	if (r < 0 && r != -2)
-		return errno ? -errno : -EIO;
-	if (r != 0)
-		return -ERR_NOT_STICK;
-	copy_value(probe, "TYPE", type, 32);
-	copy_value(probe, "LABEL", label, 48);
-	copy_value(probe, "UUID", uuid, 48);
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
+		if (strcmp(text, labels[i]) == 0)
+			return true;
+	return false;
 }
 
-static int check_kernel_partition(struct stick *stick)
+/* Why this is no kernel partition; @error is identity_read()'s. */
+static int refuse_partition(const struct stick *stick, const struct identity *identity, int error)
 {
+	struct stick table = {.disk = stick->disk};
 	const char *name = stick->name;
-	char type[32];
-	int r;
 
-	r = identify(stick, type, stick->label, stick->uuid);
-	if (r == -ERR_NOT_STICK) {
+	if (error < 0 && error != -ENOENT) {
+		errno = -error;
+		log_error("%s: cannot read the kernel partition: %m", name);
+		return error;
+	}
+	if (stick->is_blank)
+		log_error("%s: holds no file system any more: `livengkupd repair` makes it anew",
+			name);
+	else if (!stick->is_whole && read_table(&table) == 0)
+		log_error("%s: has a partition table: if it is a whole stick, name it with --disk",
+			name);
+	else if (error == -ENOENT)
 		log_error("%s: holds no file system that could be identified: not a liveng kernel "
 			  "partition",
 			name);
-		return r;
-	}
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read the kernel partition: %m", name);
-		return r;
-	}
-	if (strcmp(type, "iso9660") != 0) {
-		log_error("%s: holds %s, not ISO 9660: not a liveng kernel partition", name, type);
-		return -ERR_NOT_STICK;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
-		if (strcmp(stick->label, labels[i]) == 0)
-			return 0;
-	}
-	log_error("%s: is labelled \"%s\", not \"%s\": not a liveng kernel partition", name,
-		stick->label, labels[0]);
+	else if (strcmp(identity->type, "iso9660") != 0)
+		log_error("%s: holds %s, not ISO 9660: not a liveng kernel partition", name,
+			identity->type);
+	else
+		log_error("%s: is labelled \"%s\", not \"%s\": not a liveng kernel partition", name,
+			identity->label, labels[0]);
 	return -ERR_NOT_STICK;
+}
+
+static int check_kernel_partition(struct stick *stick, bool blank_too)
+{
+	struct identity identity;
+	int r;
+
+	r = identity_read(stick->disk, stick_kernel(stick), &identity);
+	if (r == 0 && strcmp(identity.type, "iso9660") == 0 && is_label(identity.label)) {
+		memcpy(stick->label, identity.label, sizeof(stick->label));
+		memcpy(stick->uuid, identity.uuid, sizeof(stick->uuid));
+		return 0;
+	}
+	stick->is_blank = r == -ENOENT && is_otherwise_liveng(stick);
+	return stick->is_blank && blank_too ? 0 : refuse_partition(stick, &identity, r);
 }
 
 /* Where a table has to be: 34 sectors, and a copy in the last 33 (UEFI 5.3.1). */
@@ -162,6 +159,14 @@ static int read_table_places(const struct disk *disk)
 	return r;
 }
 
+static bool is_kernel_partition(const struct disk *disk)
+{
+	const struct extent all = {0, disk_size(disk)};
+	struct identity identity;
+
+	return identity_read(disk, all, &identity) == 0 && is_label(identity.label);
+}
+
 static int find_kernel_partition(struct stick *stick)
 {
 	const char *path = disk_path(stick->disk);
@@ -173,7 +178,10 @@ static int find_kernel_partition(struct stick *stick)
 	/* libblkid takes a header or entries that it cannot read for none. */
 	if (r == -ERR_NOT_STICK && (s = read_table_places(stick->disk)) < 0)
 		r = s;
-	if (r == -ERR_NOT_STICK) {
+	if (r == -ERR_NOT_STICK && is_kernel_partition(stick->disk)) {
+		log_error("%s: is a kernel partition, not a whole stick: name it with --partition",
+			path);
+	} else if (r == -ERR_NOT_STICK) {
 		log_error("%s: has no GPT with a second partition, or is cut short: not a liveng "
 			  "stick",
 			path);
@@ -266,8 +274,8 @@ static int open_disk(struct stick *stick, const char *path, bool writable)
 	return r;
 }
 
-int stick_open(const struct host *host, enum stick_target target, const char *path, bool writable,
-	struct stick **ret_stick)
+int stick_open(const struct host *host, enum stick_target target, const char *path,
+	unsigned int flags, struct stick **ret_stick)
 {
 	cleanup(stick_closep) struct stick *stick = calloc(1, sizeof(*stick));
 	autofree char *disk_name = NULL;
@@ -278,7 +286,7 @@ int stick_open(const struct host *host, enum stick_target target, const char *pa
 		return -ENOMEM;
 	r = resolve(host, target, path, &disk_name, &stick->is_whole);
 	if (r == 0)
-		r = open_disk(stick, disk_name, writable);
+		r = open_disk(stick, disk_name, flags & STICK_WRITABLE);
 	if (r < 0)
 		return r;
 
@@ -295,7 +303,7 @@ int stick_open(const struct host *host, enum stick_target target, const char *pa
 	} else {
 		stick->partitions[STICK_KERNEL] = (struct extent){0, disk_size(stick->disk)};
 	}
-	r = check_kernel_partition(stick);
+	r = check_kernel_partition(stick, flags & STICK_BLANK_TOO);
 	if (r < 0)
 		return r;
 	r = find_grubenv(stick);
@@ -326,13 +334,15 @@ struct extent stick_kernel(const struct stick *stick)
 
 int stick_check_identity(const struct stick *stick)
 {
-	char type[32], label[48], uuid[48];
+	struct identity identity;
 	int r;
 
-	r = identify(stick, type, label, uuid);
+	r = identity_read(stick->disk, stick_kernel(stick), &identity);
+	if (r == -ENOENT)
+		return -ERR_VERIFY;
 	if (r < 0)
 		return r;
-	if (strcmp(label, stick->label) != 0 || strcmp(uuid, stick->uuid) != 0)
+	if (strcmp(identity.label, stick->label) != 0 || strcmp(identity.uuid, stick->uuid) != 0)
 		return -ERR_VERIFY;
 	return 0;
 }

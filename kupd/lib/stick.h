@@ -24,7 +24,11 @@ struct stick {
 	char name[512]; /* "/dev/sdb2", or "stick.img, partition 2": for messages */
 	bool is_whole; /* false: only the kernel partition, nothing is known of a stick around it */
 	struct extent partitions[STICK_PARTITIONS + 1]; /* bytes; by number; size 0: none */
-	/* Of the kernel partition, as blkid says; what is not printable ASCII is a `?`. */
+	bool is_blank; /* its kernel partition lost its file system; only with STICK_BLANK_TOO */
+	bool is_named; /* its kernel partition has the GPT name that liveng-deploy gives */
+	/* Of the kernel partition, as identity_read() tells; of a blank one the label it has to
+	 * get.
+	 */
 	char label[48];
 	char uuid[48];
 	struct grubenv *grubenv; /* NULL: there is none to use, the boot assessment is off */
@@ -37,15 +41,19 @@ enum stick_target {
 	STICK_ALONE,   /* its kernel partition: block device or file */
 };
 
+enum { STICK_WRITABLE = 1, STICK_BLANK_TOO = 2 };
+
 /**
  * Open the stick named by @target and @path (NULL for STICK_RUNNING), find its kernel partition and
  * see that it is one: number 2 of a GPT, ISO 9660, with a label that liveng or an older tool gives.
- * @writable takes the lock as well.
+ * @flags: STICK_WRITABLE takes the lock as well; STICK_BLANK_TOO also takes a kernel partition that
+ * holds nothing known, on a stick that is plainly liveng's by that partition's name or by the label
+ * of partition 1.
  * Reports. Returns -ERR_NOT_STICK; -ERR_BUSY if it is locked; -errno of opening and reading.
  * The caller frees it with stick_close().
  */
-int stick_open(const struct host *host, enum stick_target target, const char *path, bool writable,
-	struct stick **ret_stick);
+int stick_open(const struct host *host, enum stick_target target, const char *path,
+	unsigned int flags, struct stick **ret_stick);
 
 void stick_close(struct stick *stick);
 void stick_closep(struct stick **stick);

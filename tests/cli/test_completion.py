@@ -24,7 +24,7 @@ _livengkupd livengkupd "${!#}" "${@: -2:1}" 2>/dev/null
 printf '%s\n' "${COMPREPLY[@]}"
 """
 
-VERBS = {"update", "status", "verify", "rollback", "bless", "repair"}
+VERBS = {"update", "status", "verify", "rollback", "next", "bless", "repair"}
 
 
 def complete(line, folder):
@@ -41,8 +41,11 @@ def complete(line, folder):
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "stick.img").touch()
-    for release in ("6.1.0-40-amd64", "6.1.0-9-amd64"):
+    for release in ("6.1.0-40-amd64", "6.1.0-9-amd64", "6.1.0-8-amd64"):
         (tmp_path / "root/usr/lib/modules" / release).mkdir(parents=True)
+    (tmp_path / "root/boot").mkdir()
+    (tmp_path / "root/boot/vmlinuz-6.1.0-40-amd64").touch()
+    (tmp_path / "root/usr/lib/modules/6.1.0-9-amd64/vmlinuz").touch()
     (tmp_path / "root/lib").symlink_to("usr/lib")
     return tmp_path
 
@@ -79,6 +82,7 @@ def test_offers_installed_releases(folder, line, offered):
     ("livengkupd status --partition s", {"stick.img"}),
     ("livengkupd update --kernel s", {"stick.img"}),
     ("livengkupd --root ", {"root"}),
+    ("livengkupd next --once p", {"previous"}),
     ("livengkupd --force=s", set()),
 ])
 def test_offers_files_for_options(folder, line, offered):

@@ -56,20 +56,35 @@ def test_a_full_grubenv(stick, small_sets):
     (["-x"], "-x: there is no such option"),
     (["--force", "-xn"], "-x: there is no such option"),
     (["--root=/x", "-nx"], "-x: there is no such option"),
-    (["--in", "a"], "--in: could be several options"),
-    (["--in=a"], "--in=a: could be several options"),
+    (["--in", "a"], "--in: there is no such option"),
+    (["--in=a"], "--in=a: there is no such option"),
     (["--force=1"], "--force takes no value"),
     (["--dry-run="], "--dry-run takes no value"),
     (["--disk"], "--disk needs a value"),
-    (["status", "word", "--kern"], "--kernel needs a value"),
+    (["status", "word", "--kern"], "--kern: there is no such option"),
+    (["--forc"], "--forc: there is no such option"),
+    (["--dis", "a"], "--dis: there is no such option"),
+    (["--dis=a"], "--dis=a: there is no such option"),
     *[([option, ""], f"{option} must not be empty")
-      for option in ("--disk", "--partition", "--root", "--kernel", "--initrd")],
+      for option in ("--disk", "--partition", "--root", "--kernel", "--initrd", "--once")],
     (["--disk="], "--disk must not be empty"),
 ], ids=str)
 def test_wrong_options(arguments, says):
     result = kupd("status", *arguments, code=USAGE)
     assert result.err == f"livengkupd: {says}: see --help\n"
     assert result.out == ""
+
+
+@pytest.mark.parametrize("option", ["--disk", "--partition"])
+def test_two_sticks(option):
+    kupd("status", option, "a", option, "b", code=USAGE, says=f"{option} was given twice")
+
+
+def test_the_wrong_kind_of_target_names_the_other_option(stick, tmp_path):
+    alone = tmp_path / "partition.img"
+    alone.write_bytes(stick.read(2, 0, stick.partition(2)[1]))
+    kupd("status", "--disk", alone, code=NOT_STICK, says="--partition")
+    kupd("status", "--partition", stick.path, code=NOT_STICK, says="--disk")
 
 
 def test_the_root_folder_is_no_empty_name(stick):

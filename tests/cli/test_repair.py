@@ -3,20 +3,23 @@
 
 The installed system is one elsewhere, as --root names it."""
 
+import fcntl
+
 import pytest
 
-from conftest import (FAILED, REFUSED, VERIFY, assert_holds, damage, damage_root, identity, install,
+from conftest import (BUSY, FAILED, REFUSED, VERIFY, assert_holds, damage, damage_root, identity, install,
                       kernel_place, kupd, untouched, update)
 
 
 @pytest.fixture
 def root(tmp_path):
     """An installed system without kernels."""
+    (tmp_path / "root/var/lib").mkdir(parents=True)
     return tmp_path / "root"
 
 
-def repair(stick, root, **kwargs):
-    return kupd("repair", "--disk", stick.path, "--root", root, **kwargs)
+def repair(stick, root, *arguments, **kwargs):
+    return kupd("repair", "--disk", stick.path, "--root", root, *arguments, **kwargs)
 
 
 def test_a_whole_stick_is_not_written(stick, small_sets, root):
@@ -51,7 +54,7 @@ def test_without_any_kernel(stick, small_sets, root):
 
 # A whole set that did not come up
 
-@pytest.fixture(params=["0", "1"], ids=["no previous", "previous"])
+@pytest.fixture(params=["0", "1"], ids=["previous tried too", "previous proven"])
 def failed_stick(stick, small_sets, root, request):
     """Sets 0 to 2 are installed; 2, the newest, is current and had all its boots, 0 is previous."""
     for kernel_set in small_sets[:3]:
@@ -61,23 +64,69 @@ def failed_stick(stick, small_sets, root, request):
     return stick
 
 
-def test_repair_takes_the_next_older_release(failed_stick, small_sets, root):
+def failures(root):
+    """The releases that are remembered as failed."""
+    return [line.split()[0] for line in (root / "var/lib/liveng/failed").read_text().splitlines()]
+
+
+def test_repair_goes_back_without_a_copy(failed_stick, small_sets, root):
+    before = failed_stick.read(2, 65536, failed_stick.partition(2)[1] - 65536)
+    proven = failed_stick.grubenv()["liveng_previous"] == "1"
+    repair(failed_stick, root, says=small_sets[0].release)
+    assert failed_stick.grub_has(small_sets[0])
+    assert failed_stick.read(2, 65536, len(before)) == before
+    assert failed_stick.grubenv() == {"liveng_previous": "0",
+                                      **({} if proven else {"liveng_tries": "3"})}
+    assert failures(root) == [small_sets[2].release]
+
+
+def test_repair_dry_run_tells_what_it_would_go_back_to(failed_stick, small_sets, root):
+    with untouched(failed_stick.path):
+        result = repair(failed_stick, root, "-n", says=["would", small_sets[0].release])
+    assert "nothing to repair" not in result.err
+    assert not (root / "var/lib/liveng/failed").exists()
+
+
+def test_repair_writes_another_release_if_the_previous_set_is_damaged(
+        failed_stick, small_sets, root):
+    damage(failed_stick, small_sets[0])
     repair(failed_stick, root)
     assert failed_stick.grub_has(small_sets[1])
     assert failed_stick.grubenv()["liveng_tries"] == "3"
 
 
 def test_repair_takes_an_older_one_that_passes_the_checks(failed_stick, small_sets, root):
+    damage(failed_stick, small_sets[0])
     (root / f"boot/initrd.img-{small_sets[1].release}").write_bytes(b"")
     repair(failed_stick, root)
     assert failed_stick.grub_has(small_sets[0])
 
 
-def test_repair_without_an_older_release(failed_stick, small_sets, root):
-    for kernel_set in small_sets[:2]:
-        (root / f"boot/vmlinuz-{kernel_set.release}").unlink()
-    with untouched(failed_stick.path):
-        repair(failed_stick, root, code=REFUSED, says=[small_sets[2].release, "older"])
+def test_repair_gives_up_when_every_kernel_failed(stick, small_sets, root):
+    """Each set gets its boots once; then the fallback stays, and the user is told what helps."""
+    for kernel_set in small_sets[:3]:
+        install(root, kernel_set)
+    tried = []
+    for _ in small_sets[:3]:
+        stick.set_grubenv({"liveng_tries": "0", "liveng_previous": "0"})
+        repair(stick, root)
+        tried.append(next(s.release for s in small_sets if stick.grub_has(s)))
+        assert stick.grubenv()["liveng_tries"] == "3"
+        if len(set(failures(root))) == 2:
+            break
+    stick.set_grubenv({"liveng_tries": "0", "liveng_previous": "0"})
+    repair(stick, root, code=REFUSED, says=["apt", "another"])
+    assert sorted(failures(root)) == sorted(s.release for s in small_sets[:3])
+
+
+def test_repair_does_not_fight_apt(failed_stick, root):
+    locks = root / "var/lib/dpkg"
+    locks.mkdir(parents=True)
+    with open(locks / "lock-frontend", "w", encoding="ascii") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        with untouched(failed_stick.path):
+            repair(failed_stick, root, code=BUSY, says="apt or dpkg")
+    repair(failed_stick, root)
 
 
 def test_update_says_that_the_set_did_not_come_up(failed_stick, root):

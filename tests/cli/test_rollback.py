@@ -59,13 +59,41 @@ def test_rollback_without_a_previous_set(stick):
         kupd("rollback", "--disk", stick.path, code=REFUSED, says="no previous")
 
 
-def test_rollback_twice_in_a_row_does_not_leave_a_worse_stick(stick, small_sets):
-    """After one there is nothing to go back to, or the newer set again: never half of something."""
+def test_rollback_can_be_undone(stick, small_sets, tmp_path):
+    update(stick, small_sets[1])
+    kupd("bless", "--disk", stick.path)
+    kupd("rollback", "--disk", stick.path)
+    status = kupd("status", "--json", "--disk", stick.path).json
+    assert status["undone"]["release"] == small_sets[1].release and "previous" not in status
+    with untouched(stick.path):
+        kupd("rollback", "--disk", stick.path, code=REFUSED, says=["no previous", "--undo"])
+        kupd("rollback", "--undo", "-n", "--disk", stick.path,
+             says=["forward", small_sets[1].release])
+    kupd("rollback", "--undo", "--disk", stick.path, says=["forward", small_sets[1].release])
+    assert_holds(stick, tmp_path / "after", small_sets[1], small_sets[0])
+    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1"}
+    with untouched(stick.path):
+        kupd("rollback", "--undo", "--disk", stick.path, code=REFUSED, says="no rollback")
+    kupd("rollback", "--disk", stick.path)
+    assert stick.grub_has(small_sets[0])
+
+
+def test_rollback_does_not_go_forward_to_a_damaged_set(stick, small_sets):
     update(stick, small_sets[1])
     kupd("rollback", "--disk", stick.path)
-    result = kupd("rollback", "--disk", stick.path, code=REFUSED)
+    damage(stick, small_sets[1])
+    with untouched(stick.path):
+        kupd("rollback", "--undo", "--disk", stick.path, code=VERIFY, says="damaged")
+
+
+def test_rollback_has_no_way_forward_once_an_update_took_its_place(stick, small_sets):
+    update(stick, small_sets[1])
+    kupd("rollback", "--disk", stick.path)
+    update(stick, small_sets[2])
+    kupd("rollback", "--disk", stick.path)
     assert stick.grub_has(small_sets[0])
-    assert "previous" in result.err
+    kupd("rollback", "--undo", "--disk", stick.path)
+    assert stick.grub_has(small_sets[2])
 
 
 def test_rollback_to_a_damaged_set_is_refused(stick, small_sets):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """status: what it tells, and that it is quick and writes nothing."""
 
+import os
 import re
 
 import pytest
@@ -80,6 +81,30 @@ def test_next_is_what_update_then_does(stick, small_sets, tmp_path):
         wrote = kupd("update", "--disk", stick.path, "--root", tmp_path / "root", "--json").json
         if "slot" in wrote:
             assert f"slot {wrote['slot']}" in result["next"]
+
+
+def test_next_tells_of_a_rebuilt_initrd(stick, small_sets, tmp_path):
+    root = tmp_path / "root"
+    install(root, small_sets[1])
+    kupd("update", "--disk", stick.path, "--root", root)
+    assert status(stick, "--root", root, "--json").json["next"].endswith("is current)")
+    initrd = root / f"boot/initrd.img-{small_sets[1].release}"
+    os.utime(initrd, (1_800_000_000, 1_800_000_000))
+    assert "unless rebuilt" in status(stick, "--root", root, "--json").json["next"]
+    initrd.write_bytes(initrd.read_bytes() + bytes(512))
+    assert "rebuilt" in status(stick, "--root", root, "--json").json["next"]
+    wrote = kupd("update", "--disk", stick.path, "--root", root, "--json").json
+    assert wrote["changed"]
+
+
+def test_next_tells_that_there_is_no_room(stick, small_sets, tmp_path):
+    root = tmp_path / "root"
+    install(root, small_sets[1])
+    initrd = root / f"boot/initrd.img-{small_sets[1].release}"
+    os.truncate(initrd, 3 * 1024 * 1024)
+    assert "no room" in status(stick, "--root", root, "--json").json["next"]
+    initrd.unlink()
+    assert "no initrd" in status(stick, "--root", root, "--json").json["next"]
 
 
 def test_partition_alone_has_no_assessment(stick, tmp_path):

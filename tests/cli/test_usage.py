@@ -11,11 +11,11 @@ import threading
 import pytest
 
 import stick as sticks
-from conftest import DONE, ENVIRONMENT, FAILED, NOT_STICK, USAGE, kupd, untouched, update
+from conftest import DONE, ENVIRONMENT, FAILED, NOT_STICK, USAGE, install, kupd, untouched, update
 
-VERBS = ["update", "status", "verify", "rollback", "bless", "repair"]
+VERBS = ["update", "status", "verify", "rollback", "next", "bless", "repair"]
 OPTIONS = ["--disk", "--partition", "--root", "--kernel", "--initrd", "--no-verify", "--in-place",
-           "--force", "-n", "--dry-run", "-q", "-v", "--json", "--help", "--version"]
+           "--force", "--undo", "--once", "--short", "-n", "--dry-run", "-q", "-v", "--json", "--help", "--version"]
 
 
 def test_help_names_everything_within_80_columns():
@@ -34,10 +34,21 @@ def test_version():
 @pytest.mark.parametrize("arguments", [
     [], ["--no-such-option"], ["update", "--disk"], ["status", "one", "more"],
     ["update", "6.1.0-1-amd64", "6.1.0-2-amd64"],
-    ["status", "--disk", "a", "--partition", "b"]], ids=" ".join)
+    ["status", "--disk", "a", "--partition", "b"], ["upate"], ["6.1.0-no-such-kernel"], ["next"],
+    ["next", "--once", "pristine"], ["status", "-n"], ["verify", "--kernel", "x"],
+    ["rollback", "--force"], ["update", "--once", "previous"]], ids=" ".join)
 def test_wrong_use_is_2_and_told_on_stderr(arguments):
     result = kupd(*arguments, code=USAGE)
     assert result.err and not result.out
+    as_json = kupd("--json", *arguments, code=USAGE).json
+    assert as_json["exit_code"] == USAGE and as_json["errors"] == [
+        result.err.removeprefix("livengkupd: ").rstrip("\n")]
+
+
+def test_a_mistyped_verb_is_no_release(stick):
+    with untouched(stick.path):
+        kupd("upate", "--disk", stick.path, code=USAGE, says=["upate", "neither a verb"])
+        kupd("upate", "--disk", stick.path, "--kernel", "x", code=USAGE, says="neither a verb")
 
 
 def test_usage_fault_leaves_the_stick_alone(stick):
@@ -49,6 +60,12 @@ def test_a_bare_release_means_update(stick, small_sets):
     new = small_sets[1]
     kupd(new.release, "--disk", stick.path, "--kernel", new.kernel, "--initrd", new.initrd)
     assert stick.grub_has(new)
+
+
+def test_a_bare_release_that_is_installed(stick, small_sets, tmp_path):
+    install(tmp_path, small_sets[1])
+    kupd(small_sets[1].release, "--disk", stick.path, "--root", tmp_path)
+    assert stick.grub_has(small_sets[1])
 
 
 def test_options_may_stand_anywhere(stick, small_sets):
@@ -108,7 +125,23 @@ def test_json_of_success(stick, small_sets, verb):
     assert isinstance(result["schema_version"], int)
     assert result["verb"] == verb
     assert result["exit_code"] == DONE
-    assert result["errors"] == []
+    assert result["errors"] == [] and result["warnings"] == []
+    assert result["changed"] is (verb not in ("status", "verify"))
+    assert result["dry_run"] is False
+
+
+def test_json_of_a_dry_run_and_of_nothing_to_do(stick, small_sets):
+    dry = update(stick, small_sets[1], "-n", "--json").json
+    assert dry["dry_run"] is True and dry["changed"] is False
+    update(stick, small_sets[1])
+    again = update(stick, small_sets[1], "--json").json
+    assert again["dry_run"] is False and again["changed"] is False
+
+
+def test_json_has_the_warnings(new_stick, small_sets):
+    stick = new_stick(form="plain", names=False, grubenv=None)
+    result = kupd("verify", "--disk", stick.path, "--json").json
+    assert "no checksums" in result["warnings"][0]
 
 
 def test_json_of_failure(tmp_path):

@@ -5,6 +5,7 @@
  */
 
 #include "candidate.h"
+#include "installed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,11 +84,11 @@ static void releases_have_an_order(void **state)
 		put_kernel(order[i]);
 		for (size_t k = i + 1; k < ARRAY_SIZE(order); k++) {
 			put_kernel(order[k]);
-			assert_int_equal(candidate_newest(ROOT, NULL, newest), 0);
+			assert_int_equal(installed_newest(ROOT, NULL, newest), 0);
 			assert_string_equal(newest, order[k]);
-			assert_int_equal(candidate_newest(ROOT, order[k], newest), 0);
+			assert_int_equal(installed_newest(ROOT, order[k], newest), 0);
 			assert_string_equal(newest, order[i]);
-			assert_int_equal(candidate_newest(ROOT, order[i], newest), -ENOENT);
+			assert_int_equal(installed_newest(ROOT, order[i], newest), -ENOENT);
 			unlink(kernel_path(order[k]));
 		}
 		unlink(kernel_path(order[i]));
@@ -103,7 +104,7 @@ static void what_was_set_aside_is_no_release(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		put_kernel(names[i]);
-		assert_int_equal(candidate_newest(ROOT, NULL, newest), -ENOENT);
+		assert_int_equal(installed_newest(ROOT, NULL, newest), -ENOENT);
 		unlink(kernel_path(names[i]));
 	}
 }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <endian.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -101,6 +102,7 @@ static void a_bare_partition_gets_its_first_set(void **state)
 	enum pvd_next next;
 	struct pvd pvd, previous;
 	struct set set;
+	uint32_t blocks;
 	char date[17];
 
 	assert_int_equal(format_partition(fixture->disk, partition, &fixture->format, NULL), 0);
@@ -118,6 +120,12 @@ static void a_bare_partition_gets_its_first_set(void **state)
 	assert_int_equal(set_verify(fixture->disk, &set, NULL), 0);
 	assert_int_equal(set_read(volume, SET_PREVIOUS, &set), -ENOENT);
 	assert_int_equal(slot_previous(fixture->disk, partition, &previous), -ENOENT);
+
+	/* What status counts on. */
+	assert_int_equal(pvd_read(fixture->disk, partition, 32 + PVD_LBA, &pvd), 0);
+	memcpy(&blocks, pvd.block + 80, sizeof(blocks));
+	assert_in_range(le32toh(blocks) * (uint64_t)ISO_BLOCK, KERNEL_SIZE + INITRD_SIZE,
+		KERNEL_SIZE + INITRD_SIZE + SESSION_OVERHEAD);
 
 	/* Nothing outside the partition. */
 	assert_int_equal(byte_at(fixture->disk, PARTITION_START - 1), 0xa5);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * What the next boot runs, and only that one: the boot menu takes the variable away when it reads
+ * it.
+ */
+
+#include <string.h>
+
+#include "assessment.h"
+#include "inventory.h"
+#include "log.h"
+#include "run.h"
+#include "util.h"
+
+/* Would that entry boot, as far as can be told without reading the sets? */
+static int check_bootable(
+	const struct stick *stick, const struct inventory *inventory, const char *entry)
+{
+	if (!stick->grubenv) {
+		log_error("%s: the boot menu has no %s to read it from, choose in the menu itself",
+			stick->name, GRUBENV_PATH);
+		return -ERR_REFUSED;
+	}
+	if (strcmp(entry, "previous") == 0 && !inventory->has_previous) {
+		log_error("%s: there is no previous kernel set to boot", stick->name);
+		return -ERR_REFUSED;
+	}
+	if (strcmp(entry, "standard") == 0 && !inventory->has_current) {
+		log_error("%s: there is no whole current kernel set to boot", stick->name);
+		return -ERR_REFUSED;
+	}
+	return 0;
+}
+
+int next_verb(struct run *run)
+{
+	cleanup(inventory_close) struct inventory inventory = {0};
+	cleanup(stick_closep) struct stick *stick = NULL;
+	const char *entry = run->options->once;
+	int r;
+
+	r = inventory_open(run, !run->options->dry_run, &stick, &inventory);
+	if (r == 0)
+		r = check_bootable(stick, &inventory, entry);
+	if (r < 0)
+		return r;
+	run_add(run, "once", entry);
+	if (run->options->dry_run) {
+		log_info("%s: would let the next boot take %s", stick->name, entry);
+		return 0;
+	}
+	run->changed = true;
+	r = assessment_set_once(stick, entry);
+	if (r == 0)
+		log_info("%s: the next boot takes %s, only that one", stick->name, entry);
+	return r;
+}

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""next: what one boot runs; and what bless makes of it afterwards is in test_trial.py."""
+
+import pytest
+
+from conftest import REFUSED, damage_root, kupd, untouched, update
+
+
+@pytest.mark.parametrize("entry", ["previous", "fallback", "standard"])
+def test_next_is_noted_for_the_boot_menu(stick, small_sets, entry):
+    update(stick, small_sets[1])
+    stick.set_grubenv({"liveng_previous": "1", "other": "stays"})
+    with untouched(stick.path):
+        kupd("next", "--once", entry, "-n", "--disk", stick.path, says=["would", entry])
+    kupd("next", "--once", entry, "--disk", stick.path, says=entry)
+    assert stick.grubenv() == {"liveng_previous": "1", "other": "stays", "liveng_once": entry}
+    assert kupd("status", "--json", "--disk", stick.path).json["once"] == entry
+    kupd("next", "--once", "standard", "--disk", stick.path)
+    assert stick.grubenv()["liveng_once"] == "standard"
+
+
+def test_next_takes_no_entry_that_cannot_boot(stick, small_sets):
+    with untouched(stick.path):
+        kupd("next", "--once", "previous", "--disk", stick.path, code=REFUSED, says="no previous")
+    update(stick, small_sets[1])
+    damage_root(stick)
+    with untouched(stick.path):
+        kupd("next", "--once", "standard", "--disk", stick.path, code=REFUSED, says="no whole")
+
+
+def test_next_without_grubenv(new_stick, small_sets):
+    stick = new_stick(grubenv=None)
+    with untouched(stick.path):
+        kupd("next", "--once", "fallback", "--disk", stick.path, code=REFUSED, says="grubenv")
+
+
+def test_an_update_leaves_the_choice_alone(stick, small_sets):
+    kupd("next", "--once", "fallback", "--disk", stick.path)
+    update(stick, small_sets[1])
+    assert stick.grubenv()["liveng_once"] == "fallback"
