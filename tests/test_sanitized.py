@@ -12,7 +12,8 @@ TOP = Path(__file__).resolve().parents[1]
 
 
 def test_command_line_under_sanitizers():
-    environment = {**os.environ, "LIVENGKUPD": str(TOP / "build/san/livengkupd")}
+    environment = {**os.environ, "LIVENGKUPD": str(TOP / "build/san/livengkupd"),
+                   "LIVENG_DEPLOY": str(TOP / "build/san/liveng-deploy")}
     for name in [name for name in environment if name.startswith("PYTEST_")]:
         del environment[name]
     done = subprocess.run(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all tests of the program share: the program itself, sticks, sets and real material.
+"""What all tests of the programs share: the programs themselves, sticks, images, sets and real
+material.
 
-LIVENGKUPD names the program (build/livengkupd if not set), MATERIAL the folder that
+LIVENGKUPD and LIVENG_DEPLOY name the programs (those in build/ if not set), MATERIAL the folder that
 tests/data/material.sh filled (build/material).
 """
 
@@ -14,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
+import liveimage
 import stick as sticks
 from iotrace import Tools
 
 TOP = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("LIVENGKUPD", TOP / "build/livengkupd")).resolve()
+DEPLOYER = Path(os.environ.get("LIVENG_DEPLOY", TOP / "build/liveng-deploy")).resolve()
 MATERIAL = Path(os.environ.get("MATERIAL", TOP / "build/material")).resolve()
 PUBLISHED = TOP / "tests/data/published-stick.sh"
 
@@ -27,12 +30,13 @@ DONE, FAILED, USAGE, NOT_STICK, REFUSED, NO_ROOM, VERIFY, BUSY = range(8)
 
 # Programs of Debian's sbin folders, whoever runs the tests; messages in English.
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC",
-               "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
+               "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
+               "LIVENG_DEPLOY_DATA": str(TOP / "deploy/grub")}
 os.environ["PATH"] = ENVIRONMENT["PATH"]
 
 
 class Result:
-    """One run of the program."""
+    """One run of a program."""
 
     def __init__(self, code, out, err):
         self.code = code
@@ -47,12 +51,12 @@ class Result:
         return f"exit code {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 
 
-def start(*arguments, prefix=(), **kwargs):
-    """Start the program and do not wait for it."""
+def start(*arguments, program=PROGRAM, prefix=(), **kwargs):
+    """Start a program and do not wait for it."""
     kwargs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": ENVIRONMENT, **kwargs}
     if prefix:  # strace; a leak check traces too, and there can be only one tracer
         kwargs["env"] = {**kwargs["env"], "ASAN_OPTIONS": "detect_leaks=0"}
-    return subprocess.Popen([*prefix, PROGRAM, *map(str, arguments)], encoding="utf-8",
+    return subprocess.Popen([*prefix, program, *map(str, arguments)], encoding="utf-8",
                             errors="surrogateescape", **kwargs)
 
 
@@ -64,12 +68,27 @@ def finish(process, timeout=60):
 
 
 def kupd(*arguments, code=DONE, says="", **kwargs):
-    """Run the program; it must end with `code` and say `says` (upper or lower case) somewhere."""
+    """Run a program; it must end with `code` and say `says` (upper or lower case) somewhere."""
     result = finish(start(*arguments, **kwargs))
     assert result.code == code, result
     for words in [says] if isinstance(says, str) else says:
         assert words.lower() in (result.out + result.err).lower(), f"no {words!r} in\n{result}"
     return result
+
+
+# Just enough for live_image, with all partitions.
+SIZE = "480M"
+
+
+def deployer(*arguments, **kwargs):
+    """Run liveng-deploy; as kupd()."""
+    return kupd(*arguments, program=DEPLOYER, **kwargs)
+
+
+def deploy(image, target, *arguments, **kwargs):
+    """Make a stick of an image; the file that was there may be lost."""
+    deployer("--yes", "--quiet", *arguments, image, target, **kwargs)
+    return sticks.Stick(target)
 
 
 def update(stick, kernel_set, *arguments, **kwargs):
@@ -122,14 +141,11 @@ def outside(stick, *numbers):
     return hashlib.sha256(data).hexdigest()
 
 
-def extract(stick, folder):
-    """The files of partition 2, as xorriso reads them: a folder's path."""
+def extract(stick, folder, number=2):
+    """The files of that partition, as xorriso reads them: a folder's path."""
     folder = Path(folder)
     folder.mkdir()
-    start_, size = stick.partition(2)
-    part = folder / "partition"
-    sticks.run("dd", f"if={stick.path}", f"of={part}", "bs=1M", "iflag=skip_bytes,count_bytes",
-               f"skip={start_}", f"count={size}", "conv=sparse", "status=none")
+    part = stick.save(number, folder / "partition")
     sticks.run("xorriso", "-indev", f"stdio:{part}", "-osirrox", "on", "-extract", "/",
                folder / "tree")
     part.unlink()
@@ -223,6 +239,26 @@ def stick(new_stick):
     return new_stick()
 
 
+@pytest.fixture(scope="session")
+def live_image(tmp_path_factory, small_sets):
+    """A small live image with small_sets[0] and this machine's signed boot loaders."""
+    path = tmp_path_factory.mktemp("image") / "live.iso"
+    return liveimage.make_image(path, small_sets[0], loaders=True)
+
+
+@pytest.fixture(scope="session")
+def real_image(tmp_path_factory, material):
+    """The same with a real kernel and its initrd."""
+    path = tmp_path_factory.mktemp("image") / "real.iso"
+    return liveimage.make_image(path, material.new, loaders=True, ballast=20 * sticks.MIB)
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory, live_image):
+    """A stick made of it, for tests that only look, and as a cheap beginning for others: copy()."""
+    return deploy(live_image, tmp_path_factory.mktemp("deployed") / "stick.img", "--size", SIZE)
+
+
 def install(root, kernel_set, release=None):
     """Put a set where an installed system has it."""
     boot = Path(root, "boot")
@@ -269,8 +305,9 @@ def material():
 
 
 def pytest_configure(config):
-    if not PROGRAM.exists():
-        raise pytest.UsageError(f"{PROGRAM} is not built: make")
+    for program in PROGRAM, DEPLOYER:
+        if not program.exists():
+            raise pytest.UsageError(f"{program} is not built: make")
 
 
 def pytest_terminal_summary(terminalreporter):

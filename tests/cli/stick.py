@@ -36,7 +36,8 @@ def run(*argv, **kwargs):
 # Kernel sets
 
 def tiny_kernel(release, size=150_000, seed=1):
-    """The bytes of a bzImage that no machine could start: valid header, release and CRC-32."""
+    """The bytes of a bzImage that no machine could start: valid header, release, EFI stub's PE header
+    and CRC-32."""
     setup_sectors = 31
     head = (setup_sectors + 1) * SECTOR
     size = max(size, head + 4096) // 16 * 16
@@ -44,6 +45,14 @@ def tiny_kernel(release, size=150_000, seed=1):
     image[:head] = bytes(head)
     text = f"{release} (tests@liveng) #1 SMP PREEMPT_DYNAMIC Debian".encode() + b"\0"
     image[0x3000:0x3000 + len(text)] = text
+    # PE format: a COFF header for amd64, a PE32+ optional header, one section
+    image[:2] = b"MZ"
+    struct.pack_into("<I", image, 0x3c, 0x80)
+    image[0x80:0x84] = b"PE\0\0"
+    struct.pack_into("<HHIIIHH", image, 0x84, 0x8664, 1, 0, 0, 0, 160, 0x206)
+    struct.pack_into("<H", image, 0x98, 0x20b)
+    struct.pack_into("<I", image, 0x98 + 108, 6)  # data directories, all empty
+    struct.pack_into("<8sIIII", image, 0x98 + 160, b".text", size - head, head, size - head, head)
     # Linux, Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header"
     image[0x1f1] = setup_sectors
     struct.pack_into("<I", image, 0x1f4, (size - head) // 16)  # syssize, in 16-byte units
@@ -129,6 +138,11 @@ class Stick:
         table = json.loads(run("sfdisk", "-J", self.path))["partitiontable"]["partitions"]
         return {int(p["node"].removeprefix(str(self.path))): p for p in table}
 
+    @property
+    def table(self):
+        """sfdisk's view of the partitions: {number: {"start": …, "type": …, "uuid": …, "name": …}}."""
+        return self._table
+
     def partition(self, number):
         """Start and size in bytes."""
         entry = self._table[number]
@@ -145,6 +159,13 @@ class Stick:
         with open(self.path, "r+b") as f:
             f.seek(self.partition(number)[0] + offset)
             f.write(data)
+
+    def save(self, number, path):
+        """Copy a partition into a file of its own; holes stay holes. Returns the path."""
+        start, size = self.partition(number)
+        run("dd", f"if={self.path}", f"of={path}", "bs=1M", "iflag=skip_bytes,count_bytes",
+            f"skip={start}", f"count={size}", "conv=sparse", "status=none")
+        return path
 
     def blkid(self, number):
         """blkid's view of a partition's file system: {"LABEL": …, "UUID": …, "TYPE": …}."""

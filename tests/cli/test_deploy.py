@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stick made by liveng-deploy, as programs that are not ours see it: its table, each of its file
+systems, its boot files, and that no two are alike."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import liveimage
+import stick as sticks
+from conftest import SIZE, assert_holds, deploy, deployer, extract, kupd, untouched
+from stick import MIB, run
+
+LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+ESP = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
+BIOS = "21686148-6449-6E6F-744E-656564454649"
+
+
+def assert_table_is_sound(path):
+    """By the two programs that people have for that."""
+    said = run("sfdisk", "--verify", path) + run("sgdisk", "-v", path)
+    assert b"No errors detected" in said and b"No problems found" in said, said
+
+
+def files(folder):
+    return {str(p.relative_to(folder)) for p in Path(folder).rglob("*") if p.is_file()}
+
+
+def grub_cfg(stick):
+    return stick.mtools("mtype", "::boot/grub/grub.cfg").decode()
+
+
+def entries(stick):
+    """The kernel lines of the boot menu by the ids of their entries."""
+    found = re.findall(r"--id (\S+) \{.*?\n\s*linux ([^\n]*)", grub_cfg(stick), re.DOTALL)
+    return {name: line.split() for name, line in found}
+
+
+def assert_sound(stick, image, tmp_path, kernel_set=None, persistence="ext4"):
+    """Everything on this stick is what it is meant to be."""
+    kernel_set = kernel_set or image.set
+    assert_table_is_sound(stick.path)
+    assert_holds(stick, tmp_path / "2", kernel_set)
+    live = extract(stick, tmp_path / "1", number=1) / "live"
+    assert (live / "vmlinuz").read_bytes() == kernel_set.kernel.read_bytes()
+    assert (live / "initrd.img").read_bytes() == kernel_set.initrd.read_bytes()
+    assert (live / "filesystem.squashfs").read_bytes() == image.squashfs
+    run("sha256sum", "--strict", "-c", "SHA256SUMS", cwd=live)
+    assert stick.grub_cat("live/filesystem.squashfs", number=1) == image.squashfs
+    run("fsck.fat", "-n", stick.save(3, tmp_path / "esp"))
+    (tmp_path / "grub.cfg").write_text(grub_cfg(stick))
+    run("grub-script-check", tmp_path / "grub.cfg")
+    assert set(stick.table) == ({1, 2, 3, 4, 5} if persistence else {1, 2, 3, 5})
+    if persistence:
+        assert stick.blkid(4)["TYPE"] == persistence
+    if persistence == "ext4":
+        run("e2fsck", "-fn", stick.save(4, tmp_path / "persistence"))
+
+
+# The whole
+
+def test_the_layout(deployed):
+    """Numbers, names and types are those of the published layout; all but 5 begin at full MiB."""
+    assert_table_is_sound(deployed.path)
+    found = {n: (p["name"], p["type"]) for n, p in deployed.table.items()}
+    assert found == {1: ("liveng-system", LINUX), 2: ("liveng-kernel", LINUX),
+                     3: ("liveng-esp", ESP), 4: ("persistence", LINUX), 5: ("liveng-bios", BIOS)}
+    assert deployed.partition(5) == (34 * 512, 2014 * 512)
+    at = MIB
+    for number in (1, 2, 3, 4):
+        start, size = deployed.partition(number)
+        assert (start, start % MIB, size % MIB) == (at, 0, 0)
+        at += size
+    assert deployed.path.stat().st_size - at <= 2 * MIB, "room is left at the end"
+    assert deployed.partition(2)[1] == 256 * MIB
+    labels = {n: deployed.blkid(n)["LABEL"] for n in (1, 2, 3, 4)}
+    assert labels == {1: "LIVENG_SYSTEM", 2: "LIVENG_SYSTEM2", 3: "LIVENG_EFI", 4: "persistence"}
+
+
+def test_every_file_system_is_sound(deployed, live_image, tmp_path):
+    assert_sound(deployed, live_image, tmp_path)
+
+
+def test_a_real_image(real_image, tmp_path):
+    stick = deploy(real_image, tmp_path / "stick.img", "--size", "600M")
+    assert_sound(stick, real_image, tmp_path)
+    kupd("verify", "--disk", stick.path)
+
+
+def test_the_system_partition_leaves_out_what_a_stick_has_no_use_for(deployed, live_image, tmp_path):
+    tree = extract(deployed, tmp_path / "1", number=1)
+    assert files(tree) == {".disk/info", "live/vmlinuz", "live/initrd.img", "live/release",
+                           "live/SHA256SUMS", "live/filesystem.squashfs",
+                           "live/filesystem.packages"}
+    assert (tree / ".disk/info").read_text() == liveimage.NAME + "\n"
+    assert (tree / "live/release").read_text() == live_image.set.release + "\n"
+
+
+def test_config_and_map_of_the_kernel_come_along(small_sets, tmp_path):
+    names = {f"live/{n}-{small_sets[0].release}": n.encode() for n in ("config", "System.map")}
+    image = liveimage.make_image(tmp_path / "live.iso", small_sets[0], extra=names)
+    tree = extract(deploy(image, tmp_path / "stick.img", "--size", SIZE), tmp_path / "1", number=1)
+    assert (tree / "live/config").read_bytes() == b"config"
+    assert (tree / "live/System.map").read_bytes() == b"System.map"
+
+
+def test_of_several_kernels_the_menus_own_is_taken(small_sets, tmp_path):
+    """live-build's menu names one; the newest would be another. No file of the rest is left."""
+    image = liveimage.make_image(tmp_path / "live.iso", small_sets[1],
+                                 more_sets=[small_sets[0], small_sets[2]])
+    stick = deploy(image, tmp_path / "stick.img", "--size", SIZE)
+    assert_sound(stick, image, tmp_path)
+    assert not [name for name in files(tmp_path / "1/tree") if "6.1.0-" in name]
+
+
+def test_without_a_menu_the_newest_kernel_is_taken(small_sets, tmp_path):
+    image = liveimage.make_image(tmp_path / "live.iso", small_sets[3], without=["boot"],
+                                 more_sets=small_sets[:3])
+    assert_sound(deploy(image, tmp_path / "stick.img", "--size", SIZE), image, tmp_path)
+
+
+def test_an_unusual_size(live_image, tmp_path):
+    """Neither full MiB nor full sectors; the rest of the last sector stays."""
+    size = 480 * MIB + 512 * 77 + 100
+    stick = deploy(live_image, tmp_path / "stick.img", "--size", size)
+    assert stick.path.stat().st_size == size
+    with open(stick.path, "rb") as f:
+        f.seek(size // 512 * 512 - 512)
+        assert f.read(8) == b"EFI PART"
+    assert run("sgdisk", "-v", stick.path)
+
+
+# Boot files
+
+def test_the_images_own_loaders_are_on_the_esp(deployed):
+    for name, source in liveimage.LOADERS.items():
+        assert deployed.mtools("mtype", f"::EFI/BOOT/{name}") == Path(source).read_bytes()
+    assert deployed.grubenv() == {}
+
+
+def test_the_menu_names_the_image_and_the_kernel(deployed, live_image):
+    text = grub_cfg(deployed)
+    assert 'Debian GNU/Linux 12 "Bookworm"' in text and "Official Snapshot" not in text
+    assert live_image.set.release in text
+    assert set(entries(deployed)) == {"standard", "previous", "fallback", "pristine"}
+
+
+def test_every_entry_names_the_medium_and_keeps_the_images_parameters(deployed):
+    medium = f"live-media=/dev/disk/by-partuuid/{deployed.table[1]['uuid'].lower()}"
+    for name, line in entries(deployed).items():
+        assert medium in line
+        assert line[1:5] == liveimage.PARAMETERS.split(), line
+        assert not [word for word in line if "findiso" in word or "persistence-enc" in word]
+        assert ("persistence" in line) == (name != "pristine")
+        assert ("liveng-fallback" in line) == (name in ("fallback", "pristine"))
+        assert ("liveng.boot=previous" in line) == (name == "previous")
+
+
+def test_append_and_console(live_image, tmp_path):
+    stick = deploy(live_image, tmp_path / "stick.img", "--size", SIZE,
+                   "--append", 'toram locales=de_DE.UTF-8 note="two words"',
+                   "--console", "ttyS1,115200")
+    for line in entries(stick).values():
+        text = " ".join(line)
+        assert "console=tty0 console=ttyS1,115200" in text and "toram locales=de_DE.UTF-8" in text
+        assert "'note=two words'" in text  # one word for GRUB, which quotes it for the kernel
+    assert "serial --unit=1 --speed=115200" in grub_cfg(stick)
+
+
+def test_bios_finds_grub(deployed, tmp_path):
+    """boot.img in the first sector leads to the core image, whose list of blocks goes on from there."""
+    with open(deployed.path, "rb") as f:
+        mbr = f.read(512)
+        f.seek(34 * 512)
+        core = f.read(512)
+    boot = Path("/usr/lib/grub/i386-pc/boot.img").read_bytes()
+    changed = [n for n in range(440) if mbr[n] != boot[n]]
+    assert set(changed) <= {*range(0x5c, 0x64), 0x66, 0x67}
+    assert int.from_bytes(mbr[0x5c:0x64], "little") == 34
+    assert mbr[450] == 0xee, "a protective MBR"
+    assert core[:4] == Path("/usr/lib/grub/i386-pc/diskboot.img").read_bytes()[:4]
+    assert int.from_bytes(core[500:508], "little") == 35
+
+
+# Ids
+
+def ids(stick):
+    """All that tells one stick from another."""
+    table = json.loads(run("sfdisk", "-J", stick.path))["partitiontable"]
+    return [table["id"], *(p["uuid"] for p in table["partitions"]),
+            *(stick.blkid(n)["UUID"] for n in (1, 2, 3, 4)),
+            *(stick.blkid(n).get("UUID_SUB", n) for n in (1, 2, 3, 4)),
+            stick.read(4, 1024 + 0xec, 16)]  # the hash seed of the ext4
+
+
+def test_no_id_is_used_twice(deployed, live_image, tmp_path):
+    second = deploy(live_image, tmp_path / "second.img", "--size", SIZE)
+    found = [value for value in ids(deployed) + ids(second) if not isinstance(value, int)]
+    assert len(set(found)) == len(found) == 2 * 11
+
+
+# Options
+
+def test_kernel_and_initrd_of_ones_own(live_image, small_sets, tmp_path):
+    own = small_sets[2]
+    stick = deploy(live_image, tmp_path / "stick.img", "--size", SIZE,
+                   "--kernel", own.kernel, "--initrd", own.initrd)
+    assert_sound(stick, live_image, tmp_path, kernel_set=own)
+    assert own.release in grub_cfg(stick) and live_image.set.release not in grub_cfg(stick)
+    assert not [name for name in files(tmp_path / "1/tree") if "6.1.0-" in name]
+
+
+def test_no_persistence(live_image, tmp_path):
+    stick = deploy(live_image, tmp_path / "stick.img", "--size", "400M", "--no-persistence")
+    assert_sound(stick, live_image, tmp_path, persistence=None)
+    assert not [line for line in entries(stick).values() if "persistence" in line]
+
+
+@pytest.mark.parametrize("size, mib", [("64M", 64), ("100000000", 96)])
+def test_kernel_size(live_image, tmp_path, size, mib):
+    """Rounded up to full MiB."""
+    stick = deploy(live_image, tmp_path / "stick.img", "--size", SIZE, "--kernel-size", size)
+    assert stick.partition(2)[1] == mib * MIB
+    assert_sound(stick, live_image, tmp_path)
+
+
+def fill_with_ext4(path, _):
+    run("mke2fs", "-q", path)
+
+
+def fill_with_the_image(path, image):
+    """As `dd` of a live image leaves it."""
+    with open(path, "r+b") as f:
+        f.write(image.path.read_bytes())
+
+
+def fill_with_swap(path, _):
+    run("mkswap", path)
+
+
+@pytest.mark.parametrize("fill", [fill_with_ext4, fill_with_the_image, fill_with_swap])
+def test_what_was_there_before_is_not_found_any_more(fill, live_image, tmp_path):
+    path = tmp_path / "stick.img"
+    run("truncate", "-s", SIZE, path)
+    fill(path, live_image)
+    stick = deploy(live_image, path)
+    assert_sound(stick, live_image, tmp_path)
+    signatures = run("wipefs", "--noheadings", "--output", "TYPE", path).decode().split()
+    assert sorted(signatures) == ["PMBR", "gpt", "gpt"]
+
+
+def test_a_deployment_over_an_older_one(live_image, deployed, tmp_path):
+    stick = deploy(live_image, deployed.copy(tmp_path / "stick.img").path, "--no-persistence")
+    assert_sound(stick, live_image, tmp_path, persistence=None)
+
+
+# What is said
+
+def test_dry_run_tells_the_plan_and_writes_nothing(deployed, live_image):
+    with untouched(deployed.path):
+        result = deployer("--dry-run", live_image, deployed.path)
+    for words in (liveimage.NAME, live_image.set.release, liveimage.PARAMETERS, "partition 1",
+                  "partition 2", "partition 3", "partition 4", "partition 5", "x86_64-efi",
+                  "480.0 MiB", "256.0 MiB", "in the clear", "the image's own loaders", "Secure Boot"):
+        assert words in result.out, f"no {words} in\n{result.out}"
+
+
+def test_dry_run_makes_no_file(live_image, tmp_path):
+    deployer("--dry-run", "--size", SIZE, live_image, tmp_path / "stick.img")
+    assert not (tmp_path / "stick.img").exists()
+
+
+def test_json_tells_the_plan_and_the_result(live_image, tmp_path):
+    path = tmp_path / "stick.img"
+    told = deployer("--json", "-q", "--size", SIZE, live_image, path).json
+    table = sticks.Stick(path).table
+    assert told["exit_code"] == 0 and told["errors"] == []
+    assert told["release"] == live_image.set.release and told["image"] == liveimage.NAME
+    assert {p["number"]: (p["start"], p["size"], p["partuuid"]) for p in told["partitions"]} == \
+        {n: (p["start"] * 512, p["size"] * 512, p["uuid"].lower()) for n, p in table.items()}
+
+
+def test_json_of_a_dry_run_has_the_same_members(live_image, deployed):
+    with untouched(deployed.path):
+        told = deployer("--json", "--dry-run", live_image, deployed.path).json
+    assert told["exit_code"] == 0 and len(told["partitions"]) == 5
+
+
+def test_quiet_says_nothing(live_image, tmp_path):
+    result = deployer("-q", "--size", SIZE, live_image, tmp_path / "stick.img")
+    assert (result.out, result.err) == ("", "")
+
+
+def test_verify_off_reads_nothing_back(live_image, tmp_path):
+    stick = deploy(live_image, tmp_path / "stick.img", "--size", SIZE, "--no-verify")
+    assert_sound(stick, live_image, tmp_path)
