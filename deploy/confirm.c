@@ -118,31 +118,26 @@ static int ask(FILE *tty, const struct target *target, const struct confirm_wish
 	return -ERR_REFUSED;
 }
 
-int confirm(const struct target *targets, size_t n, const struct confirm_wish *wish,
+int confirm(const struct target *target, const struct confirm_wish *wish,
 	const struct observer *observer)
 {
 	cleanup(close_file) FILE *tty = NULL;
-	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (!targets[i].holds_data)
-			continue;
-		if (wish->yes) {
-			if (log_shows(LOG_NORMAL))
-				show(stderr, &targets[i]);
-			continue;
-		}
-		if (!tty)
-			tty = fopen(TERMINAL, "r+e");
-		if (!tty) {
-			log_error(
-				"%s: all that is on it would be lost, and there is no terminal to ask "
-				"on: --yes goes ahead",
-				targets[i].path);
-			return -ERR_REFUSED;
-		}
-		show(tty, &targets[i]);
-		r = ask(tty, &targets[i], wish, observer);
+	if (!target->holds_data)
+		return 0;
+	if (wish->yes) {
+		if (log_shows(LOG_NORMAL))
+			show(stderr, target);
+		return 0;
 	}
-	return r;
+	tty = fopen(TERMINAL, "r+e");
+	if (!tty) {
+		log_error(
+			"%s: all that is on it would be lost, and there is no terminal to ask on: "
+			"--yes goes ahead",
+			target->path);
+		return -ERR_REFUSED;
+	}
+	show(tty, target);
+	return ask(tty, target, wish, observer);
 }

@@ -14,9 +14,9 @@ struct confirm_wish {
 };
 
 /**
- * Show what each target is and holds, and have the model name of a disk, the name of a file that
- * holds something, typed on the terminal. A new or empty file needs no asking. Reports. Returns
+ * Show what @target is and holds, and have the model name of a disk, the name of a file that holds
+ * something, typed on the terminal. A new or empty file needs no asking. Reports. Returns
  * -ERR_REFUSED if the answer is another, or if there is no terminal to ask on; -EINTR.
  */
-int confirm(const struct target *targets, size_t n, const struct confirm_wish *wish,
+int confirm(const struct target *target, const struct confirm_wish *wish,
 	const struct observer *observer);

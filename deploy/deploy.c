@@ -1,22 +1,219 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * The verb: an image becomes a stick. First everything is read, checked and asked, then the target
- * is opened, then what is to be written is made, and only then is it written.
+ * The verb: an image becomes a stick, or several. First everything is read, checked and asked, then
+ * the targets are opened, then what is to be written is made, and only then is it written. A target
+ * that fails is left out, the others go on.
  */
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "confirm.h"
-#include "job.h"
+#include "exitcode.h"
 #include "log.h"
-#include "report.h"
+#include "making.h"
+#include "meter.h"
 #include "run.h"
-#include "target.h"
+#include "team.h"
 #include "util.h"
 
-static int get_passphrase(const struct options *options, struct passphrase **ret_passphrase)
+/* A target, and what became of it. */
+struct stick_to_be {
+	struct target target;
+	int error;
+	struct json_object *result; /* what JSON says of it; NULL once it was handed on */
+};
+
+struct deploy {
+	struct run *run;
+	struct making making;
+	struct stick_to_be *sticks;
+	size_t n;
+};
+
+static void deploy_clear(struct deploy *deploy)
 {
+	for (size_t i = 0; i < deploy->n; i++) {
+		target_close(&deploy->sticks[i].target);
+		json_object_put(deploy->sticks[i].result);
+	}
+	free(deploy->sticks);
+	making_clear(&deploy->making);
+}
+
+/* All that is in one list, to the end of another. */
+static void append(struct json_object *to, struct json_object *from, size_t first)
+{
+	for (size_t i = first; i < json_object_array_length(from); i++)
+		json_object_array_add(to, json_object_get(json_object_array_get_idx(from, i)));
+}
+
+/*
+ * The steps, for target number @i each.
+ */
+
+static int read_step(struct deploy *deploy, size_t i)
+{
+	const struct options *options = deploy->run->options;
+	struct stick_to_be *sticks = deploy->sticks;
+	const char *path = options->targets[i];
+	int r;
+
+	json_object_object_add(sticks[i].result, "target", json_object_new_string(path));
+	r = target_read(&deploy->run->host, path, options->size, &sticks[i].target);
+	for (size_t k = 0; r == 0 && k < i; k++) {
+		if (sticks[k].error == 0 && target_is_same(&sticks[k].target, &sticks[i].target)) {
+			log_error("%s: is named twice", path);
+			r = -ERR_REFUSED;
+		}
+	}
+	return r;
+}
+
+static int check_step(struct deploy *deploy, size_t i)
+{
+	const struct options *options = deploy->run->options;
+	const struct drive_rules rules = {
+		options->allow_fixed, options->allow_large, plan_needed(&deploy->making.plan)};
+
+	return target_check(&deploy->run->host, &deploy->sticks[i].target, &rules);
+}
+
+static int confirm_step(struct deploy *deploy, size_t i)
+{
+	const struct options *options = deploy->run->options;
+	const struct confirm_wish wish = {options->yes, options->persistence == PERSISTENCE_KEPT};
+
+	return confirm(&deploy->sticks[i].target, &wish, &deploy->run->observer);
+}
+
+/* Who waits for one target alone: the terminal, and --progress-fd. */
+struct watch {
+	const struct observer *observer;
+	struct meter meter;
+};
+
+static void on_progress(void *data, const char *phase, uint64_t done, uint64_t total)
+{
+	struct watch *watch = data;
+
+	observer_progress(watch->observer, phase, done, total);
+	meter_update(&watch->meter, phase, done, total);
+}
+
+static bool on_interrupted(void *data)
+{
+	return observer_interrupted(((struct watch *)data)->observer);
+}
+
+static int make_step(struct deploy *deploy, size_t i)
+{
+	struct stick_to_be *stick = &deploy->sticks[i];
+	struct watch watch = {.observer = &deploy->run->observer};
+	const struct observer observer = {on_progress, on_interrupted, &watch};
+
+	meter_init(&watch.meter, deploy->run->options->progress_fd, stick->target.path);
+	return making_run(&deploy->making, &stick->target, &observer, stick->result);
+}
+
+/* Do a step for all targets that are still good. An interruption is the end of all. */
+static void for_each(struct deploy *deploy, int (*step)(struct deploy *deploy, size_t i))
+{
+	struct json_object *errors = deploy->run->errors, *own;
+	bool is_interrupted = false;
+
+	for (size_t i = 0; i < deploy->n; i++) {
+		struct stick_to_be *stick = &deploy->sticks[i];
+		size_t n = json_object_array_length(errors);
+
+		if (stick->error != 0)
+			continue;
+		stick->error = is_interrupted ? -EINTR : step(deploy, i);
+		is_interrupted |= stick->error == -EINTR;
+		/* What was said meanwhile was said of it. */
+		json_object_object_get_ex(stick->result, "errors", &own);
+		append(own, errors, n);
+	}
+}
+
+static size_t count_good(const struct deploy *deploy)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < deploy->n; i++)
+		n += deploy->sticks[i].error == 0;
+	return n;
+}
+
+/*
+ * Several at the same time.
+ */
+
+struct teamwork {
+	const struct making *making;
+	struct stick_to_be **sticks; /* by number of the member */
+};
+
+/* In a process of its own. */
+static int make_in_team(
+	void *data, size_t i, const struct observer *observer, struct json_object *result)
+{
+	const struct teamwork *work = data;
+	struct target *target = &work->sticks[i]->target;
+	int r;
+
+	r = making_run(work->making, target, observer, result);
+	target_close(target);
+	return r;
+}
+
+static void take_over(struct deploy *deploy, struct stick_to_be *stick, struct team_member *member)
+{
+	struct json_object *errors;
+
+	stick->error = member->error;
+	if (!member->result)
+		return;
+	json_object_object_foreach(member->result, name, value)
+		json_object_object_add(stick->result, name, json_object_get(value));
+	if (json_object_object_get_ex(member->result, "errors", &errors))
+		append(deploy->run->errors, errors, 0);
+	json_object_put(member->result);
+}
+
+static int make_together(struct deploy *deploy)
+{
+	const struct team_wish wish = {
+		.observer = &deploy->run->observer,
+		.progress_fd = deploy->run->options->progress_fd,
+		.draws = log_shows(LOG_NORMAL) && isatty(STDERR_FILENO),
+	};
+	autofree struct team_member *members = calloc(deploy->n, sizeof(*members));
+	autofree struct stick_to_be **sticks = calloc(deploy->n, sizeof(*sticks));
+	struct teamwork work = {&deploy->making, sticks};
+	size_t n = 0;
+	int r;
+
+	if (!members || !sticks)
+		return -ENOMEM;
+	deploy->making.turn_fd = memfd_create("turn", MFD_CLOEXEC);
+	for (size_t i = 0; i < deploy->n; i++) {
+		if (deploy->sticks[i].error != 0)
+			continue;
+		sticks[n] = &deploy->sticks[i];
+		members[n].name = sticks[n]->target.path;
+		n++;
+	}
+	r = team_run(members, n, make_in_team, &work, &wish);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		take_over(deploy, sticks[i], &members[i]);
+	return r;
+}
+
+static int get_passphrase(struct deploy *deploy)
+{
+	const struct options *options = deploy->run->options;
 	enum passphrase_source source = PASSPHRASE_PROMPT;
 
 	if (options->persistence != PERSISTENCE_ENCRYPTED || options->dry_run)
@@ -25,70 +222,75 @@ static int get_passphrase(const struct options *options, struct passphrase **ret
 		source = PASSPHRASE_FILE;
 	else if (options->passphrase_fd >= 0)
 		source = PASSPHRASE_FD;
-	return passphrase_get(
-		source, options->passphrase_file, options->passphrase_fd, ret_passphrase);
+	return passphrase_get(source, options->passphrase_file, options->passphrase_fd,
+		&deploy->making.passphrase);
 }
 
-static int deploy_to(struct run *run, const struct plan *plan, struct target *target,
-	const struct passphrase *passphrase, struct json_object *result)
+/* What ends this ends all of it, and is no target's own. */
+static int deploy_all(struct deploy *deploy)
 {
-	const struct options *options = run->options;
-	cleanup(job_clear) struct job job = {.esp_fd = -1};
-	int r = 0;
+	const struct options *options = deploy->run->options;
+	int r;
 
-	if (!options->dry_run)
-		r = target_open(&run->host, target);
-	if (r == 0)
-		r = job_make(plan, &run->host, target->path, target->size,
-			options->persistence == PERSISTENCE_ENCRYPTED, &job);
-	if (r < 0)
-		return r;
-	report_json(&job, result);
-	if (options->dry_run) {
-		if (!options->json)
-			report_print(&job, target->path, stdout);
+	for_each(deploy, read_step);
+	if (count_good(deploy) == 0)
 		return 0;
-	}
-	if (log_shows(LOG_VERBOSE))
-		report_print(&job, target->path, stderr);
-	r = job_make_persistence(&job, passphrase);
-	if (r == 0)
-		r = job_write(&job, target->disk, &run->observer);
+	r = plan_make(options, options->persistence == PERSISTENCE_ENCRYPTED,
+		&deploy->run->observer, &deploy->making.plan);
 	if (r < 0)
 		return r;
-	target_keep(target);
-	if (disk_is_block_device(target->disk) && disk_reread_table(target->disk) < 0)
-		log_warning("%s: the kernel still goes by the old table: pull the stick out and "
-			    "put it in again",
-			target->path);
-	log_info("%s: %s, kernel %s, persistence %s: ready to boot", target->path,
-		image_name(plan->image), plan->set.candidate->release, report_persistence(&job));
+	for_each(deploy, check_step);
+	if (!options->dry_run)
+		for_each(deploy, confirm_step);
+	if (count_good(deploy) == 0)
+		return 0;
+	r = get_passphrase(deploy);
+	if (r < 0)
+		return r;
+	if (count_good(deploy) > 1 && !options->dry_run)
+		return make_together(deploy);
+	for_each(deploy, make_step);
 	return 0;
+}
+
+/* 0, or the error of the first target that has one. */
+static int tell_results(struct deploy *deploy)
+{
+	struct json_object *list = json_object_new_array();
+	int error = 0;
+
+	for (size_t i = 0; i < deploy->n; i++) {
+		struct stick_to_be *stick = &deploy->sticks[i];
+
+		json_object_object_add(stick->result, "exit_code",
+			json_object_new_int((int)exit_code_of(stick->error)));
+		json_object_array_add(list, steal_pointer(stick->result));
+		if (error == 0)
+			error = stick->error;
+	}
+	json_object_object_add(deploy->run->result, "targets", list);
+	if (deploy->n > 1 && error != 0)
+		log_info("%zu of %zu targets are ready to boot", count_good(deploy), deploy->n);
+	return error;
 }
 
 int deploy_verb(struct run *run)
 {
-	const struct options *options = run->options;
-	cleanup(passphrase_freep) struct passphrase *passphrase = NULL;
-	cleanup(plan_clear) struct plan plan = {0};
-	cleanup(target_close) struct target target = {0};
-	const struct confirm_wish wish = {options->yes, options->persistence == PERSISTENCE_KEPT};
+	cleanup(deploy_clear) struct deploy deploy = {
+		.run = run,
+		.making = {.options = run->options, .host = &run->host, .turn_fd = -1},
+		.sticks = calloc(run->options->n_targets, sizeof(*deploy.sticks)),
+	};
 	int r;
 
-	r = target_read(&run->host, options->targets[0], options->size, &target);
-	if (r == 0)
-		r = plan_make(options, options->persistence == PERSISTENCE_ENCRYPTED,
-			&run->observer, &plan);
-	if (r < 0)
-		return r;
-	r = target_check(&run->host, &target,
-		&(struct drive_rules){
-			options->allow_fixed, options->allow_large, plan_needed(&plan)});
-	if (r == 0 && !options->dry_run)
-		r = confirm(&target, 1, &wish, &run->observer);
-	if (r == 0)
-		r = get_passphrase(options, &passphrase);
-	if (r < 0)
-		return r;
-	return deploy_to(run, &plan, &target, passphrase, run->result);
+	if (!deploy.sticks)
+		return -ENOMEM;
+	for (; deploy.n < run->options->n_targets; deploy.n++) {
+		struct stick_to_be *stick = &deploy.sticks[deploy.n];
+
+		stick->result = json_object_new_object();
+		json_object_object_add(stick->result, "errors", json_object_new_array());
+	}
+	r = deploy_all(&deploy);
+	return r < 0 ? r : tell_results(&deploy);
 }

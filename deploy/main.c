@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <locale.h>
 
+#include "exitcode.h"
 #include "interrupt.h"
 #include "log.h"
 #include "progress.h"
@@ -11,17 +12,6 @@
 #include "util.h"
 
 #define SCHEMA_VERSION 1 /* of the JSON result; raised when a member goes or changes */
-
-enum exit_code {
-	EXIT_DONE = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_NOT_STICK = 3,
-	EXIT_REFUSED = 4,
-	EXIT_NO_ROOM = 5,
-	EXIT_VERIFY = 6,
-	EXIT_BUSY = 7,
-};
 
 struct waiting {
 	struct progress progress;
@@ -38,26 +28,6 @@ static bool on_interrupted(void *data)
 	return interrupt_arrived(((struct waiting *)data)->interrupt_fd);
 }
 
-static enum exit_code exit_code_of(int error)
-{
-	switch (-error) {
-	case 0:
-		return EXIT_DONE;
-	case ERR_NOT_STICK:
-		return EXIT_NOT_STICK;
-	case ERR_REFUSED:
-		return EXIT_REFUSED;
-	case ERR_NO_ROOM:
-		return EXIT_NO_ROOM;
-	case ERR_VERIFY:
-		return EXIT_VERIFY;
-	case ERR_BUSY:
-		return EXIT_BUSY;
-	default:
-		return EXIT_FAILED;
-	}
-}
-
 static void collect_error(void *data, const char *text)
 {
 	json_object_array_add(data, json_object_new_string(text));
@@ -68,7 +38,6 @@ int main(int argc, char **argv)
 	struct options options;
 	struct waiting waiting = {.interrupt_fd = -1};
 	struct run run = {.options = &options, .host = {.root = ""}};
-	struct json_object *errors;
 	enum exit_code code;
 
 	setlocale(LC_ALL, "");
@@ -89,15 +58,15 @@ int main(int argc, char **argv)
 	progress_init(&waiting.progress, options.level != LOG_QUIET);
 	run.observer = (struct observer){on_progress, on_interrupted, &waiting};
 	run.result = json_object_new_object();
-	errors = json_object_new_array();
+	run.errors = json_object_new_array();
 	json_object_object_add(run.result, "schema_version", json_object_new_int(SCHEMA_VERSION));
-	log_set_sink(collect_error, errors);
+	log_set_sink(collect_error, run.errors);
 
 	code = exit_code_of(options.list ? list_verb(&run) : deploy_verb(&run));
 	log_set_sink(NULL, NULL);
 
 	json_object_object_add(run.result, "exit_code", json_object_new_int((int)code));
-	json_object_object_add(run.result, "errors", errors);
+	json_object_object_add(run.result, "errors", run.errors);
 	if (options.json)
 		puts(json_object_to_json_string_ext(run.result, JSON_C_TO_STRING_PRETTY));
 	json_object_put(run.result);

@@ -58,8 +58,10 @@ void meter_update(struct meter *meter, const char *phase, uint64_t done, uint64_
 	if (meter->fd < 0 || total == 0)
 		return;
 	time = now();
-	if (!meter->phase || strcmp(meter->phase, phase) != 0) {
+	/* Another total is other work, and its rate another one. */
+	if (!meter->phase || strcmp(meter->phase, phase) != 0 || meter->total != total) {
 		meter->phase = phase;
+		meter->total = total;
 		meter->started = time;
 		meter->told = 0;
 	}

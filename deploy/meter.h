@@ -11,6 +11,7 @@ struct meter {
 	int fd; /* -1: nobody wants to know */
 	const char *target;
 	const char *phase; /* of the running work; NULL: none runs */
+	uint64_t total;	   /* of it */
 	double started;	   /* seconds */
 	double told;
 };

@@ -16,6 +16,7 @@ struct run {
 	struct host host;
 	struct observer observer;
 	struct json_object *result; /* what --json prints; verbs add to it */
+	struct json_object *errors; /* all that were reported */
 };
 
 /* Each returns 0 or a negative errno, having reported. */

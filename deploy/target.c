@@ -121,6 +121,17 @@ int target_read(
 	return r;
 }
 
+bool target_is_same(const struct target *one, const struct target *other)
+{
+	if (one->kind != other->kind)
+		return false;
+	if (one->kind == TARGET_DRIVE)
+		return one->drive.devno == other->drive.devno;
+	if (one->kind == TARGET_FILE)
+		return one->file_dev == other->file_dev && one->file_inode == other->file_inode;
+	return strcmp(one->path, other->path) == 0;
+}
+
 static int check_file(const struct target *target, const struct drive_rules *rules)
 {
 	char has[16], needed[16];

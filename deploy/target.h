@@ -36,6 +36,9 @@ struct target {
 int target_read(
 	const struct host *host, const char *path, uint64_t new_size, struct target *ret_target);
 
+/** Do both name the same disk or file? */
+bool target_is_same(const struct target *one, const struct target *other);
+
 /** Refuse what must not be written to, or is too small by the rules. Reports. Returns
  * -ERR_REFUSED; -ERR_NO_ROOM; -ERR_BUSY; -errno. */
 int target_check(

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -130,25 +131,30 @@ static void wipe(struct team *team)
 	team->is_drawn = false;
 }
 
-/* "sdb writing 45 %, sdc verifying 3 %" */
+/* "sdb writing 45 %, sdc verifying 3 %", as much of it as there is room for on one line. */
 static void draw(struct team *team)
 {
-	bool is_first = true;
+	struct winsize window = {0};
+	char text[512] = "";
+	size_t length = 0;
 
 	if (!team->draws)
 		return;
-	wipe(team);
-	for (size_t i = 0; i < team->n; i++) {
+	for (size_t i = 0; i < team->n && length < sizeof(text); i++) {
 		const struct child *child = &team->children[i];
 		const char *slash = strrchr(child->member->name, '/');
 
-		if (!child->phase[0])
-			continue;
-		fprintf(stderr, "%s%s %s %u %%", is_first ? "" : ", ",
-			slash ? slash + 1 : child->member->name, child->phase, child->percent);
-		is_first = false;
+		if (child->phase[0])
+			length += (size_t)snprintf(text + length, sizeof(text) - length,
+				"%s%s %s %u %%", length > 0 ? ", " : "",
+				slash ? slash + 1 : child->member->name, child->phase,
+				child->percent);
 	}
-	team->is_drawn = !is_first;
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) < 0 || window.ws_col == 0)
+		window.ws_col = 80;
+	wipe(team);
+	fprintf(stderr, "%.*s", window.ws_col - 1, text);
+	team->is_drawn = length > 0;
 }
 
 static void take_note(struct child *child, const char *line)

@@ -140,9 +140,12 @@ static void lines_stay_whole(void **state)
 static int progress(
 	void *data, size_t i, const struct observer *observer, struct json_object *result)
 {
+	const struct timespec pause = {.tv_nsec = 50000000};
+
 	(void)data, (void)i, (void)result;
 	for (unsigned int done = 0; done <= BYTES; done++)
 		observer_progress(observer, "writing", done, BYTES);
+	nanosleep(&pause, NULL); /* or nothing would be drawn before it is over */
 	observer_progress(observer, "verifying", BYTES, BYTES);
 	return 0;
 }

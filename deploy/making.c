@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "making.h"
+
+#include <fcntl.h>
+
+#include "job.h"
+#include "log.h"
+#include "report.h"
+#include "util.h"
+
+void making_clear(struct making *making)
+{
+	close_fd(&making->turn_fd);
+	passphrase_freep(&making->passphrase);
+	plan_clear(&making->plan);
+}
+
+/* A key takes much memory for a second or two: several processes take turns. */
+static int make_persistence(const struct making *making, struct job *job)
+{
+	const bool takes_turns = making->passphrase && making->turn_fd >= 0;
+	struct flock turn = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int r;
+
+	if (takes_turns)
+		(void)fcntl(making->turn_fd, F_SETLKW, &turn);
+	r = job_make_persistence(job, making->passphrase);
+	turn.l_type = F_UNLCK;
+	if (takes_turns)
+		(void)fcntl(making->turn_fd, F_SETLK, &turn);
+	return r;
+}
+
+int making_run(const struct making *making, struct target *target, const struct observer *observer,
+	struct json_object *result)
+{
+	const struct plan *plan = &making->plan;
+	const struct options *options = making->options;
+	cleanup(job_clear) struct job job = {.esp_fd = -1};
+	int r = 0;
+
+	if (!options->dry_run)
+		r = target_open(making->host, target);
+	if (r == 0)
+		r = job_make(plan, making->host, target->path, target->size,
+			options->persistence == PERSISTENCE_ENCRYPTED, &job);
+	if (r < 0)
+		return r;
+	report_json(&job, result);
+	if (options->dry_run) {
+		if (!options->json)
+			report_print(&job, target->path, stdout);
+		return 0;
+	}
+	if (log_shows(LOG_VERBOSE))
+		report_print(&job, target->path, stderr);
+	r = make_persistence(making, &job);
+	if (r == 0)
+		r = job_write(&job, target->disk, observer);
+	if (r < 0)
+		return r;
+	target_keep(target);
+	if (disk_is_block_device(target->disk) && disk_reread_table(target->disk) < 0)
+		log_warning("%s: the kernel still goes by the old table: pull the stick out and "
+			    "put it in again",
+			target->path);
+	log_info("%s: %s, kernel %s, persistence %s: ready to boot", target->path,
+		image_name(plan->image), plan->set.candidate->release, report_persistence(&job));
+	return 0;
+}
