@@ -277,6 +277,8 @@ def test_json_tells_the_plan_and_the_result(live_image, tmp_path):
     told = deployer("--json", "-q", "--size", SIZE, live_image, path).json
     table = sticks.Stick(path).table
     assert told["exit_code"] == 0 and told["errors"] == []
+    told, = told["targets"]
+    assert told["target"] == str(path) and told["exit_code"] == 0
     assert told["release"] == live_image.set.release and told["image"] == liveimage.NAME
     assert {p["number"]: (p["start"], p["size"], p["partuuid"]) for p in told["partitions"]} == \
         {n: (p["start"] * 512, p["size"] * 512, p["uuid"].lower()) for n, p in table.items()}
@@ -285,7 +287,7 @@ def test_json_tells_the_plan_and_the_result(live_image, tmp_path):
 def test_json_of_a_dry_run_has_the_same_members(live_image, deployed):
     with untouched(deployed.path):
         told = deployer("--json", "--dry-run", live_image, deployed.path).json
-    assert told["exit_code"] == 0 and len(told["partitions"]) == 5
+    assert told["exit_code"] == 0 and len(told["targets"][0]["partitions"]) == 5
 
 
 def test_quiet_says_nothing(live_image, tmp_path):
