@@ -132,6 +132,18 @@ bool target_is_same(const struct target *one, const struct target *other)
 	return strcmp(one->path, other->path) == 0;
 }
 
+bool target_is_at(const struct target *target, const char *path)
+{
+	struct stat st;
+
+	if (!path || stat(path, &st) < 0)
+		return false;
+	if (target->kind == TARGET_DRIVE)
+		return S_ISBLK(st.st_mode) && st.st_rdev == target->drive.devno;
+	return target->kind == TARGET_FILE && st.st_dev == target->file_dev &&
+	       st.st_ino == target->file_inode;
+}
+
 static int check_file(const struct target *target, const struct drive_rules *rules)
 {
 	char has[16], needed[16];

@@ -39,6 +39,9 @@ int target_read(
 /** Do both name the same disk or file? */
 bool target_is_same(const struct target *one, const struct target *other);
 
+/** Is it what @path names, too? NULL names nothing. */
+bool target_is_at(const struct target *target, const char *path);
+
 /** Refuse what must not be written to, or is too small by the rules. Reports. Returns
  * -ERR_REFUSED; -ERR_NO_ROOM; -ERR_BUSY; -errno. */
 int target_check(
