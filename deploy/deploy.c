@@ -53,30 +53,18 @@ static void append(struct json_object *to, struct json_object *from, size_t firs
  * The steps, for target number @i each.
  */
 
-/* Would it overwrite what it is made of, or is it named twice? */
-static int check_distinct(const struct deploy *deploy, size_t i)
+/* A stick made of itself would be neither. */
+static int check_sources(const struct options *options, const struct target *target)
 {
-	const struct options *options = deploy->run->options;
-	const char *const sources[] = {options->kernel, options->initrd, options->passphrase_file};
-	const struct stick_to_be *sticks = deploy->sticks;
-	const struct target *target = &sticks[i].target;
+	const char *const sources[] = {
+		options->image, options->kernel, options->initrd, options->passphrase_file};
 
-	if (target_is_at(target, options->image)) {
-		log_error("%s: is the image itself: name another target", target->path);
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		if (!sources[i] || !target_is_at(target, sources[i]))
+			continue;
+		log_error("%s: is what the stick is to be made of: name another target",
+			target->path);
 		return -ERR_REFUSED;
-	}
-	for (size_t k = 0; k < ARRAY_SIZE(sources); k++) {
-		if (target_is_at(target, sources[k])) {
-			log_error("%s: is what the stick is to be made of: name another target",
-				target->path);
-			return -ERR_REFUSED;
-		}
-	}
-	for (size_t k = 0; k < i; k++) {
-		if (sticks[k].error == 0 && target_is_same(&sticks[k].target, target)) {
-			log_error("%s: is named twice", target->path);
-			return -ERR_REFUSED;
-		}
 	}
 	return 0;
 }
@@ -84,13 +72,21 @@ static int check_distinct(const struct deploy *deploy, size_t i)
 static int read_step(struct deploy *deploy, size_t i)
 {
 	const struct options *options = deploy->run->options;
-	struct stick_to_be *stick = &deploy->sticks[i];
+	struct stick_to_be *sticks = deploy->sticks;
 	const char *path = options->targets[i];
 	int r;
 
-	json_object_object_add(stick->result, "target", json_object_new_string(path));
-	r = target_read(&deploy->run->host, path, options->size, &stick->target);
-	return r < 0 ? r : check_distinct(deploy, i);
+	json_object_object_add(sticks[i].result, "target", json_object_new_string(path));
+	r = target_read(&deploy->run->host, path, options->size, &sticks[i].target);
+	if (r == 0)
+		r = check_sources(options, &sticks[i].target);
+	for (size_t k = 0; r == 0 && k < i; k++) {
+		if (sticks[k].error == 0 && target_is_same(&sticks[k].target, &sticks[i].target)) {
+			log_error("%s: is named twice", path);
+			r = -ERR_REFUSED;
+		}
+	}
+	return r;
 }
 
 static int check_step(struct deploy *deploy, size_t i)

@@ -127,6 +127,10 @@ static int inspect(int fd, const char *path, struct efiprogram *program)
 	int r;
 
 	r = pe_read(fd, path, program->size, &pe);
+	if (r == -ENOEXEC) {
+		log_error("%s: is no program for UEFI", path);
+		return -ERR_REFUSED;
+	}
 	if (r < 0)
 		return r;
 	program->machine = pe.machine;

@@ -29,8 +29,8 @@ struct efiprogram {
 
 /**
  * Look at the program @data of @size bytes; takes it over, also on failure. @path is for messages,
- * its last part becomes the name. Reports, but not -ENOEXEC: it is no program for UEFI. Returns
- * -ERR_REFUSED if it is damaged; -errno. Free it with efiprogram_clear().
+ * its last part becomes the name. Reports. Returns -ERR_REFUSED if it is no program for UEFI;
+ * -errno. Free it with efiprogram_clear().
  */
 int efiprogram_read(const char *path, void *data, size_t size, struct efiprogram *ret_program);
 

@@ -13,8 +13,15 @@
 
 #define COPY_PIECE MIB
 
+static int read_error(const char *name, int error)
+{
+	errno = -error;
+	log_error("%s: cannot read it: %m", name);
+	return error;
+}
+
 /* The checks read a file from its first byte to its last: take it out of the image. */
-static int extract(const struct image *image, struct extent extent, int *ret_fd)
+static int extract(const struct image *image, struct extent extent, const char *name, int *ret_fd)
 {
 	autofree uint8_t *buffer = disk_buffer(COPY_PIECE);
 	autoclose int fd = -1;
@@ -23,19 +30,22 @@ static int extract(const struct image *image, struct extent extent, int *ret_fd)
 	if (!buffer)
 		return -ENOMEM;
 	r = tempfile_open(&fd);
-	for (uint64_t done = 0; r == 0 && done < extent.size;) {
+	if (r < 0)
+		return r;
+	for (uint64_t done = 0; done < extent.size;) {
 		size_t size = (size_t)MIN(extent.size - done, (uint64_t)COPY_PIECE);
 
 		r = disk_read(image_disk(image), extent.start + done, buffer, size);
-		if (r == 0 && pwrite(fd, buffer, size, (off_t)done) != (ssize_t)size) {
-			r = errno ? -errno : -EIO;
+		if (r < 0)
+			return read_error(name, r);
+		errno = EIO;
+		if (pwrite(fd, buffer, size, (off_t)done) != (ssize_t)size) {
+			r = -errno;
 			log_error("cannot write a temporary file: %m: set TMPDIR");
 			return r;
 		}
 		done += size;
 	}
-	if (r < 0)
-		return r;
 	*ret_fd = steal_fd(&fd);
 	return 0;
 }
@@ -70,17 +80,15 @@ static int open_part(const struct image *image, const char *path_in_image, const
 	}
 	part.path = image_path(image);
 	r = image_find(image, path_in_image, &part.part);
-	if (r == 0 && part.part.size == 0) {
+	if (r < 0)
+		return read_error(*ret_name, r);
+	if (part.part.size == 0) {
 		log_error("%s: is empty", *ret_name);
 		return -ERR_REFUSED;
 	}
-	if (r == 0)
-		r = extract(image, part.part, ret_fd);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read it: %m", *ret_name);
+	r = extract(image, part.part, *ret_name, ret_fd);
+	if (r < 0)
 		return r;
-	}
 	*ret_file = part;
 	return 0;
 }

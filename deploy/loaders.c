@@ -17,10 +17,6 @@
 #define GRUB_FOLDER   "/boot/grub"
 #define PRELOADER_MAX (16u * MIB)
 
-/* The x86 boot protocol (Linux, Documentation/arch/x86/boot.rst). */
-#define X86_XLOADFLAGS	  0x236u
-#define X86_XLF_KERNEL_64 1u
-
 static const struct firmware firmwares[] = {
 	{"x64", "x86_64-efi", PE_MACHINE_AMD64},
 	{"ia32", "i386-efi", PE_MACHINE_I386},
@@ -46,22 +42,13 @@ struct loaders {
 	struct efiprogram kernel;		      /* without its data */
 };
 
-/* An x86 kernel without an EFI stub: GRUB starts it all the same. */
-static uint16_t x86_machine(const uint8_t *kernel, size_t size)
-{
-	return size > X86_XLOADFLAGS && kernel[X86_XLOADFLAGS] & X86_XLF_KERNEL_64
-		       ? PE_MACHINE_AMD64
-		       : PE_MACHINE_I386;
-}
-
-/* What firmware is the kernel for, and who signed it? It is a program for UEFI, too. */
+/* The kernel is a program for UEFI, too. */
 static int read_kernel(const struct tree_file *kernel, struct efiprogram *ret_kernel)
 {
 	autoclose int fd = open(kernel->path, O_RDONLY | O_CLOEXEC);
 	size_t size = (size_t)kernel->part.size;
-	autofree uint8_t *data = NULL;
+	autofree void *data = NULL;
 	struct stat status;
-	uint16_t machine;
 	int r = 0;
 
 	if (fd < 0 || fstat(fd, &status) < 0)
@@ -77,13 +64,12 @@ static int read_kernel(const struct tree_file *kernel, struct efiprogram *ret_ke
 		log_error("%s: cannot read the kernel: %m", kernel->path);
 		return r;
 	}
-	machine = x86_machine(data, size);
-	r = efiprogram_read(kernel->path, steal_pointer(data), size, ret_kernel);
-	if (r == -ENOEXEC) {
-		*ret_kernel = (struct efiprogram){.machine = machine};
-		r = 0;
+	if (size < 2 || memcmp(data, "MZ", 2) != 0) {
+		log_error("%s: its kernel has no EFI stub: it would boot by no UEFI machine",
+			kernel->path);
+		return -ERR_REFUSED;
 	}
-	return r;
+	return efiprogram_read(kernel->path, steal_pointer(data), size, ret_kernel);
 }
 
 static int choose_set(const struct image *image, const struct firmware *firmware, bool preloader,
@@ -121,10 +107,6 @@ static int read_preloader(const char *folder, struct efiprogram *programs)
 			return r;
 		}
 		r = efiprogram_read(path, data, size, &programs[i]);
-		if (r == -ENOEXEC) {
-			log_error("%s: is no program for UEFI", path);
-			r = -ERR_REFUSED;
-		}
 		if (r < 0)
 			return r;
 	}

@@ -89,10 +89,6 @@ static int add(
 	int r;
 
 	r = efiprogram_read(path, data, size, &program);
-	if (r == -ENOEXEC) {
-		log_warning("%s: is no program for UEFI", path);
-		return -ENOENT;
-	}
 	if (r < 0)
 		return r;
 	set->programs[role] = program;

@@ -57,6 +57,8 @@ int making_run(const struct making *making, struct target *target, const struct 
 		report_print(&job, target->path, stderr);
 	r = make_persistence(making, &job);
 	if (r == 0)
+		r = target_resize(target);
+	if (r == 0)
 		r = job_write(&job, target->disk, observer);
 	if (r < 0)
 		return r;

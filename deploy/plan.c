@@ -5,9 +5,11 @@
 #include "container.h"
 #include "layout.h"
 #include "log.h"
+#include "slot.h"
 #include "util.h"
 
-#define TREE_SIZE (4ull * MIB) /* more than the new tree of partition 1 takes */
+#define TREE_SIZE    (4ull * MIB) /* more than the new tree of partition 1 takes */
+#define SESSION_SIZE MIB	  /* more than a kernel set's takes, beside its files */
 
 static int check_set(const struct plan *plan, bool encrypted, const struct observer *observer)
 {
@@ -23,6 +25,21 @@ static int check_set(const struct plan *plan, bool encrypted, const struct obser
 	return r;
 }
 
+/* A partition that holds no second set could never be updated. */
+static int check_kernel_size(const struct plan *plan)
+{
+	const uint64_t set = kernelset_size(&plan->set) + SESSION_SIZE;
+	const uint64_t size = ROUND_UP(plan->options->kernel_size, MIB);
+
+	if (size == 0 || slot_get(size, SLOT_B).blocks >= set / ISO_BLOCK)
+		return 0;
+	log_error("--kernel-size: %llu MiB do not hold two kernel sets of %llu MiB each: give it "
+		  "%llu MiB",
+		(unsigned long long)(size / MIB), (unsigned long long)(ROUND_UP(set, MIB) / MIB),
+		(unsigned long long)(ROUND_UP(3 * set, MIB) / MIB));
+	return -ERR_NO_ROOM;
+}
+
 int plan_make(const struct options *options, bool encrypted, const struct observer *observer,
 	struct plan *ret_plan)
 {
@@ -35,13 +52,14 @@ int plan_make(const struct options *options, bool encrypted, const struct observ
 	if (r == 0)
 		r = check_set(&plan, encrypted, observer);
 	if (r == 0)
-		r = loaders_choose(plan.image, &plan.set.kernel, options->preloader, &plan.loaders);
+		r = check_kernel_size(&plan);
 	if (r == 0)
-		r = bios_build(&plan.bios);
-	/* Said by bios_build(): such a stick boots by UEFI only. */
-	if (r == -ENOENT)
-		r = 0;
+		r = loaders_choose(plan.image, &plan.set.kernel, options->preloader, &plan.loaders);
 	if (r < 0)
+		return r;
+	r = bios_build(&plan.bios);
+	/* -ENOENT, said by bios_build(): such a stick boots by UEFI only. */
+	if (r < 0 && r != -ENOENT)
 		return r;
 	*ret_plan = plan;
 	plan = (struct plan){0};

@@ -136,7 +136,7 @@ bool target_is_at(const struct target *target, const char *path)
 {
 	struct stat st;
 
-	if (!path || stat(path, &st) < 0)
+	if (stat(path, &st) < 0)
 		return false;
 	if (target->kind == TARGET_DRIVE)
 		return S_ISBLK(st.st_mode) && st.st_rdev == target->drive.devno;
@@ -264,14 +264,17 @@ int target_open(const struct host *host, struct target *target)
 	if (r == 0)
 		r = target->kind == TARGET_DRIVE ? check_drive(host, target)
 						 : check_same_file(target);
-	if (r < 0)
-		return r;
-	if (target->kind != TARGET_DRIVE && disk_size(target->disk) != target->size) {
-		r = disk_resize(target->disk, target->size);
-		if (r < 0)
-			return report(target, "give it its size", r);
-	}
-	return 0;
+	return r == 0 && target->kind == TARGET_NEW ? target_resize(target) : r;
+}
+
+int target_resize(struct target *target)
+{
+	int r;
+
+	if (target->kind == TARGET_DRIVE || disk_size(target->disk) == target->size)
+		return 0;
+	r = disk_resize(target->disk, target->size);
+	return r < 0 ? report(target, "give it its size", r) : 0;
 }
 
 void target_keep(struct target *target)

@@ -39,7 +39,7 @@ int target_read(
 /** Do both name the same disk or file? */
 bool target_is_same(const struct target *one, const struct target *other);
 
-/** Is it what @path names, too? NULL names nothing. */
+/** Is @path, of any kind, this very disk or file? False for a path that is not there. */
 bool target_is_at(const struct target *target, const char *path);
 
 /** Refuse what must not be written to, or is too small by the rules. Reports. Returns
@@ -49,10 +49,15 @@ int target_check(
 
 /**
  * Open it for writing, for ourselves alone, and see that it is what target_read() saw: by model,
- * serial number, size and diskseq, a file by its inode. A new file is made, with its size. Reports.
+ * serial number, size and diskseq, a file by its inode. A new file is made, with its size; one that
+ * was there keeps its own until target_resize(). Reports.
  * Returns -ERR_REFUSED if it is another one; -ERR_BUSY; -errno.
  */
 int target_open(const struct host *host, struct target *target);
+
+/** Give a file that was there the size that it is to have: from now on its content is lost.
+ * Reports. Returns -errno. */
+int target_resize(struct target *target);
 
 /** What is on it is worth keeping: a new file stays. */
 void target_keep(struct target *target);

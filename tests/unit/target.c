@@ -102,6 +102,8 @@ static void a_file_that_is_there_stays_and_is_resized(void **state)
 	assert_int_equal(target_read(&this_machine, path, 2 * SIZE, &target), 0);
 	assert_int_equal(size_of(path), SIZE);
 	assert_int_equal(target_open(&this_machine, &target), 0);
+	assert_int_equal(disk_size(target.disk), SIZE);
+	assert_int_equal(target_resize(&target), 0);
 	assert_int_equal(disk_size(target.disk), 2 * SIZE);
 	target_close(&target);
 	assert_int_equal(size_of(path), 2 * SIZE);
