@@ -90,8 +90,6 @@ install: $(BUILD)/livengkupd $(BUILD)/liveng-deploy
 	install -Dm644 kupd/livengkupd.8 $(DESTDIR)$(PREFIX)/share/man/man8/livengkupd.8
 	install -Dm644 kupd/livengkupd.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/livengkupd
-	for f in grub.cfg theme/theme.txt theme/bar_c.png; do \
-		install -Dm644 deploy/grub/$$f $(DESTDIR)$(PREFIX)/share/liveng-deploy/$$f; done
 	install -Dm644 kernel-hooks/hooks.sh $(DESTDIR)$(PREFIX)/share/liveng/hooks.sh
 	for d in postinst.d postrm.d; do \
 		install -Dm755 kernel-hooks/$$d/zz-liveng $(DESTDIR)/etc/kernel/$$d/zz-liveng; done

@@ -21,7 +21,6 @@ enum {
 	OPTION_FORCE,
 	OPTION_UNDO,
 	OPTION_ONCE,
-	OPTION_BOOTED,
 	OPTION_SHORT,
 	OPTION_JSON,
 	OPTION_VERSION,
@@ -38,7 +37,6 @@ static const struct option table[] = {
 	{"force", no_argument, NULL, OPTION_FORCE},
 	{"undo", no_argument, NULL, OPTION_UNDO},
 	{"once", required_argument, NULL, OPTION_ONCE},
-	{"booted", required_argument, NULL, OPTION_BOOTED},
 	{"short", no_argument, NULL, OPTION_SHORT},
 	{"dry-run", no_argument, NULL, 'n'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -84,8 +82,7 @@ static void print_help(const struct verb *verbs)
 	     "Other verbs:\n"
 	     "  --undo                   rollback: forward again to the set that it left\n"
 	     "  --once ENTRY             next: previous, fallback or standard, for one boot\n"
-	     "  --booted ENTRY           bless: what came up, on a stick that is named\n"
-	     "  --short                  status: a line or two, and only if there is news\n"
+	     "  --short                  status: one line, and only if there is news\n"
 	     "\n"
 	     "Output:\n"
 	     "  -q, --quiet              errors and warnings only\n"
@@ -171,24 +168,6 @@ static bool set_target(struct options *options, enum stick_target target, const 
 	return true;
 }
 
-/* An entry of the boot menu, the value of @option. */
-static bool parse_entry(const char *option, const char *word, enum host_boot *ret_boot)
-{
-	static const char *const entries[] = {[HOST_BOOT_STANDARD] = "standard",
-		[HOST_BOOT_PREVIOUS] = "previous",
-		[HOST_BOOT_FALLBACK] = "fallback"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
-		if (!entries[i] || strcmp(word, entries[i]) != 0)
-			continue;
-		if (ret_boot)
-			*ret_boot = (enum host_boot)i;
-		return true;
-	}
-	log_error("--%s: standard, previous or fallback, not \"%s\"", option, word);
-	return false;
-}
-
 /* A release in the place of a verb, as the callers of the published script have it. */
 static bool is_release(const struct options *options, const char *word)
 {
@@ -232,15 +211,18 @@ static bool set_words(struct options *options, const struct verb *verbs, char **
 	return true;
 }
 
-/* Options that are nothing on their own, or not with each other. */
-static bool check_together(const struct verb *verb, const struct options *options, bool booted)
+/* The entries of the boot menu that can be chosen for one boot. */
+static bool check_once(const struct options *options)
 {
-	if (strcmp(verb->name, "next") == 0 && !options->once)
-		log_error("next: name what to boot: --once previous, fallback or standard");
-	else if (booted && options->target == STICK_RUNNING)
-		log_error("--booted is told of a stick that is named: with --disk or --partition");
-	else
+	static const char *const entries[] = {"previous", "fallback", "standard"};
+	const char *once = options->once;
+
+	if (strcmp(options->verb, "next") != 0)
 		return true;
+	for (size_t i = 0; once && i < ARRAY_SIZE(entries); i++)
+		if (strcmp(once, entries[i]) == 0)
+			return true;
+	log_error("next: name what to boot: --once previous, fallback or standard");
 	return false;
 }
 
@@ -261,10 +243,9 @@ enum options_result options_parse(
 	int argc, char **argv, const struct verb *verbs, struct options *ret_options)
 {
 	bool given[ARRAY_SIZE(table)] = {false};
-	bool booted = false;
 	const struct option *option;
 	const struct verb *verb;
-	struct options options = {.root = "", .level = LOG_NORMAL, .booted = HOST_BOOT_STANDARD};
+	struct options options = {.root = "", .level = LOG_NORMAL};
 	int c;
 
 	/* The colon: no messages of its own, which would begin with argv[0]. */
@@ -317,14 +298,7 @@ enum options_result options_parse(
 			options.undo = true;
 			break;
 		case OPTION_ONCE:
-			if (!parse_entry("once", optarg, NULL))
-				return OPTIONS_USAGE;
 			options.once = optarg;
-			break;
-		case OPTION_BOOTED:
-			booted = true;
-			if (!parse_entry("booted", optarg, &options.booted))
-				return OPTIONS_USAGE;
 			break;
 		case OPTION_SHORT:
 			options.is_short = true;
@@ -353,7 +327,7 @@ enum options_result options_parse(
 		}
 	}
 	if (!set_words(&options, verbs, argv + optind, argc - optind, &verb) ||
-		!check_use(verb, given) || !check_together(verb, &options, booted))
+		!check_use(verb, given) || !check_once(&options))
 		return OPTIONS_USAGE;
 	*ret_options = options;
 	return OPTIONS_RUN;

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Small live images in the shape that live-build gives them: what liveng-deploy is fed with."""
 
+import random
 import shutil
+import struct
 from pathlib import Path
 
-from stick import run
+from stick import BLOCK, PVD, run
 
 NAME = 'Debian GNU/Linux 12 "Bookworm" - Official Snapshot amd64 LIVE Binary 20260101-00:00'
 PARAMETERS = "boot=live components quiet splash"
@@ -38,6 +40,11 @@ submenu 'Utilities...' --hotkey=u {{
 """
 
 
+def both(number):
+    """A number in both byte orders, ECMA-119 7.3.3."""
+    return struct.pack("<I", number) + struct.pack(">I", number)
+
+
 class LiveImage:
     """An image file, what its kernel set is and what its squashfs holds."""
 
@@ -54,12 +61,33 @@ class LiveImage:
         path.write_bytes(self.path.read_bytes()[:size])
         return path
 
-    def patched(self, path, offset, data):
-        """A copy with other bytes at one place."""
+    def patched(self, path, *changes):
+        """A copy with other bytes at some places: (offset, bytes)."""
         content = bytearray(self.path.read_bytes())
-        content[offset:offset + len(data)] = data
+        for offset, data in changes:
+            content[offset:offset + len(data)] = data
         path.write_bytes(content)
         return path
+
+    def record(self, name):
+        """Where the directory record of a path ("live/filesystem.packages") lies, and which blocks
+        it names: offset in bytes, first block, size in bytes. ECMA-119 9.1; names by Rock Ridge."""
+        content = self.path.read_bytes()
+        at = PVD + 156  # the root directory's own record
+        for part in filter(None, name.split("/")):
+            block, size = struct.unpack_from("<I4xI", content, at + 2)
+            at = block * BLOCK
+            end = at + size
+            while not b"NM%c\1\0%s" % (5 + len(part), part.encode()) in content[at:at + content[at]]:
+                at = at + content[at] if content[at] else (at // BLOCK + 1) * BLOCK
+                assert at < end, f"no {part} in the image"
+        return at, *struct.unpack_from("<I4xI", content, at + 2)
+
+    def redirected(self, path, name, block=None, size=None):
+        """A copy in which that path's record names other blocks."""
+        at, old_block, old_size = self.record(name)
+        return self.patched(path, (at + 2, both(old_block if block is None else block)),
+                            (at + 10, both(old_size if size is None else size)))
 
 
 def squashfs(folder, ballast=0):
@@ -67,7 +95,7 @@ def squashfs(folder, ballast=0):
     root = folder / "root"
     (root / "etc").mkdir(parents=True)
     (root / "etc/hostname").write_text("live\n")
-    (root / "ballast").write_bytes(bytes(ballast))
+    (root / "ballast").write_bytes(random.Random(0).randbytes(ballast))
     run("mksquashfs", root, folder / "squashfs", "-quiet", "-no-progress", "-all-root", "-noD",
         "-mkfs-time", "0", "-all-time", "0")
     return (folder / "squashfs").read_bytes()

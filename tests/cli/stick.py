@@ -35,9 +35,9 @@ def run(*argv, **kwargs):
 
 # Kernel sets
 
-def tiny_kernel(release, size=150_000, seed=1):
+def tiny_kernel(release, size=150_000, seed=1, efi=True):
     """The bytes of a bzImage that no machine could start: valid header, release, EFI stub's PE header
-    and CRC-32."""
+    (if it has that) and CRC-32."""
     setup_sectors = 31
     head = (setup_sectors + 1) * SECTOR
     size = max(size, head + 4096) // 16 * 16
@@ -46,7 +46,7 @@ def tiny_kernel(release, size=150_000, seed=1):
     text = f"{release} (tests@liveng) #1 SMP PREEMPT_DYNAMIC Debian".encode() + b"\0"
     image[0x3000:0x3000 + len(text)] = text
     # PE format: a COFF header for amd64, a PE32+ optional header, one section
-    image[:2] = b"MZ"
+    image[:2] = b"MZ" if efi else b"\0\0"
     struct.pack_into("<I", image, 0x3c, 0x80)
     image[0x80:0x84] = b"PE\0\0"
     struct.pack_into("<HHIIIHH", image, 0x84, 0x8664, 1, 0, 0, 0, 160, 0x206)

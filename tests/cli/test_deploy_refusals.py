@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What cannot become a stick is told before anything is written, each case in its own words: the
+target stays as it is, a file that was not there is not there afterwards either."""
+
+import fcntl
+import os
+import random
+import shutil
+import subprocess
+
+import pytest
+
+import liveimage
+from conftest import (BUSY, DONE, FAILED, NO_ROOM, NOT_STICK, REFUSED, SIZE, USAGE, deploy, deployer,
+                      untouched)
+from stick import MIB, run, tiny_kernel
+
+
+def refused(image, deployed, tmp_path, *arguments, code=REFUSED, says="", **kwargs):
+    """Neither an old stick nor a new file is touched, with --dry-run and without; it is said once."""
+    new = tmp_path / "new.img"
+    with untouched(deployed.path):
+        plan = deployer("--dry-run", *arguments, image, deployed.path, code=code, says=says, **kwargs)
+        done = deployer("--yes", *arguments, image, deployed.path, code=code, says=says, **kwargs)
+    made = deployer("--size", SIZE, *arguments, image, new, code=code, says=says, **kwargs)
+    assert not new.exists()
+    assert plan.out == done.out == made.out == ""
+    for said in plan.err, done.err, made.err:
+        assert len(said.splitlines()) == 1 or "lacks" in said, said
+    return done
+
+
+# The image
+
+def test_no_such_image(deployed, tmp_path):
+    refused(tmp_path / "no.iso", deployed, tmp_path, code=FAILED, says="no.iso: no such file")
+
+
+def test_a_folder_as_image(deployed, tmp_path):
+    refused(tmp_path, deployed, tmp_path, code=FAILED, says=f"{tmp_path}: is a directory")
+
+
+@pytest.mark.parametrize("size", [0, 1, 2048, 40_000, 3_000_000])
+def test_no_iso_9660(deployed, tmp_path, size):
+    image = tmp_path / "noise.iso"
+    image.write_bytes(random.Random(size).randbytes(size))
+    refused(image, deployed, tmp_path, says="no ISO 9660 image")
+
+
+def test_zeros(deployed, tmp_path):
+    image = tmp_path / "zeros.iso"
+    run("truncate", "-s", "30M", image)
+    refused(image, deployed, tmp_path, says="no ISO 9660 image")
+
+
+@pytest.mark.parametrize("size", [32768, 34816, 36864, 65536, 200_000, 4_000_000, -2048, -512])
+def test_a_truncated_image(live_image, deployed, tmp_path, size):
+    """A download that stopped, at any place."""
+    size = size % live_image.path.stat().st_size
+    said = refused(live_image.cut(tmp_path / "cut.iso", size), deployed, tmp_path).err
+    assert "cut short" in said or "no ISO 9660" in said
+
+
+def test_no_live_folder(deployed, small_sets, tmp_path):
+    image = liveimage.make_image(tmp_path / "a.iso", small_sets[0], without=["live"],
+                                 extra={"casper/vmlinuz": b"x"})
+    refused(image, deployed, tmp_path, says="no live/ folder")
+
+
+def test_no_squashfs(deployed, small_sets, tmp_path):
+    image = liveimage.make_image(tmp_path / "a.iso", small_sets[0],
+                                 without=["live/filesystem.squashfs"])
+    refused(image, deployed, tmp_path, says="no squashfs in live/")
+
+
+@pytest.mark.parametrize("name", ["vmlinuz", "initrd.img"])
+def test_no_kernel_or_no_initrd(deployed, small_sets, tmp_path, name):
+    image = liveimage.make_image(tmp_path / "a.iso", small_sets[0],
+                                 without=[f"live/{name}-{small_sets[0].release}"])
+    refused(image, deployed, tmp_path, says="no kernel with an initrd in live/")
+
+
+def test_an_installer_image(deployed, small_sets, tmp_path):
+    """live-boot is not in its initrd."""
+    image = liveimage.make_image(tmp_path / "a.iso", small_sets[0], without=["live"],
+                                 extra={"install.amd/vmlinuz": small_sets[0].kernel.read_bytes()})
+    refused(image, deployed, tmp_path, says="no live/ folder")
+
+
+def with_file(image, tmp_path, name, data):
+    """The image with other content in a file of the same length."""
+    _, block, size = image.record(name)
+    return image.patched(tmp_path / "patched.iso", (block * 2048, data[:size]))
+
+
+def test_a_damaged_kernel(live_image, deployed, tmp_path):
+    name = f"live/vmlinuz-{live_image.set.release}"
+    kernel = bytearray(live_image.set.kernel.read_bytes())
+    kernel[90_000] ^= 1
+    refused(with_file(live_image, tmp_path, name, kernel), deployed, tmp_path,
+            says=[name, "damaged"])
+
+
+def test_a_kernel_that_is_none(live_image, deployed, tmp_path):
+    name = f"live/vmlinuz-{live_image.set.release}"
+    refused(with_file(live_image, tmp_path, name, bytes(100_000)), deployed, tmp_path,
+            says=[name, "no Linux kernel"])
+
+
+def test_a_kernel_without_efi_stub(live_image, deployed, tmp_path):
+    """By the field that says so; its checksum is right."""
+    name = f"live/vmlinuz-{live_image.set.release}"
+    kernel = tiny_kernel(live_image.set.release, efi=False)
+    refused(with_file(live_image, tmp_path, name, kernel), deployed, tmp_path, says=["EFI stub"])
+
+
+def test_a_damaged_initrd(live_image, deployed, tmp_path):
+    name = f"live/initrd.img-{live_image.set.release}"
+    initrd = bytearray(live_image.set.initrd.read_bytes())
+    initrd[100_000] ^= 1
+    refused(with_file(live_image, tmp_path, name, initrd), deployed, tmp_path, says=name)
+
+
+def test_an_initrd_without_live_boot(live_image, material, deployed, tmp_path):
+    refused(live_image, deployed, tmp_path, "--kernel", material.new.kernel,
+            "--initrd", material.initrd(variant=".nolive"), says="live-boot")
+
+
+def test_an_initrd_that_does_not_find_usb_sticks(live_image, material, deployed, tmp_path):
+    refused(live_image, deployed, tmp_path, "--kernel", material.new.kernel,
+            "--initrd", material.initrd(variant=".nousb"), says="usb-storage")
+
+
+def test_an_initrd_of_another_release(live_image, material, deployed, tmp_path):
+    refused(live_image, deployed, tmp_path, "--kernel", material.new.kernel,
+            says=[material.release, "modules"])
+
+
+@pytest.mark.parametrize("option", ["--kernel", "--initrd"])
+def test_a_file_that_is_not_there(option, live_image, deployed, tmp_path):
+    refused(live_image, deployed, tmp_path, option, tmp_path / "none", code=FAILED, says="none: no such")
+
+
+def test_encryption_needs_cryptsetup_in_the_initrd(live_image, material, deployed, tmp_path):
+    """Told with the way out, and before a passphrase is asked for."""
+    refused(live_image, deployed, tmp_path, "--encrypt", "--kernel", material.new.kernel,
+            "--initrd", material.initrd(variant=".nocrypt"), says="cryptsetup")
+
+
+def test_that_of_the_image_too(material, deployed, tmp_path):
+    kernel_set = material.set(material.release, initrd=material.initrd(variant=".nocrypt"))
+    image = liveimage.make_image(tmp_path / "nocrypt.iso", kernel_set)
+    refused(image, deployed, tmp_path, "--encrypt", says=["cryptsetup-initramfs", "--initrd"])
+    deploy(image, tmp_path / "clear.img", "--size", "600M")
+
+
+# The target
+
+def test_larger_than_the_stick(deployed, small_sets, tmp_path):
+    """It says how much is needed, and that much is enough."""
+    image = liveimage.make_image(tmp_path / "a.iso", small_sets[0], ballast=100 * MIB)
+    said = refused(image, deployed, tmp_path, code=NO_ROOM, says="are needed").err
+    needed = int(said.split("are needed")[0].split("(")[-1].split()[0])
+    assert 500 * MIB < needed < 600 * MIB
+    deploy(image, tmp_path / "enough.img", "--size", needed)
+    deployer("--size", needed - 10 * MIB, image, tmp_path / "less.img", code=NO_ROOM)
+    assert not (tmp_path / "less.img").exists()
+
+
+@pytest.mark.parametrize("size", [1, 511, 4096, "1M", "100M", "400M"])
+def test_a_new_file_that_is_too_small(live_image, tmp_path, size):
+    path = tmp_path / "stick.img"
+    deployer("--size", size, live_image, path, code=NO_ROOM, says=["stick.img", "--size"])
+    assert not path.exists()
+
+
+def test_a_kernel_size_that_does_not_hold_the_set(real_image, deployed, tmp_path):
+    refused(real_image, deployed, tmp_path, "--kernel-size", "30M", code=NO_ROOM, says="--kernel-size")
+
+
+def test_a_kernel_size_larger_than_the_stick(live_image, deployed, tmp_path):
+    refused(live_image, deployed, tmp_path, "--kernel-size", "7T", code=NO_ROOM)
+
+
+def test_a_file_that_is_there_is_too_small(live_image, tmp_path):
+    path = tmp_path / "stick.img"
+    path.write_bytes(b"precious" * 1000)
+    with untouched(path):
+        deployer("--yes", live_image, path, code=NO_ROOM, says="stick.img")
+        deployer("--yes", "--size", "300M", live_image, path, code=NO_ROOM, says="stick.img")
+
+
+def test_a_file_that_is_there_gets_a_new_size(live_image, tmp_path):
+    path = tmp_path / "stick.img"
+    path.write_bytes(b"old" * MIB)
+    assert deploy(live_image, path, "--size", SIZE).path.stat().st_size == 480 * MIB
+    deploy(live_image, path, "--size", "490M")
+    assert path.stat().st_size == 490 * MIB
+    run("sgdisk", "-v", path)
+
+
+def test_no_target_of_that_name(live_image, tmp_path):
+    deployer("--yes", live_image, tmp_path / "none", code=FAILED, says="--size")
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_folder_as_target(live_image, tmp_path):
+    deployer("--yes", "--size", SIZE, live_image, tmp_path, code=REFUSED, says="neither a disk nor")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symbolic_link_as_target(live_image, deployed, tmp_path, there):
+    path = tmp_path / "link"
+    path.symlink_to(deployed.path if there else "nowhere")
+    with untouched(deployed.path):
+        deployer("--yes", "--size", SIZE, live_image, path, code=REFUSED, says="symbolic link")
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_that_is_not_there(live_image, tmp_path):
+    deployer("--size", SIZE, live_image, tmp_path / "no/stick.img", code=FAILED, says="no such file")
+
+
+@pytest.mark.parametrize("link", [lambda a, b: None, os.link])
+def test_the_image_itself_as_target(live_image, tmp_path, link):
+    image = tmp_path / "live.iso"
+    shutil.copy(live_image.path, image)
+    target = tmp_path / "other.iso" if link is os.link else image
+    link(image, target)
+    with untouched(image):
+        deployer("--yes", "--size", SIZE, image, target, code=REFUSED, says="is what the stick is to be made of")
+
+
+@pytest.mark.parametrize("option", ["--kernel", "--initrd"])
+def test_the_new_kernel_or_initrd_as_target(live_image, tmp_path, option):
+    path = tmp_path / "file"
+    shutil.copy(live_image.set.kernel if option == "--kernel" else live_image.set.initrd, path)
+    with untouched(path):
+        deployer("--yes", "--size", SIZE, option, path, live_image, path, code=REFUSED,
+                 says="is what the stick is to be made of")
+
+
+def test_a_target_that_another_program_holds(live_image, deployed):
+    with open(deployed.path, "rb") as f, untouched(deployed.path):
+        fcntl.flock(f, fcntl.LOCK_EX)
+        deployer("--yes", live_image, deployed.path, code=BUSY, says="in use by another program")
+
+
+def test_nothing_is_written_without_a_yes(live_image, deployed):
+    with untouched(deployed.path):
+        deployer(live_image, deployed.path, code=REFUSED, says="--yes", stdin=subprocess.DEVNULL)
+
+
+def test_a_new_file_needs_no_yes(live_image, tmp_path):
+    deployer("--size", SIZE, live_image, tmp_path / "stick.img", code=DONE,
+             stdin=subprocess.DEVNULL)
+
+
+def test_a_full_disk(live_image, tmp_path):
+    """The new file goes, what was made for it too."""
+    path = tmp_path / "stick.img"
+    deployer("--size", SIZE, live_image, path, code=FAILED, says="too large",
+             prefix=["prlimit", f"--fsize={300 * MIB}", "--core=0"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_place_for_temporary_files(live_image, deployed, tmp_path):
+    with untouched(deployed.path):
+        deployer("--yes", live_image, deployed.path, code=FAILED, says="TMPDIR",
+                 env={**os.environ, "TMPDIR": str(tmp_path / "none")})
+
+
+# Usage
+
+@pytest.mark.parametrize("arguments", [
+    [], ["live.iso"], ["--size", "0", "a", "b"], ["--size", "many", "a", "b"],
+    ["--kernel-size", "-1", "a", "b"], ["--encrypt", "--no-persistence", "a", "b"],
+    ["--keep-persistence", "--encrypt", "a", "b"], ["--passphrase-fd", "x", "--encrypt", "a", "b"],
+    ["--passphrase-file", "x", "a", "b"], ["--nonsense", "a", "b"], ["list", "more"]], ids=" ".join)
+def test_wrong_use(arguments):
+    assert deployer(*arguments, code=USAGE).err.startswith("liveng-deploy: ")
+
+
+def test_keep_persistence_needs_a_stick(live_image, tmp_path):
+    path = tmp_path / "stick.img"
+    run("truncate", "-s", SIZE, path)
+    with untouched(path):
+        deployer("--yes", "--keep-persistence", live_image, path, code=NOT_STICK)
+    deployer("--keep-persistence", "--size", SIZE, live_image, tmp_path / "new", code=NOT_STICK)
+    assert not (tmp_path / "new").exists()
