@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bash completion, asked as bash would ask it."""
+"""The bash completion of both programs, asked as bash would ask it."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from conftest import kupd
+from conftest import deployer, kupd
 
 TOP = Path(__file__).resolve().parents[2]
-COMPLETION = TOP / "kupd/livengkupd.bash-completion"
+COMPLETIONS = {"livengkupd": TOP / "kupd/livengkupd.bash-completion",
+               "liveng-deploy": TOP / "deploy/liveng-deploy.bash-completion"}
 
 # Bash cuts words at = too, before it calls the function.
 ASK = r"""
@@ -18,23 +20,25 @@ source /usr/share/bash-completion/bash_completion
 source "$1"
 COMP_LINE=$2
 shift 2
+function=_${1//-/_}
 COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_TYPE=9
 COMP_POINT=${#COMP_LINE}
-_livengkupd livengkupd "${!#}" "${@: -2:1}" 2>/dev/null
+"$function" "$1" "${!#}" "${@: -2:1}" 2>/dev/null
 printf '%s\n' "${COMPREPLY[@]}"
 """
 
 VERBS = {"update", "status", "verify", "rollback", "next", "bless", "repair"}
 
 
-def complete(line, folder):
+def complete(line, folder, **environment):
     """What bash offers at the end of a line typed in that folder."""
     words = [word for part in line.split(" ") for word in re.findall("=|[^=]+|^$", part)]
     if line.endswith("="):
         words.append("")
-    answer = subprocess.run(["bash", "--norc", "-c", ASK, "bash", COMPLETION, line, *words],
-                            cwd=folder, stdout=subprocess.PIPE, encoding="utf-8", timeout=20,
-                            check=False)
+    answer = subprocess.run(
+        ["bash", "--norc", "-c", ASK, "bash", COMPLETIONS[words[0]], line, *words], cwd=folder,
+        env={**os.environ, **environment}, stdout=subprocess.PIPE, encoding="utf-8", timeout=20,
+        check=False)
     return set(answer.stdout.split("\n")) - {""}
 
 
@@ -87,3 +91,46 @@ def test_offers_installed_releases(folder, line, offered):
 ])
 def test_offers_files_for_options(folder, line, offered):
     assert complete(line, folder) == offered
+
+
+def test_deploy_offers_all_options_of_the_help(folder):
+    options = re.findall(r"--[a-z][a-z-]+", deployer("--help").out)
+    assert complete("liveng-deploy --", folder) == set(options)
+
+
+@pytest.mark.parametrize("line, offered", [
+    ("liveng-deploy ", {"list", "live.iso", "root"}),
+    ("liveng-deploy l", {"list", "live.iso"}),
+    ("liveng-deploy list ", set()),
+    ("liveng-deploy -n --size 8G live.iso s", {"stick.img"}),
+    ("liveng-deploy live.iso stick.img --yes s", {"stick.img"}),
+    ("liveng-deploy --size ", set()),
+    ("liveng-deploy --console=t", set()),
+    ("liveng-deploy --initrd st", {"stick.img"}),
+    ("liveng-deploy --kernel=st", {"stick.img"}),
+    ("liveng-deploy --preloader ", {"root"}),
+    ("liveng-deploy --encrypt=s", set()),
+])
+def test_deploy_offers_images_then_targets(folder, line, offered):
+    (folder / "live.iso").touch()
+    assert complete(line, folder) == offered
+
+
+def test_deploy_offers_disks_that_can_be_written_to(folder):
+    """As `liveng-deploy list` shows them: those ahead of the blank line."""
+    program = folder / "liveng-deploy"
+    program.write_text("""#!/bin/sh
+cat <<END
+Can be written to:
+  /dev/sdb   30.8 GB  usb  Ultra Fit  serial 4C53
+             holds vfat "x"
+  /dev/mmcblk0  30.8 GB  mmc  SC32G
+
+Not written to:
+  /dev/sda  512.1 GB  ata  Samsung
+END
+""")
+    program.chmod(0o755)
+    path = {"PATH": f"{folder}:/usr/bin:/bin"}
+    assert complete("liveng-deploy x.iso /dev/", folder, **path) == {"/dev/sdb", "/dev/mmcblk0"}
+    assert complete("liveng-deploy x.iso /dev/sdb /dev/m", folder, **path) == {"/dev/mmcblk0"}

@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What liveng-deploy is asked to write to: the list of disks, the question before it, several targets
+in one call, progress for programs. Disks are loop devices, where root can have them."""
+
+import contextlib
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+import stick as sticks
+from conftest import (BUSY, DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, REFUSED, SIZE, Result,
+                      deployer, finish, start, untouched)
+from stick import MIB, run
+
+
+def new_file(path, size=SIZE, content=b""):
+    """An image file that is one hole, or holds something."""
+    path.write_bytes(content)
+    run("truncate", "-s", size, path)
+    return path
+
+
+@pytest.fixture
+def loop(tmp_path):
+    """Attach an image file as a disk."""
+    with contextlib.ExitStack() as stack:
+        def attach(path, *options):
+            done = subprocess.run(["losetup", "--find", "--show", *options, path], check=False,
+                                  capture_output=True, encoding="utf-8", env=ENVIRONMENT)
+            if done.returncode != 0:
+                pytest.skip("no loop devices for us: " + done.stderr)
+            stack.callback(run, "losetup", "--detach", done.stdout.strip())
+            return done.stdout.strip()
+
+        yield attach
+
+
+def answer(*arguments, answers):
+    """Run it on a terminal of its own; each answer follows a question."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(DEPLOYER, [DEPLOYER, *map(str, arguments)], ENVIRONMENT)
+    seen, asked = b"", 0
+    answers = list(answers)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            piece = os.read(fd, 4096)
+        except OSError:  # the other end is closed
+            break
+        seen += piece
+        if seen.count(b"type its name") > asked and seen.endswith(b": ") and answers:
+            asked += 1
+            time.sleep(0.05)  # what was typed before is thrown away
+            os.write(fd, answers.pop(0).encode())
+    os.close(fd)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return Result(code, seen.decode().replace("\r\n", "\n"), "")
+
+
+def alone(*arguments, **kwargs):
+    """Run it where there is no terminal."""
+    return deployer(*arguments, start_new_session=True, stdin=subprocess.DEVNULL, **kwargs)
+
+
+# The list
+
+def test_list_names_all_disks_of_the_machine():
+    told = alone("list", "--json").json
+    disks = {disk["node"] for disk in told["disks"]}
+    sizes = {disk["node"]: disk["size"] for disk in told["disks"]}
+    known = json.loads(run("lsblk", "-J", "-b", "-d", "-o", "PATH,TYPE,SIZE"))["blockdevices"]
+    known = {d["path"]: d["size"] for d in known
+             if d["type"] == "disk" and not re.match("/dev/(loop|ram|zram|dm-|md|nbd)", d["path"])}
+    assert disks == set(known)
+    assert sizes == known
+    assert told["schema_version"] == 1 and told["exit_code"] == 0
+
+
+def test_list_says_why_not():
+    told = alone("list", "--json").json
+    text = alone("list").out
+    for disk in told["disks"]:
+        assert disk["is_candidate"] == (disk["why_not"] is None)
+        assert disk["node"] in text
+        if disk["why_not"]:
+            assert f"{disk['why_not']}: {disk['way_out']}" in text
+
+
+def test_the_disk_of_the_running_system_is_no_candidate():
+    source = run("findmnt", "-no", "SOURCE", "/").decode().strip()
+    for disk in alone("list", "--json").json["disks"]:
+        if source.startswith(disk["node"]):
+            assert disk["why_not"].startswith("holds the running system (/")
+            return
+    pytest.skip("the root of this machine lies on no disk")
+
+
+# The question
+
+def test_the_name_has_to_be_typed(deployed, live_image, tmp_path):
+    stick = deployed.copy(tmp_path / "stick.img")
+    told = answer(live_image, stick.path, answers=["no\n", "stick.img\n"])
+    assert told.code == DONE, told
+    assert "holds liveng stick, with persistence" in told.out
+    assert 'ISO 9660 "LIVENG_SYSTEM2", named liveng-kernel' in told.out
+    assert "Everything on it will be lost" in told.out
+    assert told.out.count("type its name, stick.img") == 2
+    assert "ready to boot" in told.out
+
+
+@pytest.mark.parametrize("answers, code, says", [
+    (["\n"], REFUSED, "was not confirmed: nothing was written"),
+    (["\x04"], REFUSED, "was not confirmed: nothing was written"),
+    (["yes\n"] * 3, REFUSED, "was not confirmed: nothing was written"),
+    (["\x03"], FAILED, "interrupted: nothing was written"),
+], ids=["empty", "end", "another word", "ctrl-c"])
+def test_another_answer_writes_nothing(deployed, live_image, answers, code, says):
+    with untouched(deployed.path):
+        told = answer(live_image, deployed.path, answers=answers)
+    assert told.code == code and says in told.out, told
+
+
+def test_without_a_terminal_nothing_is_asked_or_written(deployed, live_image):
+    with untouched(deployed.path):
+        alone(live_image, deployed.path, code=REFUSED, says=["no terminal", "--yes"])
+
+
+def test_with_keep_persistence_the_question_says_so(deployed, live_image):
+    with untouched(deployed.path):
+        told = answer("--keep-persistence", live_image, deployed.path, answers=["\n"])
+    assert "Everything but the persistence on it will be lost" in told.out
+
+
+def test_any_content_is_something_to_lose(live_image, tmp_path):
+    path = new_file(tmp_path / "thesis.img", content=b"chapter 1")
+    with untouched(path):
+        alone(live_image, path, code=REFUSED, says="--yes")
+
+
+def test_names_on_a_stick_do_not_write_to_the_terminal(live_image, tmp_path):
+    path = new_file(tmp_path / "stick.img")
+    run("sfdisk", "--quiet", path, input='label: gpt\nname="\x1b[2Jx"\n'.encode())
+    with untouched(path):
+        told = answer(live_image, path, answers=["\n"])
+    assert "named ?[2Jx" in told.out and "\x1b" not in told.out, told
+
+
+# Disks
+
+def test_a_disk_is_written_and_read_again_by_the_kernel(loop, live_image, tmp_path):
+    path = new_file(tmp_path / "disk.img")
+    node = loop(path)
+    deployer("--yes", "--allow-fixed", live_image, node)
+    stick = sticks.Stick(path)
+    assert set(stick.table) == {1, 2, 3, 4, 5}
+    assert stick.blkid(4)["TYPE"] == "ext4"
+
+
+def test_a_fixed_disk_needs_its_option(loop, live_image, tmp_path):
+    path = new_file(tmp_path / "disk.img")
+    node = loop(path)
+    with untouched(path):
+        deployer("--yes", live_image, node, code=REFUSED, says=f"{node}: is not removable: --allow-fixed")
+
+
+def test_a_read_only_disk(loop, live_image, tmp_path):
+    node = loop(new_file(tmp_path / "disk.img"), "--read-only")
+    deployer("--yes", "--allow-fixed", live_image, node, code=REFUSED, says=f"{node}: is read-only")
+
+
+def test_a_disk_that_is_too_small(loop, live_image, tmp_path):
+    node = loop(new_file(tmp_path / "disk.img", "100M"))
+    deployer("--yes", "--allow-fixed", live_image, node, code=NO_ROOM,
+             says=["has 104.9 MB (104857600 bytes)", "are needed", "take a larger one"])
+
+
+def test_a_mounted_disk(loop, live_image, tmp_path):
+    path = new_file(tmp_path / "disk.img")
+    run("mke2fs", "-q", path)
+    node = loop(path)
+    (tmp_path / "mnt").mkdir()
+    if subprocess.run(["mount", node, tmp_path / "mnt"], capture_output=True, check=False).returncode:
+        pytest.skip("no mounts for us")
+    try:
+        deployer("--yes", "--allow-fixed", live_image, node, code=BUSY,
+                 says=f"is mounted at {tmp_path}/mnt: unmount it first")
+    finally:
+        run("umount", tmp_path / "mnt")
+
+
+def test_a_disk_that_another_program_has(loop, live_image, tmp_path):
+    path = new_file(tmp_path / "disk.img")
+    node = loop(path)
+    fd = os.open(node, os.O_RDONLY | os.O_EXCL)
+    try:
+        with untouched(path):
+            deployer("--yes", "--allow-fixed", live_image, node, code=BUSY,
+                     says=f"{node}: is in use by another program")
+    finally:
+        os.close(fd)
+
+
+def test_what_a_disk_holds_is_shown(loop, live_image, tmp_path):
+    path = new_file(tmp_path / "disk.img")
+    run("mke2fs", "-q", "-L", "holidays", path)
+    node = loop(path)
+    with untouched(path):
+        told = answer("--allow-fixed", live_image, node, answers=["\n"])
+    assert f"{node}: 503.3 MB, virtual" in told.out
+    assert 'holds ext2 "holidays"' in told.out
+    assert f"type its name, {node}:" in told.out
+
+
+# Several targets
+
+def test_several_targets_are_several_sticks(live_image, tmp_path):
+    paths = [new_file(tmp_path / f"{n}.img") for n in range(3)]
+    told = deployer("--json", "-q", live_image, *paths).json
+    assert [t["target"] for t in told["targets"]] == [str(path) for path in paths]
+    assert [t["exit_code"] for t in told["targets"]] == [DONE] * 3
+    made = [sticks.Stick(path) for path in paths]
+    uuids = [p["uuid"] for stick in made for p in stick.table.values()]
+    assert len(set(uuids)) == 15
+    for stick, result in zip(made, told["targets"]):
+        assert {p["partuuid"] for p in result["partitions"]} == \
+            {p["uuid"].lower() for p in stick.table.values()}
+        assert stick.grub_has(live_image.set)
+
+
+def test_one_that_fails_does_not_stop_the_others(live_image, tmp_path):
+    good = [new_file(tmp_path / "a.img"), new_file(tmp_path / "z.img")]
+    small = new_file(tmp_path / "small.img", "100M")
+    held = new_file(tmp_path / "held.img")
+    none = tmp_path / "none.img"
+    process = subprocess.Popen(["flock", held, "sleep", "60"])
+    try:
+        told = deployer("--json", live_image, good[0], small, none, held, good[1], code=NO_ROOM,
+                        says="2 of 5 targets are ready to boot").json
+    finally:
+        process.terminate()
+        process.wait()
+    assert [t["exit_code"] for t in told["targets"]] == [DONE, NO_ROOM, FAILED, BUSY, DONE]
+    assert [len(t["errors"]) for t in told["targets"]] == [0, 1, 1, 1, 0]
+    assert sorted(told["errors"]) == sorted(sum((t["errors"] for t in told["targets"]), []))
+    for path in good:
+        assert set(sticks.Stick(path).table) == {1, 2, 3, 4, 5}
+    assert not none.exists()
+
+
+def test_a_target_named_twice(live_image, tmp_path):
+    path = new_file(tmp_path / "stick.img")
+    (tmp_path / "sub").mkdir()
+    again = tmp_path / "sub/../stick.img"
+    told = deployer("--json", live_image, path, again, code=REFUSED, says="is named twice").json
+    assert [t["exit_code"] for t in told["targets"]] == [DONE, REFUSED]
+
+
+def test_each_of_several_is_asked_for(deployed, live_image, tmp_path):
+    first, second = (deployed.copy(tmp_path / name) for name in ("a.img", "b.img"))
+    with untouched(first.path):
+        told = answer(live_image, first.path, second.path, answers=["\n", "b.img\n"])
+    assert told.code == REFUSED and "a.img: was not confirmed" in told.out
+    assert "b.img: Debian" in told.out
+
+
+def test_dry_run_tells_each(live_image, tmp_path):
+    told = deployer("--dry-run", "--size", SIZE, live_image, tmp_path / "a.img", tmp_path / "b.img").out
+    assert re.findall(r"^target +(\S+),", told, re.MULTILINE) == [f"{tmp_path}/{n}.img" for n in "ab"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_an_interruption_ends_all(live_image, tmp_path, number):
+    """Also where only the first process is told; new files are removed again."""
+    process = start("--size", SIZE, "--json", live_image, tmp_path / "a.img", tmp_path / "b.img",
+                    program=DEPLOYER, start_new_session=True,
+                    prefix=["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=pwrite64",
+                            "-e", "inject=pwrite64:delay_exit=20000"])
+    deadline = time.monotonic() + 30
+    while len(list(tmp_path.glob("*.img"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    children = f"/proc/{process.pid}/task/{process.pid}/children"
+    with open(children, encoding="ascii") as f:
+        os.kill(int(f.read().split()[0]), number)
+    result = finish(process)
+    assert result.code == FAILED, result
+    assert result.err.count("interrupted") == 2
+    assert list(tmp_path.glob("*.img")) == []
+
+
+# Progress for programs
+
+def progress_of(*arguments):
+    """The lines that come through --progress-fd."""
+    reader, writer = os.pipe()
+    process = start("--progress-fd", writer, *arguments, program=DEPLOYER, pass_fds=[writer])
+    os.close(writer)
+    with open(reader, encoding="utf-8") as f:
+        lines = [json.loads(line) for line in f]
+    assert finish(process).code == DONE
+    return lines
+
+
+def test_progress_as_json_lines(live_image, tmp_path):
+    lines = progress_of("--size", SIZE, live_image, tmp_path / "stick.img")
+    assert {line["target"] for line in lines} == {str(tmp_path / "stick.img")}
+    assert {"writing", "verifying"} <= {line["phase"] for line in lines}
+    for line in lines:
+        assert 0 <= line["done"] <= line["total"]
+        assert set(line) == {"target", "phase", "done", "total", "rate", "seconds_left"}
+    assert lines[-1]["done"] == lines[-1]["total"]
+
+
+def test_progress_of_several_targets(live_image, tmp_path):
+    paths = [new_file(tmp_path / f"{n}.img") for n in range(2)]
+    lines = progress_of(live_image, *paths)
+    assert {line["target"] for line in lines} == {str(path) for path in paths}
+
+
+def test_a_reader_that_goes_away_changes_nothing(live_image, tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    deployer("--progress-fd", writer, "--size", SIZE, live_image, tmp_path / "stick.img",
+             pass_fds=[writer])
+    os.close(writer)
+    assert set(sticks.Stick(tmp_path / "stick.img").table) == {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("size, bytes_", [("480M", 480 * MIB), ("480MiB", 480 * MIB),
+                                          ("510MB", 510_000_000), (str(500 * MIB), 500 * MIB)])
+def test_sizes_as_people_write_them(live_image, tmp_path, size, bytes_):
+    told = deployer("--dry-run", "--json", "--size", size, live_image, tmp_path / "x").json
+    last = told["targets"][0]["partitions"][3]
+    assert 0 < bytes_ - last["start"] - last["size"] <= 2 * MIB
