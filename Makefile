@@ -90,6 +90,12 @@ install: $(BUILD)/livengkupd $(BUILD)/liveng-deploy
 	install -Dm644 kupd/livengkupd.8 $(DESTDIR)$(PREFIX)/share/man/man8/livengkupd.8
 	install -Dm644 kupd/livengkupd.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/livengkupd
+	install -Dm755 $(BUILD)/liveng-deploy $(DESTDIR)$(PREFIX)/sbin/liveng-deploy
+	install -Dm644 deploy/liveng-deploy.8 $(DESTDIR)$(PREFIX)/share/man/man8/liveng-deploy.8
+	install -Dm644 deploy/liveng-deploy.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/liveng-deploy
+	for f in grub.cfg theme/theme.txt theme/bar_c.png; do \
+		install -Dm644 deploy/grub/$$f $(DESTDIR)$(PREFIX)/share/liveng-deploy/$$f; done
 	install -Dm644 kernel-hooks/hooks.sh $(DESTDIR)$(PREFIX)/share/liveng/hooks.sh
 	for d in postinst.d postrm.d; do \
 		install -Dm755 kernel-hooks/$$d/zz-liveng $(DESTDIR)/etc/kernel/$$d/zz-liveng; done
@@ -103,7 +109,7 @@ uninstall:
 	cd "$(DESTDIR)$(PREFIX)" && rm -f sbin/livengkupd sbin/liveng-deploy share/man/man8/livengkupd.8 \
 		share/man/man8/liveng-deploy.8 share/bash-completion/completions/livengkupd \
 		share/bash-completion/completions/liveng-deploy share/initramfs-tools/hooks/liveng \
-		share/liveng/hooks.sh share/liveng/9999-liveng.sh
+		share/liveng/hooks.sh share/liveng/9999-liveng.sh && rm -rf share/liveng-deploy
 
 # Install only what is missing: a second run asks nobody for a password.
 deps:
