@@ -14,6 +14,7 @@
 #include "log.h"
 #include "making.h"
 #include "meter.h"
+#include "program.h"
 #include "run.h"
 #include "team.h"
 #include "util.h"
@@ -76,7 +77,7 @@ static int read_step(struct deploy *deploy, size_t i)
 	const char *path = options->targets[i];
 	int r;
 
-	json_object_object_add(sticks[i].result, "target", json_object_new_string(path));
+	json_object_object_add(sticks[i].result, "target", program_text(path));
 	r = target_read(&deploy->run->host, path, options->size, &sticks[i].target);
 	if (r == 0)
 		r = check_sources(options, &sticks[i].target);

@@ -9,6 +9,7 @@
 
 #include "contents.h"
 #include "log.h"
+#include "program.h"
 #include "refusal.h"
 #include "run.h"
 #include "size.h"
@@ -82,7 +83,7 @@ static int read_entries(struct run *run, struct entry **ret_entries, size_t *ret
 
 static void add_text(struct json_object *to, const char *name, const char *text)
 {
-	json_object_object_add(to, name, text[0] ? json_object_new_string(text) : NULL);
+	json_object_object_add(to, name, text[0] ? program_text(text) : NULL);
 }
 
 static struct json_object *partitions_json(const struct contents *contents)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "program.h"
 #include "util.h"
 
 #define INTERVAL 0.1 /* seconds between two lines */
@@ -37,7 +38,7 @@ static void write_line(struct meter *meter, uint64_t done, uint64_t total, doubl
 	double rate = elapsed > 0 ? (double)done / elapsed : 0;
 	bool is_known = elapsed >= SETTLING && rate >= 1;
 
-	json_object_object_add(line, "target", json_object_new_string(meter->target));
+	json_object_object_add(line, "target", program_text(meter->target));
 	json_object_object_add(line, "phase", json_object_new_string(meter->phase));
 	json_object_object_add(line, "done", json_object_new_uint64(done));
 	json_object_object_add(line, "total", json_object_new_uint64(total));

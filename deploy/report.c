@@ -2,6 +2,7 @@
 
 #include "report.h"
 
+#include "program.h"
 #include "util.h"
 
 static const struct {
@@ -51,7 +52,7 @@ void report_print(const struct job *job, const char *target, FILE *out)
 
 static void add_text(struct json_object *to, const char *name, const char *text)
 {
-	json_object_object_add(to, name, json_object_new_string(text));
+	json_object_object_add(to, name, program_text(text));
 }
 
 void report_json(const struct job *job, struct json_object *to)

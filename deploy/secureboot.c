@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <string.h>
 
+#include "program.h"
 #include "util.h"
 
 /* Whose signatures firmware takes by itself. Of the two, old machines know the first alone, and the
@@ -86,7 +87,7 @@ static void add_program(struct json_object *object, const char *role,
 	char issuer[EFIPROGRAM_ISSUER];
 
 	for (size_t i = 0; efiprogram_issuer(program, i, issuer); i++)
-		json_object_array_add(signers, json_object_new_string(issuer));
+		json_object_array_add(signers, program_text(issuer));
 	json_object_object_add(description, "signed_by", signers);
 	json_object_object_add(description, "sbat",
 		json_object_new_int((int)efiprogram_generation(program, component)));

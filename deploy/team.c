@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "meter.h"
+#include "program.h"
 #include "util.h"
 
 #define POLL_MS	   100
@@ -72,7 +73,7 @@ static bool on_interrupted(void *data)
 
 static void collect_error(void *data, const char *text)
 {
-	json_object_array_add(data, json_object_new_string(text));
+	json_object_array_add(data, program_text(text));
 }
 
 /* The child. */

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What liveng-deploy ends with, and what JSON says of each target: the same as livengkupd's.
+ * What both programs end with.
  */
 
 enum exit_code {

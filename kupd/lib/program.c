@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include "interrupt.h"
+
+#define SCHEMA_VERSION 1 /* of the JSON result; raised when a member goes or changes */
+
+struct json_object *program_text(const char *text)
+{
+	struct json_object *object;
+	char *clean = strdup(text);
+	size_t size, left = clean ? strlen(clean) : 0;
+	mbstate_t state = {0};
+
+	for (char *at = clean; left > 0; at += size, left -= size) {
+		size = mbrtowc(NULL, at, left, &state);
+		if (size == (size_t)-1 || size == (size_t)-2) {
+			*at = '?';
+			size = 1;
+			memset(&state, 0, sizeof(state));
+		}
+	}
+	object = json_object_new_string(clean ? clean : "");
+	free(clean);
+	return object;
+}
+
+static void collect(void *data, const char *text)
+{
+	json_object_array_add(data, program_text(text));
+}
+
+static void on_progress(void *data, const char *phase, uint64_t done, uint64_t total)
+{
+	progress_update(&((struct program *)data)->progress, phase, done, total);
+}
+
+static bool on_interrupted(void *data)
+{
+	return interrupt_arrived(((struct program *)data)->interrupt_fd);
+}
+
+/*
+ * A standard stream that is closed would have its number go to the stick, and messages into it. Not
+ * writable, so that a result that nobody gets is still an error.
+ */
+static int open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static bool wants_json(char *const *argv)
+{
+	while (*argv && strcmp(*argv, "--") != 0)
+		if (strcmp(*argv++, "--json") == 0)
+			return true;
+	return false;
+}
+
+int program_begin(struct program *program, const char *name, char *const *argv)
+{
+	int r;
+
+	r = open_standard_streams();
+	if (r < 0)
+		return r;
+	setlocale(LC_ALL, "");
+	/* Whatever the user reads: file names are checked for being UTF-8, as JSON has to be. */
+	setlocale(LC_CTYPE, "C.UTF-8");
+	*program = (struct program){
+		.name = name,
+		.json = wants_json(argv),
+		.result = json_object_new_object(),
+		.errors = json_object_new_array(),
+		.warnings = json_object_new_array(),
+		.interrupt_fd = -1,
+	};
+	json_object_object_add(
+		program->result, "schema_version", json_object_new_int(SCHEMA_VERSION));
+	log_init(name, LOG_NORMAL);
+	log_set_sink(collect, program->errors);
+	log_set_warning_sink(collect, program->warnings);
+	return 0;
+}
+
+void program_run(struct program *program, enum log_level level)
+{
+	log_init(program->name, level);
+	program->interrupt_fd = interrupt_open();
+	progress_init(&program->progress, level != LOG_QUIET);
+	program->observer = (struct observer){on_progress, on_interrupted, program};
+}
+
+enum exit_code program_end(struct program *program, enum exit_code code)
+{
+	log_set_sink(NULL, NULL);
+	log_set_warning_sink(NULL, NULL);
+	json_object_object_add(program->result, "exit_code", json_object_new_int((int)code));
+	json_object_object_add(program->result, "errors", program->errors);
+	json_object_object_add(program->result, "warnings", program->warnings);
+	if (program->json)
+		puts(json_object_to_json_string_ext(program->result, JSON_C_TO_STRING_PRETTY));
+	json_object_put(program->result);
+	if (fflush(stdout) != 0 && code == EXIT_DONE) {
+		log_error("cannot write the result: %m");
+		code = EXIT_FAILED;
+	}
+	return code;
+}

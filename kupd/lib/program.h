@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * What both programs do before and behind their work: streams, messages, signals, progress, and the
+ * result as JSON.
+ */
+
+#include <json-c/json.h>
+
+#include "exitcode.h"
+#include "log.h"
+#include "observer.h"
+#include "progress.h"
+
+struct program {
+	const char *name;
+	bool json;		      /* the result is wanted on standard output */
+	struct json_object *result;   /* the work adds to it */
+	struct json_object *errors;   /* all that were reported, in their order */
+	struct json_object *warnings; /* the same */
+	struct observer observer;     /* whoever waits for the work: the terminal and the signals */
+	struct progress progress;
+	int interrupt_fd;
+};
+
+/**
+ * Begin: from now on messages are prefixed by @name (kept, not copied) and collected. @argv is only
+ * asked for --json, since usage errors are told as JSON, too. Returns -errno, without a word.
+ */
+int program_begin(struct program *program, const char *name, char *const *argv);
+
+/** The command line is read: from now on signals interrupt the work, and progress is shown. */
+void program_run(struct program *program, enum log_level level);
+
+/** End: print the result if it is wanted, and give the code to exit with: @code, or EXIT_FAILED if
+ * the result cannot be written. */
+enum exit_code program_end(struct program *program, enum exit_code code);
+
+/** Text for JSON, which is UTF-8; a file name is any bytes: those that are none become question
+ * marks. The caller owns it. */
+struct json_object *program_text(const char *text);
