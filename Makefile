@@ -46,7 +46,7 @@ BUILD_PACKAGES := gcc pkg-config libisoburn-dev libisofs-dev libburn-dev libblki
 	zlib1g-dev libjson-c-dev libfdisk-dev libxxhash-dev uuid-dev libext2fs-dev comerr-dev
 CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev nettle-dev \
 	python3-pytest python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common \
-	grub-efi-amd64-bin grub-pc-bin cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils \
+	grub-efi-amd64-bin grub-pc-bin grub-emu cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils \
 	bzip2 cpio strace bash-completion squashfs-tools shim-signed grub-efi-amd64-signed
 VM_PACKAGES    := live-build qemu-system-x86 qemu-utils ovmf
 BENCH_PACKAGES := hyperfine time
