@@ -56,6 +56,10 @@ int making_run(const struct making *making, struct target *target, const struct 
 	if (log_shows(LOG_VERBOSE))
 		report_print(&job, target->path, stderr);
 	r = make_persistence(making, &job);
+	if (r == 0 && observer_interrupted(observer)) {
+		log_error("interrupted: nothing was written");
+		r = -EINTR;
+	}
 	if (r == 0)
 		r = target_resize(target);
 	if (r == 0)

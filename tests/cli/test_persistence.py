@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import re
+import signal
 import termios
 import time
 
@@ -222,3 +223,23 @@ def test_ctrl_c_at_the_prompt_leaves_target_and_terminal_alone(live_image, used)
         assert typist.echoes()
         assert typist.end() == FAILED, typist.shown
     assert "half" not in typist.shown
+
+
+def holds_memory(process):
+    """Does it derive the key?"""
+    with contextlib.suppress(OSError), open(f"/proc/{process.pid}/status", encoding="utf-8") as f:
+        return any(line.startswith("VmRSS:") and int(line.split()[1]) > 100_000 for line in f)
+    return False
+
+
+def test_ctrl_c_while_the_key_is_made_leaves_the_target_alone(live_image, used, phrase):
+    with untouched(used.path):
+        process = start("--yes", "--encrypt", "--passphrase-file", phrase, live_image, used.path,
+                        program=DEPLOYER)
+        deadline = time.monotonic() + 60
+        while not holds_memory(process):
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        result = finish(process)
+        assert result.code == FAILED and "nothing was written" in result.err, result
