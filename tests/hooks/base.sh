@@ -74,6 +74,17 @@ old=$(inside apt-cache search --names-only '^linux-image-[0-9][^ ]*[0-9]-amd64$'
 		live-boot live-boot-initramfs-tools
 } > "$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
 
+# Each build of an initrd is counted; it is also the moment when the power may go.
+inside dpkg-divert --quiet --local --rename /usr/sbin/mkinitramfs
+cat > "$root/usr/sbin/mkinitramfs" <<-'END'
+	#!/bin/sh
+	[ "$1" != --version ] || exec "$0.distrib" "$@"
+	echo "$*" >> /mkinitramfs.log
+	[ ! -e /die-at-mkinitramfs ] || kill -9 -1
+	exec "$0.distrib" "$@"
+END
+chmod 755 "$root/usr/sbin/mkinitramfs"
+
 # The stick, as it was made: that kernel, and the initrd of an image without liveng.
 mkdir -p "$dir/image/live"
 cp "$root/boot/vmlinuz-$old" "$dir/image/live/vmlinuz"

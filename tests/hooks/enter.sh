@@ -29,8 +29,9 @@ done
 ln -s /proc/self/fd "$machine/dev/fd"
 case " $cmdline " in
 *' boot=live '*)
-	mkdir -p "$machine/run/live/medium"
-	mount -t tmpfs -o ro tmpfs "$machine/run/live/medium"
+	# As little to be made writable as ISO 9660.
+	mkdir -p "$machine/run/live/medium" "$work/medium" "$work/nothing"
+	mount -t overlay -o "lowerdir=$work/medium:$work/nothing" medium "$machine/run/live/medium"
 	;;
 esac
 case " $cmdline " in

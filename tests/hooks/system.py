@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Debian system as it runs from a stick: real packages, what it changes kept apart; see base.sh and
+enter.sh."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = TOP / "build"
+LIVE = "boot=live persistence"
+
+
+def packages():
+    """The packages under test, newest build."""
+    return [p for p in sorted(BUILD.glob("linux-image-liveng-*.deb")) if "dbgsym" not in p.name]
+
+
+def sudo(*argv, **kwargs):
+    command = [str(a) for a in argv]
+    return subprocess.run(command if os.geteuid() == 0 else ["sudo", "--", *command], check=True, **kwargs)
+
+
+class Done:
+    """What a command said, both streams as they came, and how it ended."""
+
+    def __init__(self, code, text):
+        self.code, self.text = code, text
+
+
+class System:
+    """A machine of @suite whose changes go to the folder @work, on top of those in @below."""
+
+    def __init__(self, suite, work, below=None):
+        self.base = BUILD / "hooks" / suite
+        self.root = f"{below}/upper:{self.base}/root" if below else f"{self.base}/root"
+        self.work = work
+        self.stick = work / "stick.img"
+        work.mkdir()
+        self.old, self.new = (line.split("=")[1] for line in (self.base / "env").read_text().split())
+        subprocess.run(["cp", "--sparse=always", (below or self.base) / "stick.img", self.stick], check=True)
+        if not below:
+            self.put("/etc/default/liveng", "LIVENG_DISK=/stick.img\n")
+            for package in packages():
+                self.put(f"/debs/{package.name}", package.read_bytes())
+
+    def run(self, command, *, cmdline=LIVE, data=b"", check=True):
+        """Run a shell command in the machine; by default it has to succeed."""
+        done = subprocess.run(
+            [TOP / "tests/hooks/enter.sh", self.root, self.work, cmdline, "sh", "-c", command],
+            input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600, check=False)
+        text = done.stdout.decode(errors="replace")
+        assert not check or done.returncode == 0, text
+        return Done(done.returncode, text)
+
+    def apt(self, words, **kwargs):
+        return self.run(f"apt-get -y -o Dpkg::Options::=--force-confold {words}", **kwargs)
+
+    def install(self, **kwargs):
+        """The packages under test, as a user does."""
+        return self.apt("install /debs/linux-image-liveng-*.deb", **kwargs)
+
+    def put(self, path, content, mode="644"):
+        data = content if isinstance(content, bytes) else content.encode()
+        self.run(f"mkdir -p $(dirname {path}) && cat > {path} && chmod {mode} {path}", data=data)
+
+    def run_from_stick(self):
+        """From now on no stick is named: livengkupd itself says which it runs from. No block device is
+        needed for that, a wrapper tells it."""
+        self.put("/etc/default/liveng", "")
+        self.run("mv /usr/sbin/livengkupd /usr/sbin/livengkupd.true")
+        self.put("/usr/sbin/livengkupd", '#!/bin/sh\nexec $0.true --disk /stick.img "$@"\n', mode="755")
+
+    def builds(self):
+        """The releases that initrds were built for since the last call."""
+        text = self.run("cat /mkinitramfs.log 2> /dev/null; rm -f /mkinitramfs.log").text
+        return [line.split()[-1] for line in text.splitlines()]
+
+    def status(self):
+        """livengkupd's own word on the stick."""
+        done = subprocess.run([BUILD / "livengkupd", "--json", "--disk", self.stick, "status"],
+                              capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+    def current(self):
+        return self.status()["current"]["release"]
+
+    def noted(self):
+        return self.run("cat /var/lib/liveng/pending 2> /dev/null || :").text.strip()
+
+    def remove(self):
+        if os.geteuid() == 0:
+            shutil.rmtree(self.work)
+        else:
+            sudo("rm", "-rf", "--one-file-system", self.work)

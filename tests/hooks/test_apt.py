@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""apt on a running live stick: each run that changes a kernel or an initrd writes the stick, once."""
+
+
+def writes(done):
+    return done.text.count("livengkupd: /stick.img, partition 2: wrote")
+
+
+def test_install_brings_the_newest_kernel_to_the_stick(bare):
+    assert bare.current() == bare.old
+    done = bare.install()
+    assert writes(done) == 1
+    assert bare.builds() == [bare.new]
+    status = bare.status()
+    assert (status["current"]["release"], status["previous"]["release"]) == (bare.new, bare.old)
+    assert status["tries"] == 3
+    assert bare.noted() == ""
+    assert bare.run("dpkg --audit").text == ""
+    assert "verify" not in bare.run("livengkupd --disk /stick.img verify").text
+
+
+def test_kernel_and_initrd_packages_in_one_run_make_one_write(system):
+    done = system.apt(f"install --reinstall linux-image-{system.new} cryptsetup-initramfs live-boot "
+                      "live-boot-initramfs-tools")
+    assert system.builds() == [system.new]
+    assert writes(done) == 1
+
+
+def test_cryptsetup_alone_renews_the_current_initrd(system):
+    before = system.status()["current"]
+    done = system.apt("install --reinstall cryptsetup-initramfs")
+    assert system.builds() == [system.new]
+    assert writes(done) == 1
+    after = system.status()["current"]
+    assert after["release"] == before["release"]
+    assert after["date"] > before["date"]
+
+
+def test_another_kernel_than_the_current_one_may_go(system):
+    done = system.apt(f"remove linux-image-{system.old}")
+    assert system.builds() == []
+    assert writes(done) == 0
+    assert system.current() == system.new
+
+
+def test_removing_the_current_kernel_takes_the_newest_left(system):
+    done = system.apt(f"remove linux-image-{system.new}")
+    assert system.builds() == [system.old]
+    assert writes(done) == 1
+    assert system.current() == system.old
+    assert f"initrd.img-{system.new}" not in system.run("ls /boot").text
+
+
+def test_kernels_of_the_stick_are_not_autoremoved(system):
+    system.run(f"apt-mark auto linux-image-{system.old} linux-image-{system.new}")
+    protected = system.run("apt-config dump APT::NeverAutoRemove").text
+    for release in (system.old, system.new):
+        assert f"linux-(image|modules)-{release}".replace(".", r"\.").replace("+", r"\+") in protected
+    # apt itself keeps the newest and the running one; neither rule shields the old one here.
+    system.put("/etc/apt/apt.conf.d/99test", 'APT::Protect-Kernels "false";\n')
+    assert system.old not in system.apt("-s autoremove").text
+    system.run("mv /etc/apt/apt.conf.d/03liveng-kernels /tmp")
+    assert system.old in system.apt("-s autoremove").text
+
+
+def test_upgrade_of_the_package_renews_the_initrd(system):
+    system.run("cd /tmp && dpkg-deb -R /debs/linux-image-liveng-common_*.deb new && "
+               "sed -i 's/^Version: .*/&+1/' new/DEBIAN/control && dpkg-deb -b new /tmp/new.deb")
+    done = system.run("dpkg -i --force-depends /tmp/new.deb")
+    assert system.builds() == [system.new]
+    assert writes(done) == 1
+
+
+def test_removed_package_leaves_hooks_that_do_nothing(system):
+    system.apt("remove linux-image-liveng-common")
+    assert system.run("ls /etc/kernel/postinst.d").text.count("zz-liveng") == 1
+    done = system.apt(f"install --reinstall linux-image-{system.new}")
+    assert "liveng" not in done.text
+    assert system.builds() == []
+    system.run(f"/etc/kernel/postrm.d/zz-liveng {system.new}")
+
+
+def test_purge_leaves_nothing(system):
+    system.apt("purge linux-image-liveng-common")
+    left = system.run("find / -xdev -name '*liveng*' ! -path '/debs*'").text
+    assert left == ""

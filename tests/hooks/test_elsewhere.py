@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""On all that is no liveng stick the hooks do nothing and say nothing."""
+
+import pytest
+
+
+def fire(system, release, **kwargs):
+    """Every hook, as kernels and initramfs-tools call it, and the package's own scripts."""
+    return system.run(f"""
+        /etc/kernel/postinst.d/zz-liveng {release} /boot/vmlinuz-{release}
+        /etc/kernel/postrm.d/zz-liveng {release} /boot/vmlinuz-{release}
+        /etc/initramfs/post-update.d/zz-liveng {release} /boot/initrd.img-{release}
+        /var/lib/dpkg/info/linux-image-liveng-common.postinst triggered update-initramfs
+        /var/lib/dpkg/info/linux-image-liveng-common.postinst configure""", **kwargs)
+
+
+def assert_untouched(system, done):
+    assert done.text == ""
+    assert system.builds() == []
+    assert system.noted() == ""
+
+
+def test_on_the_stick_they_do_fire(system):
+    """What the other tests compare with."""
+    system.run_from_stick()
+    assert "wrote" in fire(system, system.old).text
+
+
+@pytest.mark.parametrize("cmdline", ["", "root=/dev/sda1 notboot=live", "boot=live-not persistence"])
+def test_installed_system(system, cmdline):
+    system.run_from_stick()
+    assert_untouched(system, fire(system, system.new, cmdline=cmdline))
+
+
+def test_live_system_from_another_medium(system):
+    system.put("/etc/default/liveng", "")
+    assert_untouched(system, fire(system, system.new, cmdline="boot=live persistence"))
+
+
+def test_tree_of_live_build(system):
+    system.run_from_stick()
+    system.put("/.live-build", "")
+    assert_untouched(system, fire(system, system.new))
+
+
+def test_chroot_on_a_stick(system):
+    """live-build on a stick: the tree sees the machine's own /proc."""
+    system.run_from_stick()
+    system.run("mkdir /tree")
+    enter = "mount -t overlay -o lowerdir=/:/media overlay /tree && mount --rbind /proc /tree/proc && " \
+            "mount --rbind /dev /tree/dev && mount -t tmpfs tmpfs /tree/var/lib/liveng"
+    done = system.run(f"{enter} && chroot /tree sh -c 'ischroot && grep -q boot=live /proc/cmdline && "
+                      f"/etc/kernel/postinst.d/zz-liveng {system.new}'")
+    assert_untouched(system, done)
+
+
+def test_boot_that_keeps_nothing(system):
+    """Without persistence the modules are gone at the next boot: the stick keeps its kernel, apt goes on."""
+    system.run_from_stick()
+    before = system.status()
+    done = system.apt("install --reinstall cryptsetup-initramfs", cmdline="boot=live")
+    assert done.text.count("liveng: nothing of this boot persists") == 1
+    assert system.builds() == []
+    assert system.status() == before

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes wrong on a stick is told by dpkg and done again by `dpkg --configure -a`; the stick boots what
+it booted before."""
+
+import fcntl
+
+
+def test_failed_write_is_loud_and_tried_again(system):
+    with open(system.stick, "rb") as stick:
+        fcntl.flock(stick, fcntl.LOCK_EX)
+        done = system.apt("install --reinstall cryptsetup-initramfs", check=False)
+    assert done.code != 0
+    assert "another program uses it" in done.text
+    assert system.noted() == system.new
+    assert "linux-image-liveng-common" in system.run("dpkg --audit").text
+    assert "wrote" in system.run("dpkg --configure -a").text
+    assert system.noted() == ""
+    assert system.run("dpkg --audit").text == ""
+
+
+def test_power_cut_while_the_initrd_is_built(bare):
+    bare.put("/die-at-mkinitramfs", "")
+    assert bare.install(check=False).code != 0
+    assert bare.noted() == bare.new
+    assert bare.current() == bare.old
+    bare.run("rm /die-at-mkinitramfs && dpkg --configure -a")
+    assert bare.current() == bare.new
+    assert bare.run("dpkg --audit").text == ""
+
+
+def test_power_cut_between_note_and_work(system):
+    system.put("/etc/kernel/postinst.d/zzz-die", "#!/bin/sh\nrm $0\nkill -9 -1\n", mode="755")
+    assert system.apt(f"install --reinstall linux-image-{system.new}", check=False).code != 0
+    assert system.noted() == system.new
+    done = system.run("dpkg --configure -a")
+    assert done.text.count("wrote") == 1
+    assert system.noted() == ""
+
+
+def test_power_cut_while_the_stick_is_written(system):
+    """livengkupd dies in mid-work; the trigger runs again."""
+    system.run("mv /usr/sbin/livengkupd /usr/sbin/livengkupd.true")
+    system.put("/usr/sbin/livengkupd", """#!/bin/sh
+case $* in *update*)
+	mv $0.true $0
+	(sleep 0.2; kill -9 -1) &
+esac
+[ -e $0.true ] || exec $0 "$@"
+exec $0.true "$@"
+""", mode="755")
+    assert system.apt("install --reinstall cryptsetup-initramfs", check=False).code != 0
+    assert system.current() in (system.old, system.new)
+    assert "wrote" in system.run("dpkg --configure -a").text
+    system.run("livengkupd --disk /stick.img verify")
+
+
+def test_hook_outside_of_dpkg_works_at_once(system):
+    done = system.run(f"/etc/kernel/postinst.d/zz-liveng {system.old}")
+    assert "wrote" in done.text
+    assert system.builds() == [system.old]
+    assert system.current() == system.old
+
+
+def test_initrd_built_by_hand_is_written_as_it_is(system):
+    done = system.run("$(dpkg-divert --truename /usr/sbin/update-initramfs) -u -k all")
+    assert done.text.count("wrote") == 1
+    assert sorted(system.builds()) == sorted([system.old, system.new])
+    assert system.current() == system.new
