@@ -10,6 +10,7 @@ def fire(system, release, **kwargs):
         /etc/kernel/postinst.d/zz-liveng {release} /boot/vmlinuz-{release}
         /etc/kernel/postrm.d/zz-liveng {release} /boot/vmlinuz-{release}
         /etc/initramfs/post-update.d/zz-liveng {release} /boot/initrd.img-{release}
+        export DPKG_MAINTSCRIPT_PACKAGE=linux-image-liveng-common
         /var/lib/dpkg/info/linux-image-liveng-common.postinst triggered update-initramfs
         /var/lib/dpkg/info/linux-image-liveng-common.postinst configure""", **kwargs)
 
@@ -20,10 +21,10 @@ def assert_untouched(system, done):
     assert system.noted() == ""
 
 
-def test_on_the_stick_they_do_fire(system):
+def test_on_the_stick_they_do_work(system):
     """What the other tests compare with."""
     system.run_from_stick()
-    assert "wrote" in fire(system, system.old).text
+    assert "wrote" in system.run(f"/etc/kernel/postinst.d/zz-liveng {system.old}").text
 
 
 @pytest.mark.parametrize("cmdline", ["", "root=/dev/sda1 notboot=live", "boot=live-not persistence"])
@@ -46,11 +47,14 @@ def test_tree_of_live_build(system):
 def test_chroot_on_a_stick(system):
     """live-build on a stick: the tree sees the machine's own /proc."""
     system.run_from_stick()
-    system.run("mkdir /tree")
-    enter = "mount -t overlay -o lowerdir=/:/media overlay /tree && mount --rbind /proc /tree/proc && " \
-            "mount --rbind /dev /tree/dev && mount -t tmpfs tmpfs /tree/var/lib/liveng"
-    done = system.run(f"{enter} && chroot /tree sh -c 'ischroot && grep -q boot=live /proc/cmdline && "
-                      f"/etc/kernel/postinst.d/zz-liveng {system.new}'")
+    done = system.run(f"""
+        mkdir /tree && mount -t tmpfs tmpfs /tree && cp -P /bin /sbin /lib /lib64 /tree/
+        for folder in boot dev etc proc run usr var; do
+            mkdir /tree/$folder && mount --rbind /$folder /tree/$folder
+        done
+        touch /tree/stick.img && mount --bind /stick.img /tree/stick.img
+        chroot /tree sh -c 'ischroot && grep -q boot=live /proc/cmdline && livengkupd --json status > /dev/null &&
+            /etc/kernel/postinst.d/zz-liveng {system.new}'""")
     assert_untouched(system, done)
 
 
