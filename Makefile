@@ -38,6 +38,7 @@ UNIT     := $(basename $(notdir $(wildcard tests/unit/*.c)))
 LIB_OBJ  := $(LIB_SRC:%=$(BUILD)/kupd/lib/%.o)
 KUPD_OBJ := $(KUPD_SRC:%=$(BUILD)/kupd/%.o)
 DEPLOY_OBJ := $(DEPLOY_SRC:%=$(BUILD)/deploy/%.o)
+PROGRAMS := $(BUILD)/livengkupd $(BUILD)/liveng-deploy
 UNIT_BIN := $(UNIT:%=$(BUILD)/tests/unit/%)
 
 # What building and testing needs, on Debian 12 and later.
@@ -47,11 +48,11 @@ BUILD_PACKAGES := gcc pkg-config libisoburn-dev libisofs-dev libburn-dev libblki
 CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev nettle-dev \
 	python3-pytest python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common \
 	grub-efi-amd64-bin grub-pc-bin grub-emu cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils \
-	bzip2 cpio strace bash-completion squashfs-tools shim-signed grub-efi-amd64-signed
-VM_PACKAGES    := live-build qemu-system-x86 qemu-utils ovmf
-BENCH_PACKAGES := hyperfine time
+	bzip2 cpio strace bash-completion squashfs-tools shim-signed grub-efi-amd64-signed \
+	mmdebstrap debhelper dpkg-dev debian-archive-keyring lintian blhc diffoscope-minimal
+SLOW_PACKAGES  := live-build qemu-system-x86 qemu-utils ovmf hyperfine time
 
-all: $(BUILD)/livengkupd $(BUILD)/liveng-deploy
+all: $(PROGRAMS)
 
 help:
 	@echo 'make               build both programs into $(BUILD)/'
@@ -61,19 +62,16 @@ help:
 	@echo 'make deb           Debian packages, into $(BUILD)/'
 	@echo 'make deps          install what all of these need (apt)'
 	@echo 'make install       into DESTDIR and PREFIX ($(PREFIX)); make uninstall'
-	@echo 'SAN=1              with address and undefined behaviour sanitizers, into build/san/'
-	@echo 'CI=1               warnings are errors'
+	@echo 'SAN=1, CI=1        with address and undefined behaviour sanitizers; warnings are errors'
 
 $(BUILD)/livengkupd: $(KUPD_OBJ) $(BUILD)/libliveng.a
-	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS)
-
 $(BUILD)/liveng-deploy: $(BUILD)/deploy/main.o $(BUILD)/libdeploy.a $(BUILD)/libliveng.a
+$(PROGRAMS):
 	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS)
 
 $(BUILD)/libliveng.a: $(LIB_OBJ)
-	rm -f $@ && $(AR) rcs $@ $^
-
 $(BUILD)/libdeploy.a: $(DEPLOY_OBJ)
+$(BUILD)/%.a:
 	rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
@@ -85,35 +83,27 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libdeploy.a $(BUILD)/lib
 
 unit: $(UNIT_BIN)
 
-install: $(BUILD)/livengkupd $(BUILD)/liveng-deploy
-	install -Dm755 $(BUILD)/livengkupd $(DESTDIR)$(PREFIX)/sbin/livengkupd
-	install -Dm644 kupd/livengkupd.8 $(DESTDIR)$(PREFIX)/share/man/man8/livengkupd.8
-	install -Dm644 kupd/livengkupd.bash-completion \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/livengkupd
-	install -Dm755 $(BUILD)/liveng-deploy $(DESTDIR)$(PREFIX)/sbin/liveng-deploy
-	install -Dm644 deploy/liveng-deploy.8 $(DESTDIR)$(PREFIX)/share/man/man8/liveng-deploy.8
-	install -Dm644 deploy/liveng-deploy.bash-completion \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/liveng-deploy
-	for f in grub.cfg theme/theme.txt theme/bar_c.png; do \
-		install -Dm644 deploy/grub/$$f $(DESTDIR)$(PREFIX)/share/liveng-deploy/$$f; done
-	install -Dm644 kernel-hooks/hooks.sh $(DESTDIR)$(PREFIX)/share/liveng/hooks.sh
-	for d in postinst.d postrm.d; do \
-		install -Dm755 kernel-hooks/$$d/zz-liveng $(DESTDIR)/etc/kernel/$$d/zz-liveng; done
-	install -Dm755 initramfs-hooks/post-update.d/zz-liveng $(DESTDIR)/etc/initramfs/post-update.d/zz-liveng
-	install -Dm755 initramfs-hooks/liveng $(DESTDIR)$(PREFIX)/share/initramfs-tools/hooks/liveng
-	install -Dm644 initramfs-hooks/9999-liveng.sh $(DESTDIR)$(PREFIX)/share/liveng/9999-liveng.sh
+# SOURCE:TARGET; what can be run here can be run there.
+SHARE   = $(PREFIX)/share
+INSTALL = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p):$(PREFIX)/sbin/$(notdir $p) \
+		$p.8:$(SHARE)/man/man8/$(notdir $p).8 \
+		$p.bash-completion:$(SHARE)/bash-completion/completions/$(notdir $p)) \
+	$(foreach f,grub.cfg theme/theme.txt theme/bar_c.png,deploy/grub/$f:$(SHARE)/liveng-deploy/$f) \
+	$(foreach f,postinst.d postrm.d,kernel-hooks/$f/zz-liveng:/etc/kernel/$f/zz-liveng) \
+	initramfs-hooks/post-update.d/zz-liveng:/etc/initramfs/post-update.d/zz-liveng \
+	initramfs-hooks/liveng:$(SHARE)/initramfs-tools/hooks/liveng \
+	initramfs-hooks/9999-liveng.sh:$(SHARE)/liveng/9999-liveng.sh kernel-hooks/hooks.sh:$(SHARE)/liveng/hooks.sh
+
+install: $(PROGRAMS)
+	set -e; for f in $(INSTALL); do mode=644; [ ! -x "$${f%:*}" ] || mode=755; \
+		install -D -m $$mode "$${f%:*}" "$(DESTDIR)$${f#*:}"; done
 
 uninstall:
-	cd "$(DESTDIR)/" && rm -f etc/kernel/postinst.d/zz-liveng etc/kernel/postrm.d/zz-liveng \
-		etc/initramfs/post-update.d/zz-liveng
-	cd "$(DESTDIR)$(PREFIX)" && rm -f sbin/livengkupd sbin/liveng-deploy share/man/man8/livengkupd.8 \
-		share/man/man8/liveng-deploy.8 share/bash-completion/completions/livengkupd \
-		share/bash-completion/completions/liveng-deploy share/initramfs-tools/hooks/liveng \
-		share/liveng/hooks.sh share/liveng/9999-liveng.sh && rm -rf share/liveng-deploy
+	for f in $(INSTALL); do rm -f "$(DESTDIR)$${f#*:}"; done
 
 # Install only what is missing: a second run asks nobody for a password.
 deps:
-	@missing=$$(for p in $(BUILD_PACKAGES) $(CHECK_PACKAGES) $(VM_PACKAGES) $(BENCH_PACKAGES); do \
+	@missing=$$(for p in $(BUILD_PACKAGES) $(CHECK_PACKAGES) $(SLOW_PACKAGES); do \
 		dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	[ -z "$$missing" ] && exit; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
@@ -127,15 +117,19 @@ check-fast: check-build
 
 check: check-build
 	$(MAKE) $(BUILD)/vm/live.iso
-	$(PYTEST) tests/vm tests/cli tests/unit tests/test_source.py tests/test_sanitized.py
+	$(PYTEST) tests/vm tests/cli tests/hooks tests/unit tests/test_source.py tests/test_sanitized.py
 
 # A second make, so that the packages are there when it asks pkg-config.
 check-build: deps
-	$(MAKE) all unit $(BUILD)/material/stamp
+	$(MAKE) all unit deb $(BUILD)/material/stamp
+	$(MAKE) -j 2 $(BUILD)/hooks/bookworm/stamp $(BUILD)/hooks/trixie/stamp
 	$(MAKE) all unit SAN=1
 
 $(BUILD)/material/stamp: tests/data/material.sh
 	tests/data/material.sh $(BUILD)/material
+
+$(BUILD)/hooks/%/stamp: tests/hooks/base.sh
+	tests/hooks/base.sh $* $(@D)
 
 $(BUILD)/vm/live.iso: tests/vm/live-image.sh
 	tests/vm/live-image.sh $@
@@ -143,14 +137,11 @@ $(BUILD)/vm/live.iso: tests/vm/live-image.sh
 demo: deps
 	$(MAKE) all $(BUILD)/vm/live.iso
 	/usr/bin/python3 tests/vm/demo.py
-
 bench: deps
 	$(MAKE) all $(BUILD)/material/stamp
 	tests/bench.sh
-
 deb:
 	debian/build.sh $(BUILD)
-
 clean:
 	rm -rf build
 
