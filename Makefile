@@ -85,7 +85,7 @@ unit: $(UNIT_BIN)
 
 # SOURCE:TARGET; what can be run here can be run there.
 SHARE   = $(PREFIX)/share
-INSTALL = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p):$(PREFIX)/sbin/$(notdir $p) \
+FILES   = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p):$(PREFIX)/sbin/$(notdir $p) \
 		$p.8:$(SHARE)/man/man8/$(notdir $p).8 \
 		$p.bash-completion:$(SHARE)/bash-completion/completions/$(notdir $p)) \
 	$(foreach f,grub.cfg theme/theme.txt theme/bar_c.png,deploy/grub/$f:$(SHARE)/liveng-deploy/$f) \
@@ -95,11 +95,10 @@ INSTALL = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p)
 	initramfs-hooks/9999-liveng.sh:$(SHARE)/liveng/9999-liveng.sh kernel-hooks/hooks.sh:$(SHARE)/liveng/hooks.sh
 
 install: $(PROGRAMS)
-	set -e; for f in $(INSTALL); do mode=644; [ ! -x "$${f%:*}" ] || mode=755; \
+	set -e; for f in $(FILES); do mode=644; [ ! -x "$${f%:*}" ] || mode=755; \
 		install -D -m $$mode "$${f%:*}" "$(DESTDIR)$${f#*:}"; done
-
 uninstall:
-	for f in $(INSTALL); do rm -f "$(DESTDIR)$${f#*:}"; done
+	for f in $(FILES); do rm -f "$(DESTDIR)$${f#*:}"; done
 
 # Install only what is missing: a second run asks nobody for a password.
 deps:
@@ -114,7 +113,6 @@ PYTEST = /usr/bin/python3 -m pytest -q -n 2 -p no:cacheprovider
 
 check-fast: check-build
 	$(PYTEST) tests --ignore=tests/vm --ignore=tests/test_sanitized.py
-
 check: check-build
 	$(MAKE) $(BUILD)/vm/live.iso
 	$(PYTEST) tests/vm tests/cli tests/hooks tests/unit tests/test_source.py tests/test_sanitized.py
