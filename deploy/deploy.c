@@ -311,5 +311,7 @@ int deploy_verb(struct run *run)
 		json_object_object_add(stick->result, "errors", json_object_new_array());
 	}
 	r = deploy_all(&deploy);
+	if (r == -EINTR)
+		log_error("interrupted: nothing was written");
 	return r < 0 ? r : tell_results(&deploy);
 }

@@ -15,11 +15,12 @@
 #define KERNEL_LABEL "LIVENG_SYSTEM2"
 
 /* With --keep-persistence: where it is, and whether it is encrypted. */
-static int find_kept(
-	struct job *job, const struct host *host, const char *path, struct extent *ret_kept)
+static int find_kept(struct job *job, const struct host *host, const char *path, uint64_t size,
+	struct extent *ret_kept)
 {
 	cleanup(stick_closep) struct stick *stick = NULL;
 	struct luks luks;
+	uint64_t needed;
 	int r;
 
 	if (job->plan->options->persistence != PERSISTENCE_KEPT)
@@ -30,6 +31,13 @@ static int find_kept(
 	if (stick->partitions[STICK_PERSISTENCE].size == 0) {
 		log_error("%s: has no persistence that could be kept", path);
 		return -ERR_NOT_STICK;
+	}
+	needed = stick->partitions[STICK_PERSISTENCE].start +
+		 stick->partitions[STICK_PERSISTENCE].size + TABLE_BACKUP_SIZE;
+	if (needed > size) {
+		log_error("%s: its persistence does not fit into a --size of less than %llu bytes",
+			path, (unsigned long long)needed);
+		return -ERR_NO_ROOM;
 	}
 	r = table_read_id(stick->disk, STICK_PERSISTENCE, job->ids.partitions[STICK_PERSISTENCE]);
 	if (r < 0)
@@ -73,6 +81,17 @@ static int make_layout(struct job *job, const char *path, uint64_t size, struct 
 	return r;
 }
 
+static int make_tables(struct job *job)
+{
+	struct layout only = {.disk_size = job->layout.disk_size};
+	int r = 0;
+
+	only.partitions[STICK_PERSISTENCE] = job->layout.partitions[STICK_PERSISTENCE];
+	if (job->is_kept)
+		r = table_make(&only, &job->ids, &job->before);
+	return r == 0 ? table_make(&job->layout, &job->ids, &job->table) : r;
+}
+
 static int make_boot(struct job *job)
 {
 	const struct plan *plan = job->plan;
@@ -105,13 +124,13 @@ int job_make(const struct plan *plan, const struct host *host, const char *path,
 	int r;
 
 	ids_make(&job.ids);
-	r = find_kept(&job, host, path, &kept);
+	r = find_kept(&job, host, path, size, &kept);
 	if (r == 0)
 		r = system_new(plan->image, &plan->set, job.ids.system_date, &job.system);
 	if (r == 0)
 		r = make_layout(&job, path, size, kept);
 	if (r == 0)
-		r = table_make(&job.layout, &job.ids, &job.table);
+		r = make_tables(&job);
 	if (r == 0)
 		r = make_boot(&job);
 	if (r < 0)
@@ -157,6 +176,8 @@ static int write_table(struct output *output, const struct layout *layout,
 		r = output_write(output, SECTOR_SIZE, primary + SECTOR_SIZE,
 			TABLE_PRIMARY_SIZE - SECTOR_SIZE);
 	if (r == 0)
+		r = output_flush(output);
+	if (r == 0)
 		r = output_write(output, 0, primary, SECTOR_SIZE);
 	return r == 0 ? output_flush(output) : r;
 }
@@ -164,17 +185,12 @@ static int write_table(struct output *output, const struct layout *layout,
 /* Nothing of what was there is found any more; a persistence that stays has a table all along. */
 static int begin(const struct job *job, struct disk *disk, struct output *output)
 {
-	struct layout only = {.disk_size = job->layout.disk_size};
-	struct table table;
 	int r;
 
 	if (!job->is_kept) {
 		r = wipe_all(disk, output, &job->layout);
 	} else {
-		only.partitions[STICK_PERSISTENCE] = job->layout.partitions[STICK_PERSISTENCE];
-		r = table_make(&only, &job->ids, &table);
-		if (r == 0)
-			r = write_table(output, &only, &table, NULL);
+		r = write_table(output, &job->layout, &job->before, NULL);
 		for (unsigned int n = 1; r == 0 && n < STICK_PERSISTENCE; n++)
 			r = output_zero(output, job->layout.partitions[n].start, MIB / 16);
 	}
@@ -242,24 +258,30 @@ static int write_all(struct job *job, struct disk *disk, struct output *output,
 	return r;
 }
 
-/* No table, no stick: whatever else was written is not found. */
-static void take_back(const struct job *job, struct disk *disk)
+/* No table, no stick: whatever else was written is not found, by the table at the end neither. */
+static int take_back(const struct job *job, struct disk *disk)
 {
-	static const uint8_t nothing[TABLE_PRIMARY_SIZE] __attribute__((aligned(DISK_ALIGN)));
+	const struct table *table = &job->before;
+	int r;
 
-	if (job->is_kept)
-		return;
-	if (disk_write(disk, 0, nothing, sizeof(nothing)) < 0 || disk_flush(disk) < 0)
-		log_warning("%s: could not be marked as empty", disk_path(disk));
+	r = disk_write(disk, 0, table->primary, sizeof(table->primary));
+	if (r == 0)
+		r = disk_write(disk, table_backup_offset(&job->layout), table->backup,
+			sizeof(table->backup));
+	return r == 0 ? disk_flush(disk) : r;
 }
 
 int job_write(struct job *job, struct disk *disk, const struct observer *observer)
 {
 	cleanup(output_freep) struct output *output = NULL;
 	uint64_t total = system_bytes(job->system) + job->esp_bytes, offset = UINT64_MAX;
-	const char *path = disk_path(disk);
+	const char *path = disk_path(disk), *left = "it holds no system";
 	int r;
 
+	if (observer_interrupted(observer)) {
+		log_error("%s: interrupted: nothing was written to it", path);
+		return -EINTR;
+	}
 	if (job->persistence)
 		total += persistence_bytes(job->persistence);
 	r = output_new(disk, total, observer, &output);
@@ -272,17 +294,19 @@ int job_write(struct job *job, struct disk *disk, const struct observer *observe
 			(unsigned long long)kernelset_size(&job->plan->set));
 		return 0;
 	}
-	take_back(job, disk);
+	if (take_back(job, disk) < 0)
+		left = "what it holds cannot be told";
+	else if (job->is_kept)
+		left = "it holds its persistence, but no system";
 	if (r == -EINTR) {
-		log_error("interrupted: %s holds %s: deploy it again", path,
-			job->is_kept ? "its persistence, but no system" : "no system");
+		log_error("%s: interrupted: %s: deploy it again", path, left);
 	} else if (r == -ERR_VERIFY && offset != UINT64_MAX) {
 		log_error("%s: does not hold what was written to it, at byte %llu: the medium is "
 			  "worn, or not as large as it says",
 			path, (unsigned long long)offset);
 	} else {
 		errno = -r;
-		log_error("%s: cannot write it: %m; it holds no system now", path);
+		log_error("%s: cannot write it: %m: %s", path, left);
 	}
 	return r;
 }

@@ -21,6 +21,7 @@ struct job {
 	struct layout layout;
 	struct ids ids;
 	struct table table;
+	struct table before; /* until the stick is whole: nothing, or a persistence that stays */
 	struct system *system;
 	struct persistence *persistence; /* NULL: none, or it stays */
 	int esp_fd;

@@ -56,7 +56,10 @@ int wipe_all(const struct disk *disk, struct output *output, const struct layout
 	uint64_t end = ROUND_DOWN(disk_size(disk), SECTOR_SIZE), at = 0;
 	int r;
 
+	/* The tables first: as long as one is found, all that it leads to is whole. */
 	r = wipe_edges(output, (struct extent){0, end});
+	if (r == 0)
+		r = output_flush(output);
 	if (r == 0)
 		r = output_zero(output, EDGE, MIB - EDGE);
 	for (unsigned int i = 0; r == 0 && i < SIGNATURES_MAX; i++) {
