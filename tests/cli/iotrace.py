@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run livengkupd under the recorder and have the crash states of what it wrote checked."""
+"""Run a program under the recorder and have the crash states of what it wrote checked."""
 
 import os
 import struct
@@ -73,10 +73,10 @@ class Tools:
                         *(DATA / f"{n}.c" for n in ("crashcheck", "crashstate", "stickcheck",
                                                     "isofind")), "-lcrypto"], check=True)
 
-    def environment(self, stick, fault="", bad=None):
+    def environment(self, stick, fault="", bad=None, base=None):
         """Variables for a program whose calls on the stick the shim is to see. `bad`: a place,
         as (start, size) in bytes, that cannot be read until it is written to."""
-        env = {**os.environ, "IOTRACE_TARGET": str(stick.path), "IOTRACE_FAULT": fault,
+        env = {**(base or os.environ), "IOTRACE_TARGET": str(stick.path), "IOTRACE_FAULT": fault,
                "LD_PRELOAD": str(self.shim), "LC_ALL": "C"}
         if bad:
             env["IOTRACE_BAD"] = "{}:{}".format(*bad)
@@ -84,10 +84,10 @@ class Tools:
         env["ASAN_OPTIONS"] = "verify_asan_link_order=0:" + env.get("ASAN_OPTIONS", "")
         return env
 
-    def record(self, stick, log, *argv, fault="", timeout=60):
+    def record(self, stick, log, *argv, fault="", timeout=60, environment=None):
         """Run a program on the stick; its calls go to `log`, and the fault into its calls."""
         Path(log).unlink(missing_ok=True)
-        env = {**self.environment(stick, fault), "IOTRACE_LOG": str(log)}
+        env = {**self.environment(stick, fault, base=environment), "IOTRACE_LOG": str(log)}
         return subprocess.run([str(a) for a in argv], env=env, capture_output=True, text=True,
                               errors="replace", check=False, timeout=timeout)
 

@@ -5,7 +5,7 @@
  * calls on it fail on demand. The target is known by device and inode, so that it does not matter
  * by which path, descriptor or library the program comes to it.
  *
- *   IOTRACE_TARGET  path of the target
+ *   IOTRACE_TARGET  path of the target; it may be one that the program makes
  *   IOTRACE_LOG     where the records go: struct iotrace_record, behind a write the bytes written
  *   IOTRACE_BAD     START:SIZE, a place in bytes that cannot be read (EIO) until it is written to
  *   IOTRACE_FAULT   KIND:N:WHAT:WHEN, for example write:3:EIO:once
@@ -42,6 +42,7 @@ enum what { WHAT_NOTHING, WHAT_ERROR, WHAT_SHORT, WHAT_LOST, WHAT_SIGNAL };
 
 static struct {
 	bool active;
+	const char *awaited; /* the target's path, as long as it is not there */
 	dev_t device;
 	ino_t inode;
 	int log;
@@ -114,10 +115,12 @@ __attribute__((constructor)) static void start(void)
 
 	if (!target)
 		return;
-	if (stat(target, &st) < 0)
-		give_up("IOTRACE_TARGET cannot be found");
-	trace.device = st.st_dev;
-	trace.inode = st.st_ino;
+	if (stat(target, &st) == 0) {
+		trace.device = st.st_dev;
+		trace.inode = st.st_ino;
+	} else {
+		trace.awaited = target;
+	}
 	trace.log = -1;
 	if (log) {
 		trace.log = (int)syscall(
@@ -309,7 +312,13 @@ static int open_at(int folder, const char *path, int flags, mode_t mode)
 {
 	int fd = (int)syscall(SYS_openat, folder, path, flags, mode);
 	int saved = errno;
+	struct stat st;
 
+	if (fd >= 0 && trace.awaited && strcmp(path, trace.awaited) == 0 && fstat(fd, &st) == 0) {
+		trace.device = st.st_dev;
+		trace.inode = st.st_ino;
+		trace.awaited = NULL;
+	}
 	if (fd < 0 || !is_target(fd))
 		return fd;
 	if (flags & O_TRUNC)

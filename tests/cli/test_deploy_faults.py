@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A medium that fails, a power cut or Ctrl-C at any moment of a deployment: the stick is whole, or
+plainly empty; the exit code and a message tell which. With --keep-persistence that one is always
+found.
+
+Each test repeats one run, with a fault of its kind put into the first call, the second call, and so
+on to the last one (tests/data/iotrace.c).
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+
+import pytest
+
+import stick as sticks
+from conftest import (DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, SIZE, VERIFY, state_of)
+from iotrace import read_log
+from stick import SECTOR, run
+
+TABLE = 34 * SECTOR  # protective MBR, header and entries; at the end one sector less
+
+
+def argv(image, target, *arguments):
+    return [DEPLOYER, "--yes", "--quiet", *arguments, image, target]
+
+
+def tables(path):
+    """The places of both tables: the disk's first and last sectors."""
+    with open(path, "rb") as f:
+        first = f.read(TABLE)
+        f.seek(SECTOR - TABLE, os.SEEK_END)
+        return first, f.read()
+
+
+def is_empty(path):
+    """Nothing by which any program would take it for a disk with something on it."""
+    return not any(map(any, tables(path))) and not run("wipefs", "--noheadings", path)
+
+
+def has_table(path):
+    """Without the protective MBR nobody looks for a GPT; without the first table for the other one."""
+    first, last = tables(path)
+    return first[450] == 0xee and first[510:512] == b"\x55\xaa" and b"EFI PART" in first + last
+
+
+def is_whole(stick, image):
+    """Does this stick boot? By programs that are not ours, and by what the image holds."""
+    return (stick.grub_has(image.set)
+            and stick.grub_cat("live/filesystem.squashfs", number=1) == image.squashfs
+            and b"standard" in stick.mtools("mtype", "::boot/grub/grub.cfg")
+            and stick.blkid(4)["TYPE"] == "ext4")
+
+
+class Repeat:
+    """The same deployment to the same stick, again and again."""
+
+    def __init__(self, tools, image, base, folder, *arguments):
+        self.tools = tools
+        self.image = image
+        self.base = base
+        self.stick = base.copy(folder / "stick.img")
+        self.log = folder / "log"
+        self.argv = argv(image, self.stick.path, *arguments)
+
+    def run(self, fault=""):
+        done = self.tools.record(self.stick, self.log, *self.argv, fault=fault,
+                                 environment=ENVIRONMENT)
+        return done, read_log(self.log)
+
+    def undo(self, records):
+        """Make the stick what it was."""
+        with open(self.base.path, "rb") as base, open(self.stick.path, "r+b") as f:
+            for r in records:
+                if r.kind == "W":
+                    f.seek(r.offset)
+                    f.write(os.pread(base.fileno(), r.size, r.offset))
+
+    def calls(self):
+        """How many calls of each kind a run without faults makes."""
+        done, records = self.run()
+        assert done.returncode == DONE, done.stderr
+        self.undo(records)
+        counts = Counter(r.kind for r in records)
+        assert counts["R"] > 10 and counts["W"] > 10 and counts["F"] > 3
+        return {"open": counts["O"], "read": counts["R"], "write": counts["W"],
+                "flush": counts["F"], "any": sum(counts.values())}
+
+    def state(self, records):
+        """What a fault left of the stick."""
+        if not any(r.kind == "W" for r in records):
+            return "as before"
+        stick = sticks.Stick(self.stick.path)
+        if is_empty(stick.path):
+            return "empty"
+        if not has_table(stick.path):
+            return "no table"
+        try:
+            return "whole" if is_whole(stick, self.image) else "half"
+        except (RuntimeError, KeyError) as error:
+            return f"half: {error}"
+
+
+def sample(calls, kind, share):
+    """Which calls of a kind get a fault: all, or every so many; the last ones, which write and check
+    the table, always."""
+    n = calls[kind]
+    return sorted({*range(1, n + 1, share), *range(max(1, n - 12), n + 1)})
+
+
+@pytest.fixture
+def repeat(tools, live_image, deployed, tmp_path):
+    return Repeat(tools, live_image, deployed, tmp_path)
+
+
+# Faults, in every how many calls; the exit codes that may come of them, and the states of the stick
+# then. With faults that stay nothing can be taken back, but what has a table is whole.
+ALL = {"whole", "empty", "no table", "as before"}
+FAULTS = {
+    "read:EIO:once": (12, {DONE, FAILED}, {"whole", "empty", "as before"}),
+    "read:short:once": (24, {DONE, FAILED}, {"whole", "empty", "as before"}),
+    "write:EIO:once": (1, {FAILED}, {"empty"}),
+    "write:short:once": (3, {DONE, FAILED}, {"whole", "empty"}),
+    "write:lost:once": (1, {DONE, VERIFY}, {"whole", "empty"}),
+    "write:ENOSPC:on": (3, {NO_ROOM}, ALL),
+    "write:EROFS:on": (9, {FAILED}, ALL),
+    "write:sigterm:once": (1, {DONE, FAILED}, {"whole", "empty"}),
+    "flush:EIO:once": (1, {FAILED}, {"empty"}),
+    "flush:sigterm:once": (1, {DONE, FAILED}, {"whole", "empty"}),
+    "open:EIO:once": (1, {DONE, FAILED}, {"whole", "as before"}),
+    "any:ENODEV:on": (12, {FAILED}, ALL),
+    "any:sigterm:once": (24, {DONE, FAILED}, {"whole", "empty", "as before"}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_at_every_call(fault, repeat):
+    kind, what, when = fault.split(":")
+    share, codes, states = FAULTS[fault]
+    before = state_of(repeat.base.path)[0]
+    found = Counter()
+    for n in sample(repeat.calls(), kind, share):
+        done, records = repeat.run(f"{kind}:{n}:{what}:{when}")
+        assert any(r.kind == "!" for r in records), f"call {n} was not made"
+        code, state = done.returncode, repeat.state(records)
+        told = f"{fault}, call {n}: exit code {code}: {done.stderr}"
+        assert code in codes, told
+        assert state in states, f"{state} stick: {told}"
+        if code == DONE:
+            assert state == "whole", told
+            assert b"No problems found" in run("sgdisk", "-v", repeat.stick.path), told
+        else:
+            assert done.stderr.startswith("liveng-deploy: "), told
+            if what == "sigterm":
+                assert "interrupted" in done.stderr, told
+            if state == "as before" and what in ("EIO", "short", "sigterm"):
+                assert "holds no system" not in done.stderr, told
+        found[code, state] += 1
+        repeat.undo(records)
+    assert state_of(repeat.stick.path)[0] == before, "what was recorded could be undone"
+    print(f"{fault}: {dict(found)}")
+
+
+# A new file
+
+@pytest.mark.parametrize("fault", ["write:1:EIO:once", "write:20:ENOSPC:on", "write:9:sigterm:once",
+                                   "flush:3:EIO:on", "flush:9:EIO:on", "write:17:lost:once",
+                                   "any:300:ENODEV:on", "any:1:sigterm:once"])
+def test_a_new_file_is_removed(fault, tools, live_image, tmp_path):
+    stick = sticks.Stick(tmp_path / "new.img")
+    done = tools.record(stick, tmp_path / "log", *argv(live_image, stick.path, "--size", SIZE),
+                        fault=fault, environment=ENVIRONMENT)
+    if any(r.kind == "!" for r in read_log(tmp_path / "log")):
+        assert done.returncode != DONE and done.stderr.startswith("liveng-deploy: ")
+        assert not stick.path.exists()
+    else:
+        assert done.returncode == DONE and is_whole(stick, live_image)
+
+
+@pytest.mark.parametrize("after", [n / 40 for n in range(10)])
+def test_ctrl_c(after, live_image, tmp_path):
+    """To the program and all that it has started, as a terminal sends it."""
+    path = tmp_path / "new.img"
+    process = subprocess.Popen([str(a) for a in argv(live_image, path, "--size", SIZE)],
+                               env=ENVIRONMENT, stderr=subprocess.PIPE, start_new_session=True)
+    time.sleep(0.01 + after)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1].decode()
+    if process.returncode == DONE:
+        assert is_whole(sticks.Stick(path), live_image)
+    else:
+        assert not path.exists()
+        # Before its first line nothing catches the signal.
+        assert process.returncode == -signal.SIGINT or \
+            (process.returncode == FAILED and said.count("interrupted") == 1), said
+
+
+# Power cuts
+
+def epochs(records):
+    """The writes between two flushes: what a power cut may leave any part of."""
+    found = [[]]
+    for r in records:
+        if r.kind == "W":
+            found[-1].append(r)
+        elif r.kind == "F" and found[-1]:
+            found.append([])
+    return [epoch for epoch in found if epoch]
+
+
+def crash_states(stick, base, records):
+    """Put the stick into the states that a power cut may leave: after each write, and with each
+    write of an epoch ahead of, or without, all others of it."""
+    def apply(path, writes):
+        with open(path, "r+b") as f:
+            for r in writes:
+                f.seek(r.offset)
+                f.write(r.data)
+
+    def take_back(writes):
+        with open(before, "rb") as old, open(stick.path, "r+b") as f:
+            for r in writes:
+                f.seek(r.offset)
+                f.write(os.pread(old.fileno(), r.size, r.offset))
+
+    before = base.copy(stick.path.with_suffix(".before")).path
+    take_back([r for r in records if r.kind == "W"])
+    for epoch in epochs(records):
+        n = len(epoch)
+        for chosen in [*([k] for k in range(n)), *(range(k) for k in range(n)),
+                       *([i for i in range(n) if i != k] for k in range(n))]:
+            apply(stick.path, [epoch[i] for i in chosen])
+            yield
+            take_back(epoch)
+        apply(stick.path, epoch)
+        apply(before, epoch)
+    yield
+
+
+def test_power_cut(repeat):
+    """As long as a table is found, what it leads to is whole: the old stick, then the new one."""
+    done, records = repeat.run()
+    assert done.returncode == DONE
+    found = Counter()
+    for _ in crash_states(repeat.stick, repeat.base, records):
+        state = repeat.state(records)
+        assert state in ("whole", "no table", "empty"), state
+        found[state] += 1
+    assert found["whole"] >= 2 and found["no table"] + found["empty"] >= 30, found
+    assert state == "whole", "the last one"
