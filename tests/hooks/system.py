@@ -2,6 +2,8 @@
 """A Debian system as it runs from a stick: real packages, what it changes kept apart; see base.sh and
 enter.sh."""
 
+import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -10,6 +12,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
+SUITES = ("bookworm", "trixie")
 LIVE = "boot=live persistence"
 
 
@@ -95,3 +98,17 @@ class System:
             shutil.rmtree(self.work)
         else:
             sudo("rm", "-rf", "--one-file-system", self.work)
+
+
+def installed(suite):
+    """The folder of a machine that has just got the packages; made once for each build of them."""
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in packages())).hexdigest()[:16]
+    work = BUILD / "hooks" / suite / f"installed-{digest}"
+    with open(BUILD / "hooks" / suite / "stamp", "rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not work.exists():
+            machine = System(suite, work.with_suffix(".new"))
+            machine.install()
+            assert machine.builds() == [machine.new]
+            machine.work.rename(work)
+    return work
