@@ -20,6 +20,7 @@
 #define FONT_MAX    (16u * MIB)
 
 #define PREFIXES_MAX 4u
+#define FOLDERS_MAX  32u
 
 /* In a folder where a GRUB looks whose prefix is another one. */
 #define STUB "set prefix=($root)" MENU_FOLDER "\nsource $prefix/grub.cfg\n"
@@ -31,19 +32,36 @@ static const char *const mtools[] = {"MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1"
 
 /* The file system being filled. */
 struct fat {
-	char image[64]; /* the path of its file */
+	char image[64];		    /* the path of its file */
+	char *folders[FOLDERS_MAX]; /* that it has */
 };
 
-static int make_folder(const struct fat *fat, const char *path)
+static void fat_clear(struct fat *fat)
 {
-	autofree char *target = NULL;
-	const char *argv[] = {"mmd", "-D", "s", "-i", fat->image, NULL, NULL};
+	for (size_t i = 0; i < FOLDERS_MAX; i++)
+		free(fat->folders[i]);
+}
 
-	if (asprintf(&target, "::%s", path) < 0) {
+/* Make a folder, unless it is there. */
+static int make_folder(struct fat *fat, const char *path)
+{
+	const char *argv[] = {"mmd", "-i", fat->image, NULL, NULL};
+	autofree char *target = NULL;
+	size_t i = 0;
+
+	/* FAT makes no difference between the two cases. */
+	while (i < FOLDERS_MAX && fat->folders[i] && strcasecmp(fat->folders[i], path) != 0)
+		i++;
+	if (i == FOLDERS_MAX)
+		return -ENOSPC;
+	if (fat->folders[i])
+		return 0;
+	fat->folders[i] = strdup(path);
+	if (!fat->folders[i] || asprintf(&target, "::%s", path) < 0) {
 		target = NULL;
 		return -ENOMEM;
 	}
-	argv[5] = target;
+	argv[3] = target;
 	return child_run(argv, mtools, "mtools");
 }
 
@@ -114,7 +132,7 @@ static int put_looks(const struct fat *fat)
 }
 
 /* The menu, and the way to it for each GRUB that looks elsewhere. */
-static int put_menu(const struct fat *fat, const struct loaders *loaders, const char *menu)
+static int put_menu(struct fat *fat, const struct loaders *loaders, const char *menu)
 {
 	const char *prefixes[PREFIXES_MAX];
 	size_t n = loaders_prefixes(loaders, prefixes, PREFIXES_MAX);
@@ -128,7 +146,7 @@ static int put_menu(const struct fat *fat, const struct loaders *loaders, const 
 			path = NULL;
 			return -ENOMEM;
 		}
-		/* Every folder on the way; those that are there already are skipped. */
+		/* Every folder on the way. */
 		for (char *slash = strchr(path + 1, '/'); r == 0 && slash;
 			slash = strchr(slash + 1, '/')) {
 			*slash = '\0';
@@ -164,7 +182,7 @@ int esp_build(
 	const struct loaders *loaders, const char *menu, uint64_t size, uint32_t id, int *ret_fd)
 {
 	autoclose int fd = -1;
-	struct fat fat;
+	cleanup(fat_clear) struct fat fat = {0};
 	char id_text[16];
 	const char *argv[] = {
 		"mkfs.fat", "-F", "32", "-n", ESP_LABEL, "-i", id_text, fat.image, NULL};
