@@ -15,6 +15,9 @@
 #define FOLDER	    "/EFI/boot"
 #define GRUB_PREFIX "/boot/grub"
 
+#define PREFIX_MAX     64u
+#define PREFIX_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_"
+
 /* What shim brings with it. Not fb*.efi, which would begin to write into the firmware's boot list.
  */
 static const char *const stems[LOADER_ROLES] = {"boot", "grub", "mm"};
@@ -99,12 +102,19 @@ static int add(
 }
 
 /* A GRUB with another idea of where its files are, a folder on another medium say, is of no use. */
+static bool is_folder(const char *prefix)
+{
+	return prefix && prefix[0] == '/' && strlen(prefix) <= PREFIX_MAX &&
+	       strspn(prefix, PREFIX_LETTERS) == strlen(prefix);
+}
+
+/* shim, and a GRUB that it can start. */
 static bool is_pair(const struct loaderset *set)
 {
 	const struct efiprogram *first = &set->programs[LOADER_FIRST];
 	const struct efiprogram *grub = &set->programs[LOADER_GRUB];
 
-	return first->is_signed && grub->is_signed && grub->prefix && grub->prefix[0] == '/';
+	return first->is_signed && grub->is_signed && is_folder(grub->prefix);
 }
 
 const struct efiprogram *loaderset_grub(const struct loaderset *set)
