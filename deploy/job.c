@@ -51,7 +51,7 @@ static int find_kept(struct job *job, const struct host *host, const char *path,
 	job->is_kept = true;
 	job->is_encrypted = r == 0;
 	*ret_kept = stick->partitions[STICK_PERSISTENCE];
-	return 0;
+	return job->is_encrypted ? plan_check_set(job->plan, &luks, NULL) : 0;
 }
 
 static int make_layout(struct job *job, const char *path, uint64_t size, struct extent kept)
@@ -278,10 +278,6 @@ int job_write(struct job *job, struct disk *disk, const struct observer *observe
 	const char *path = disk_path(disk), *left = "it holds no system";
 	int r;
 
-	if (observer_interrupted(observer)) {
-		log_error("%s: interrupted: nothing was written to it", path);
-		return -EINTR;
-	}
 	if (job->persistence)
 		total += persistence_bytes(job->persistence);
 	r = output_new(disk, total, observer, &output);

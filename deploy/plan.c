@@ -11,14 +11,14 @@
 #define TREE_SIZE    (4ull * MIB) /* more than the new tree of partition 1 takes */
 #define SESSION_SIZE MIB	  /* more than a kernel set's takes, beside its files */
 
-static int check_set(const struct plan *plan, bool encrypted, const struct observer *observer)
+int plan_check_set(
+	const struct plan *plan, const struct luks *luks, const struct observer *observer)
 {
-	const struct luks luks = container_luks();
 	int r;
 
 	/* No host: the stick will boot on other machines than this one. */
-	r = candidate_check(plan->set.candidate, NULL, encrypted ? &luks : NULL, observer);
-	if (r == -ERR_REFUSED && encrypted && plan->set.initrd_is_ours)
+	r = candidate_check(plan->set.candidate, NULL, luks, observer);
+	if (r == -ERR_REFUSED && luks && plan->set.initrd_is_ours)
 		log_error("%s: an image made for encrypted persistence has cryptsetup-initramfs in "
 			  "it: install it there, or name another initrd with --initrd",
 			image_path(plan->image));
@@ -44,13 +44,14 @@ int plan_make(const struct options *options, bool encrypted, const struct observ
 	struct plan *ret_plan)
 {
 	cleanup(plan_clear) struct plan plan = {.options = options};
+	const struct luks luks = container_luks();
 	int r;
 
 	r = image_open(options->image, &plan.image);
 	if (r == 0)
 		r = kernelset_open(plan.image, options->kernel, options->initrd, &plan.set);
 	if (r == 0)
-		r = check_set(&plan, encrypted, observer);
+		r = plan_check_set(&plan, encrypted ? &luks : NULL, observer);
 	if (r == 0)
 		r = check_kernel_size(&plan);
 	if (r == 0)
@@ -86,6 +87,9 @@ uint64_t plan_needed(const struct plan *plan)
 	struct layout layout;
 	uint64_t needed = 0;
 
+	/* A persistence that stays says itself how much room there is. */
+	if (plan->options->persistence == PERSISTENCE_KEPT)
+		return 0;
 	/* The image's own kernel and initrd are counted even where others take their place. */
 	if (!plan->set.kernel_is_ours || !plan->set.initrd_is_ours)
 		wish.system_size += wish.set_size;

@@ -29,5 +29,10 @@ int plan_make(const struct options *options, bool encrypted, const struct observ
 
 void plan_clear(struct plan *plan);
 
-/** The size in bytes that a target must have. */
+/** Check kernel and initrd as plan_make() does, also for a persistence encrypted like @luks (NULL:
+ * in the clear). Reports. Returns as plan_make(). */
+int plan_check_set(
+	const struct plan *plan, const struct luks *luks, const struct observer *observer);
+
+/** The size in bytes that a target must have; 0 if that depends on what it holds. */
 uint64_t plan_needed(const struct plan *plan);
