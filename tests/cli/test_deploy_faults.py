@@ -46,12 +46,12 @@ def has_table(path):
     return first[450] == 0xee and first[510:512] == b"\x55\xaa" and b"EFI PART" in first + last
 
 
-def is_whole(stick, image):
+def is_whole(stick, image, persistence="ext4"):
     """Does this stick boot? By programs that are not ours, and by what the image holds."""
     return (stick.grub_has(image.set)
             and stick.grub_cat("live/filesystem.squashfs", number=1) == image.squashfs
             and b"standard" in stick.mtools("mtype", "::boot/grub/grub.cfg")
-            and stick.blkid(4)["TYPE"] == "ext4")
+            and stick.blkid(4)["TYPE"] == persistence)
 
 
 class Repeat:

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""--keep-persistence: a new system on a stick, and what was kept on it is there, whatever happens
+meanwhile."""
+
+import hashlib
+from collections import Counter
+
+import pytest
+
+import liveimage
+import stick as sticks
+from conftest import (DONE, FAILED, NO_ROOM, NOT_STICK, PUBLISHED, REFUSED, assert_holds, deploy,
+                      deployer, kupd, untouched)
+from stick import MIB, run
+from test_deploy import assert_table_is_sound, entries
+from test_deploy_faults import Repeat, crash_states, is_whole
+
+
+@pytest.fixture(scope="module")
+def used(deployed, tmp_path_factory):
+    """A stick on which somebody has written something."""
+    folder = tmp_path_factory.mktemp("used")
+    stick = deployed.copy(folder / "stick.img")
+    part = stick.save(4, folder / "persistence")
+    (folder / "letter").write_text("not to be lost\n")
+    run("debugfs", "-w", "-R", f"write {folder / 'letter'} letter", part)
+    stick.write(4, 0, part.read_bytes())
+    return stick
+
+
+@pytest.fixture(scope="module")
+def new_image(tmp_path_factory, small_sets):
+    return liveimage.make_image(tmp_path_factory.mktemp("new") / "new.iso", small_sets[4], loaders=True)
+
+
+def kept(stick):
+    """What must stay as it is: all of partition 4, where it is, and what it is known by."""
+    start, size = stick.partition(4)
+    return (start, size, stick.table[4]["uuid"],
+            hashlib.sha256(stick.read(4, 0, size)).hexdigest())
+
+
+def test_it_stays_and_the_system_is_new(used, new_image, tmp_path):
+    stick = used.copy(tmp_path / "stick.img")
+    before = kept(stick)
+    stick = deploy(new_image, stick.path, "--keep-persistence")
+    assert kept(stick) == before
+    assert_table_is_sound(stick.path)
+    assert_holds(stick, tmp_path / "2", new_image.set)
+    assert is_whole(stick, new_image)
+    assert "persistence" in entries(stick)["standard"]
+    part = stick.save(4, tmp_path / "4")
+    assert run("debugfs", "-R", "cat letter", part) == b"not to be lost\n"
+    for number in 1, 2, 3, 5:
+        assert stick.table[number]["uuid"] != used.table[number]["uuid"]
+    kupd("verify", "--disk", stick.path)
+
+
+def test_an_encrypted_one(live_image, new_image, tmp_path):
+    (tmp_path / "phrase").write_text("correct horse battery staple\n")
+    stick = deploy(live_image, tmp_path / "stick.img", "--size", "500M", "--encrypt",
+                   "--passphrase-file", tmp_path / "phrase")
+    before = kept(stick)
+    stick = deploy(new_image, stick.path, "--keep-persistence")
+    assert kept(stick) == before and is_whole(stick, new_image, "crypto_LUKS")
+    assert "persistence-encryption=luks" in entries(stick)["standard"]
+
+
+def test_the_initrd_has_to_open_an_encrypted_one(live_image, material, tmp_path):
+    (tmp_path / "phrase").write_text("correct horse battery staple\n")
+    stick = deploy(live_image, tmp_path / "stick.img", "--size", "600M", "--encrypt",
+                   "--passphrase-file", tmp_path / "phrase")
+    with untouched(stick.path):
+        deployer("--yes", "--keep-persistence", "--kernel-size", "192M", "--kernel", material.new.kernel, "--initrd",
+                 material.initrd(variant=".nocrypt"), live_image, stick.path, code=REFUSED,
+                 says="cryptsetup")
+
+
+def test_a_system_that_does_not_fit_before_it(used, small_sets, tmp_path):
+    """It says how much room there is; a smaller kernel partition makes some."""
+    image = liveimage.make_image(tmp_path / "large.iso", small_sets[4], ballast=30 * MIB)
+    with untouched(used.path):
+        deployer("--yes", "--keep-persistence", image, used.path, code=NO_ROOM,
+                 says="ahead of the persistence, there are 334 MiB")
+        deployer("--yes", "--keep-persistence", "--kernel-size", "300M", image, used.path,
+                 code=NO_ROOM)
+    stick = used.copy(tmp_path / "stick.img")
+    before = kept(stick)
+    stick = deploy(image, stick.path, "--keep-persistence", "--kernel-size", "192M")
+    assert kept(stick) == before and is_whole(stick, image)
+
+
+def test_a_file_cut_smaller_than_it(used, new_image):
+    with untouched(used.path):
+        deployer("--yes", "--keep-persistence", "--size", "470M", new_image, used.path,
+                 code=NO_ROOM, says="persistence")
+
+
+def test_a_stick_without_any(live_image, new_image, tmp_path):
+    stick = deploy(live_image, tmp_path / "stick.img", "--size", "400M", "--no-persistence")
+    with untouched(stick.path):
+        deployer("--yes", "--keep-persistence", new_image, stick.path, code=NOT_STICK,
+                 says="no persistence")
+
+
+def test_a_stick_of_the_published_steps(live_image, new_image, tmp_path):
+    """Its EFI partition is smaller, so the kernel partition has to give way."""
+    stick = sticks.Stick(tmp_path / "old.img")
+    run(PUBLISHED, "--old-deployed", live_image, stick.path, "500M")
+    with untouched(stick.path):
+        deployer("--yes", "--keep-persistence", new_image, stick.path, code=NO_ROOM)
+    before = kept(stick)
+    stick = deploy(new_image, stick.path, "--keep-persistence", "--kernel-size", "192M")
+    assert kept(stick) == before and is_whole(stick, new_image)
+
+
+# Whatever happens meanwhile
+
+def found_again(repeat, records, before):
+    """The persistence is untouched and found by the table; so is a system, if one is found, whole."""
+    stick = sticks.Stick(repeat.stick.path)
+    start, size = before[:2]
+    for r in records:
+        assert r.kind != "W" or not r.touches(start, size), "the persistence was written to"
+    assert stick.partition(4) == (start, size) and stick.table[4]["uuid"] == before[2]
+    if not {1, 2, 3} & set(stick.table):
+        return "persistence alone"
+    assert is_whole(stick, repeat.image) or is_whole(stick, repeat.old)
+    return "whole"
+
+
+@pytest.fixture
+def repeat(tools, used, live_image, new_image, tmp_path):
+    repeat = Repeat(tools, new_image, used, tmp_path, "--keep-persistence")
+    repeat.old = live_image
+    return repeat
+
+
+@pytest.mark.parametrize("fault", ["write:EIO:once", "write:sigterm:once", "write:ENODEV:on",
+                                   "flush:EIO:once"])
+def test_fault_at_every_call(fault, repeat, used):
+    kind, rest = fault.split(":", 1)
+    before = kept(used)
+    states = Counter()
+    for n in range(1, repeat.calls()[kind] + 1):
+        done, records = repeat.run(f"{kind}:{n}:{rest}")
+        assert done.returncode in (DONE, FAILED)
+        state = found_again(repeat, records, before)
+        if done.returncode == DONE or "no system" in done.stderr:
+            assert state == ("whole" if done.returncode == DONE else "persistence alone")
+        states[done.returncode, state] += 1
+        repeat.undo(records)
+    assert states[FAILED, "persistence alone"] >= 3, states
+
+
+def test_power_cut(repeat, used):
+    done, records = repeat.run()
+    assert done.returncode == DONE
+    before = kept(used)
+    states = Counter(found_again(repeat, records, before)
+                     for _ in crash_states(repeat.stick, repeat.base, records))
+    assert states["whole"] >= 2 and states["persistence alone"] >= 20, states
