@@ -24,10 +24,11 @@
  * room for the initrd and itself. Four passes over it are as much work as the one over 2 GiB that
  * RFC 9106 recommends first, with its four lanes: about a second on a laptop, some on an old one.
  */
-#define MEMORY 512u /* MiB */
+#define MEMORY	   512u /* MiB */
+#define ITERATIONS 4u
 static const struct crypt_pbkdf_type pbkdf = {.type = CRYPT_KDF_ARGON2ID,
 	.hash = "sha256",
-	.iterations = 4,
+	.iterations = ITERATIONS,
 	.max_memory_kb = MEMORY * 1024,
 	.parallel_threads = 4,
 	.flags = CRYPT_PBKDF_NO_BENCHMARK};
@@ -61,6 +62,36 @@ struct luks container_luks(void)
 	return (struct luks){.type = CRYPT_LUKS2, .cipher = CIPHER, .mode = MODE};
 }
 
+static int add_passphrase(struct crypt_device *device, const struct crypt_pbkdf_type *type,
+	const struct passphrase *passphrase)
+{
+	int r;
+
+	r = crypt_set_pbkdf_type(device, type);
+	return r < 0 ? r
+		     : crypt_keyslot_add_by_volume_key(
+			       device, CRYPT_ANY_SLOT, NULL, 0, passphrase->text, passphrase->size);
+}
+
+/* Without swap libcryptsetup takes no more memory than is free at the moment, and a live system's
+ * is full of cached files. Less memory is made up for by more passes: the work stays the same. */
+static int make_up_for_memory(
+	struct crypt_device *device, int slot, const struct passphrase *passphrase)
+{
+	struct crypt_pbkdf_type type = pbkdf, made;
+	int r;
+
+	r = crypt_keyslot_get_pbkdf(device, slot, &made);
+	if (r < 0 || made.max_memory_kb == 0 || made.max_memory_kb >= pbkdf.max_memory_kb)
+		return r;
+	r = crypt_keyslot_destroy(device, slot);
+	if (r < 0)
+		return r;
+	type.max_memory_kb = made.max_memory_kb;
+	type.iterations = ITERATIONS * (pbkdf.max_memory_kb / made.max_memory_kb + 1);
+	return add_passphrase(device, &type, passphrase);
+}
+
 /* Format, and get the key back through the passphrase: so that one is known to open it. */
 static int make_header(struct crypt_device *device, const struct passphrase *passphrase,
 	uint8_t key[KEY_SIZE], uint64_t *ret_data)
@@ -74,8 +105,9 @@ static int make_header(struct crypt_device *device, const struct passphrase *pas
 		r = crypt_format(
 			device, CRYPT_LUKS2, CIPHER, MODE, NULL, NULL, KEY_SIZE, &parameters);
 	if (r == 0)
-		r = crypt_keyslot_add_by_volume_key(
-			device, CRYPT_ANY_SLOT, NULL, 0, passphrase->text, passphrase->size);
+		r = add_passphrase(device, &pbkdf, passphrase);
+	if (r >= 0)
+		r = make_up_for_memory(device, r, passphrase);
 	if (r >= 0)
 		r = crypt_volume_key_get(device, CRYPT_ANY_SLOT, (char *)key, &key_size,
 			passphrase->text, passphrase->size);

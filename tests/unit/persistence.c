@@ -59,6 +59,16 @@ static void assert_shown(const char *text)
 		fail_msg("\"%s\" is not in: %s", text, shown);
 }
 
+/* The number behind @label. */
+static unsigned long shown_number(const char *label)
+{
+	const char *at = strstr(shown, label);
+
+	if (!at)
+		fail_msg("\"%s\" is not in: %s", label, shown);
+	return strtoul(at + strlen(label), NULL, 10);
+}
+
 /* A disk that was in use: nothing on it is zero. */
 static void fill_target(void)
 {
@@ -172,7 +182,7 @@ static void lack_of_memory_is_told(void **state)
 #endif
 	pid = fork();
 	if (pid == 0) {
-		const struct rlimit limit = {400 * MIB, 400 * MIB};
+		const struct rlimit limit = {150 * MIB, 150 * MIB};
 
 		setrlimit(RLIMIT_AS, &limit);
 		old = begin_listening();
@@ -352,8 +362,10 @@ static void encrypted_one_opens_with_its_passphrase(void **state)
 	assert_shown("length: (whole device)\n");
 	assert_shown("Key:        512 bits\n");
 	assert_shown("PBKDF:      argon2id\n");
-	assert_shown("Time cost:  4\n");
-	assert_shown("Memory:     524288\n");
+	/* No more memory than a small machine has; what was not free here, more passes make up for.
+	 */
+	assert_in_range(shown_number("Memory:     "), 1, 524288);
+	assert_true(shown_number("Memory:     ") * shown_number("Time cost:  ") >= 4ul * 524288);
 
 	/* The initrd is checked for this before there is a header. */
 	assert_string_equal(container_luks().type, "LUKS2");
