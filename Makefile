@@ -27,7 +27,7 @@ endif
 
 # kupd/lib: what both programs share. kupd: livengkupd. deploy: liveng-deploy; its main.c stands apart, for
 # the unit tests.
-LIB_SRC  := log digest disk kernel pe authenticode source unpack cpio initrd names modindex modules luks \
+LIB_SRC  := log digest disk kernel pe authenticode source unpack cpio segments initrd names modindex modules luks \
 	device mounts host fat grubenv pvd volume tree session set slot format identity stick assessment \
 	installed candidate interrupt progress exitcode program
 KUPD_SRC := main options inventory plan update status verify rollback next bless repair revive outlook \

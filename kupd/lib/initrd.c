@@ -2,22 +2,19 @@
 
 #include "initrd.h"
 
-#include "cpio.h"
 #include "log.h"
 #include "modindex.h"
 #include "names.h"
-#include "source.h"
-#include "unpack.h"
+#include "segments.h"
 #include "util.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* Bounds for what a hostile file may make us keep and do. */
+/* Bounds for what a hostile file may make us keep. */
 #define RELEASES_MAX 8u
 #define INDEX_MAX    (16u * MIB)
-#define CONTENT_MAX  (4u * (uint64_t)1024 * MIB)
 
 struct initrd {
 	struct names paths;   /* without "usr/" in front; sorted when all are read */
@@ -31,12 +28,7 @@ struct initrd {
 struct reading {
 	struct initrd *initrd;
 	const char *name;
-	struct source source;
-	struct cpio_reader cpio;
-	const char *format; /* of the segment being read; NULL: not compressed */
-	uint64_t segment;   /* where it starts in the file */
-	uint64_t unpacked;  /* bytes so far, of all segments */
-	bool reported;	    /* what ended the reading has been said */
+	bool reported; /* what ended the reading has been said */
 };
 
 /* The path as initrd_has() wants it: no "./" or "/" in front, and on merged-/usr no "usr/". */
@@ -162,181 +154,6 @@ static int on_content(void *data, const uint8_t *bytes, size_t size)
 	return r;
 }
 
-/* Say what is wrong with the content of the current segment. */
-static int bad_content(const struct reading *reading, uint64_t offset, const char *what)
-{
-	if (reading->format)
-		log_error(
-			"%s: the initrd is damaged: the %s archive at byte %llu holds, at byte %llu "
-			"of its content, %s",
-			reading->name, reading->format, (unsigned long long)reading->segment,
-			(unsigned long long)offset, what);
-	else
-		log_error("%s: the initrd is damaged: at byte %llu there is %s", reading->name,
-			(unsigned long long)(reading->segment + offset), what);
-	return -ERR_REFUSED;
-}
-
-static int cut_short(const struct reading *reading)
-{
-	log_error("%s: the initrd is cut short: it ends at byte %llu, within the %s archive that "
-		  "starts at byte %llu",
-		reading->name, (unsigned long long)reading->source.offset,
-		reading->format ? reading->format : "cpio", (unsigned long long)reading->segment);
-	return -ERR_REFUSED;
-}
-
-/* The unpacker's output goes into the cpio reader. */
-static int on_unpacked(void *data, const uint8_t *bytes, size_t size)
-{
-	struct reading *reading = data;
-	size_t used;
-	int r;
-
-	/* A few MiB can be made to unpack for days. */
-	reading->unpacked += size;
-	if (reading->unpacked > CONTENT_MAX) {
-		log_error("%s: it unpacks to more than %llu GiB, which no initrd does",
-			reading->name, (unsigned long long)(CONTENT_MAX / MIB / 1024));
-		return -ERR_REFUSED;
-	}
-	r = cpio_feed(&reading->cpio, bytes, size, &used);
-	if (r == -EBADMSG)
-		return bad_content(reading, reading->cpio.offset, "no cpio header");
-	if (r < 0)
-		return r;
-	if (used < size)
-		return bad_content(
-			reading, reading->cpio.offset, "something behind the cpio archive");
-	return 0;
-}
-
-static int read_packed(struct reading *reading, const struct unpack_format *format)
-{
-	int r = unpack(format, &reading->source, on_unpacked, reading);
-
-	switch (r) {
-	case 0:
-		/* lz4 has no mark for its end: what is missing shows here. */
-		if (!cpio_is_whole(&reading->cpio))
-			return cut_short(reading);
-		return 0;
-	case -ENODATA:
-		return cut_short(reading);
-	case -EBADMSG:
-		log_error(
-			"%s: the initrd is damaged: the %s archive that starts at byte %llu cannot be "
-			"unpacked at byte %llu",
-			reading->name, reading->format, (unsigned long long)reading->segment,
-			(unsigned long long)reading->source.offset);
-		return -ERR_REFUSED;
-	case -EFBIG:
-		log_error(
-			"%s: unpacking the %s archive at byte %llu takes more than 128 MiB of memory: "
-			"compress it with a lower level",
-			reading->name, reading->format, (unsigned long long)reading->segment);
-		return -ERR_REFUSED;
-	case -EOPNOTSUPP:
-		log_error(
-			"%s: the kernel cannot unpack the xz archive at byte %llu: compress it with "
-			"`xz --check=crc32`",
-			reading->name, (unsigned long long)reading->segment);
-		return -ERR_REFUSED;
-	default:
-		return r;
-	}
-}
-
-/* cpio archives that are not compressed, up to what is none. */
-static int read_plain(struct reading *reading)
-{
-	for (;;) {
-		const uint8_t *bytes;
-		size_t size, used;
-		int r = source_peek(&reading->source, 1, &bytes, &size);
-
-		if (r < 0)
-			return r;
-		if (size == 0)
-			return cpio_is_whole(&reading->cpio) ? 0 : cut_short(reading);
-		r = cpio_feed(&reading->cpio, bytes, size, &used);
-		if (r == -EBADMSG)
-			return bad_content(reading, reading->cpio.offset, "no cpio header");
-		if (r < 0)
-			return r;
-		source_take(&reading->source, used);
-		if (used < size)
-			return 0;
-	}
-}
-
-static int unknown_segment(const struct reading *reading, const uint8_t *head, size_t size)
-{
-	if (size >= 4 && memcmp(head, "\x04\x22\x4d\x18", 4) == 0)
-		log_error(
-			"%s: the kernel cannot unpack the lz4 archive at byte %llu: compress it with "
-			"`lz4 -l`",
-			reading->name, (unsigned long long)reading->source.offset);
-	else if (size >= 4 && memcmp(head, "\x89LZO", 4) == 0)
-		log_error(
-			"%s: the initrd is compressed with lzo, which is not supported: choose another "
-			"COMPRESS in /etc/initramfs-tools/initramfs.conf",
-			reading->name);
-	else if (reading->source.offset == 0)
-		log_error("%s: this is no initrd", reading->name);
-	else
-		log_error(
-			"%s: the initrd is damaged: at byte %llu there is neither a cpio archive nor a "
-			"compressed one",
-			reading->name, (unsigned long long)reading->source.offset);
-	return -ERR_REFUSED;
-}
-
-/* Read segment after segment to the file's end. */
-static int read_segments(struct reading *reading)
-{
-	struct source *source = &reading->source;
-	bool seen = false;
-
-	for (;;) {
-		const struct unpack_format *format;
-		const uint8_t *bytes;
-		size_t size, zeros = 0;
-		int r = source_peek(source, 6, &bytes, &size);
-
-		if (r < 0)
-			return r;
-		if (size == 0)
-			break;
-		while (zeros < size && bytes[zeros] == 0)
-			zeros++;
-		if (zeros > 0) {
-			source_take(source, zeros);
-			continue;
-		}
-
-		reading->segment = source->offset;
-		reading->cpio = (struct cpio_reader){
-			.entry = on_entry, .content = on_content, .data = reading};
-		format = unpack_detect(bytes, size);
-		reading->format = format ? unpack_name(format) : NULL;
-		if (format)
-			r = read_packed(reading, format);
-		else if (bytes[0] == '0' && source->offset % 4 == 0)
-			r = read_plain(reading);
-		else
-			r = unknown_segment(reading, bytes, size);
-		if (r < 0)
-			return r;
-		seen = true;
-	}
-	if (!seen) {
-		log_error("%s: the initrd is empty", reading->name);
-		return -ERR_REFUSED;
-	}
-	return 0;
-}
-
 /* See that libkmod can read what was copied for it. */
 static int check_index(struct initrd *initrd, const char *name)
 {
@@ -359,15 +176,17 @@ int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void 
 	struct initrd **ret_initrd)
 {
 	cleanup(initrd_freep) struct initrd *initrd = calloc(1, sizeof(*initrd));
-	autofree struct reading *reading = calloc(1, sizeof(*reading));
+	struct reading reading = {.initrd = initrd, .name = name};
+	const struct segments_reader reader = {.entry = on_entry,
+		.content = on_content,
+		.data = &reading,
+		.interrupted = interrupted,
+		.interrupted_data = data};
 	struct stat st;
 	int r;
 
-	if (!initrd || !reading)
+	if (!initrd)
 		return -ENOMEM;
-	reading->initrd = initrd;
-	reading->name = name;
-
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode)) {
@@ -375,16 +194,12 @@ int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void 
 		return -ERR_REFUSED;
 	}
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	r = source_open(&reading->source, fd, 0, interrupted, data);
-	if (r < 0)
-		return r;
-	r = read_segments(reading);
-	source_close(&reading->source);
+	r = segments_read(fd, name, &reader);
 	if (r == 0)
 		r = check_index(initrd, name);
 	if (r < 0) {
 		/* What read(2), the memory or the user ended; all else has been reported. */
-		if (r != -ERR_REFUSED && r != -EINTR && !reading->reported) {
+		if (r != -ERR_REFUSED && r != -EINTR && !reading.reported) {
 			errno = -r;
 			log_error("%s: cannot read the initrd: %m", name);
 		}

@@ -7,7 +7,7 @@
 #include <string.h>
 
 int source_open(
-	struct source *source, int fd, uint64_t offset, bool (*interrupted)(void *data), void *data)
+	struct source *source, int fd, uint64_t limit, bool (*interrupted)(void *data), void *data)
 {
 	uint8_t *buffer = malloc(SOURCE_BUFFER);
 
@@ -16,7 +16,7 @@ int source_open(
 	*source = (struct source){.fd = fd,
 		.interrupted = interrupted,
 		.data = data,
-		.offset = offset,
+		.limit = limit,
 		.buffer = buffer};
 	return 0;
 }
@@ -30,6 +30,7 @@ void source_close(struct source *source)
 int source_peek(struct source *source, size_t want, const uint8_t **ret_bytes, size_t *ret_size)
 {
 	while (source->end - source->start < want) {
+		uint64_t left;
 		ssize_t n;
 
 		if (source->interrupted && source->interrupted(source->data))
@@ -39,7 +40,9 @@ int source_peek(struct source *source, size_t want, const uint8_t **ret_bytes, s
 			source->end - source->start);
 		source->end -= source->start;
 		source->start = 0;
-		n = pread(source->fd, source->buffer + source->end, SOURCE_BUFFER - source->end,
+		left = source->limit - MIN(source->limit, source->offset + source->end);
+		n = pread(source->fd, source->buffer + source->end,
+			(size_t)MIN(left, (uint64_t)(SOURCE_BUFFER - source->end)),
 			(off_t)(source->offset + source->end));
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A file read from front to end through a buffer, with a look ahead: what an unpacker reads from.
+ * A file read from its front through a buffer, with a look ahead: what an unpacker reads from.
  */
 
 #include <stdbool.h>
@@ -15,6 +15,7 @@ struct source {
 	int fd;
 	bool (*interrupted)(void *data); /* may be NULL */
 	void *data;
+	uint64_t limit;	 /* in the file, bytes: nothing is read from here on */
 	uint64_t offset; /* in the file, bytes: of the next byte that source_peek() gives */
 	size_t start;	 /* in the buffer */
 	size_t end;
@@ -22,18 +23,18 @@ struct source {
 };
 
 /**
- * Begin at @offset of @fd, which stays the caller's. @interrupted (may be NULL) is asked at each
- * read. Returns -ENOMEM. The caller frees it with source_close().
+ * Begin at the front of @fd, which stays the caller's; @limit bytes of it count. @interrupted (may
+ * be NULL) is asked at each read. Returns -ENOMEM. The caller frees it with source_close().
  */
-int source_open(struct source *source, int fd, uint64_t offset, bool (*interrupted)(void *data),
-	void *data);
+int source_open(
+	struct source *source, int fd, uint64_t limit, bool (*interrupted)(void *data), void *data);
 
 /** Free the buffer; a zeroed source is allowed. */
 void source_close(struct source *source);
 
 /**
  * The next bytes, without taking them: at least @want of them (up to SOURCE_BUFFER), fewer only at
- * the file's end. They stay valid until the next call.
+ * the end. They stay valid until the next call.
  * Returns -EINTR if interrupted; -errno of read(2).
  */
 int source_peek(struct source *source, size_t want, const uint8_t **ret_bytes, size_t *ret_size);

@@ -18,6 +18,7 @@
 
 #include <bzlib.h>
 #include <dirent.h>
+#include <endian.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <sys/stat.h>
@@ -314,6 +315,40 @@ static void segments_may_follow_each_other(void **state)
 			append_bytes(&file, &packed);
 	}
 	assert_int_equal(try_read(&file), 0);
+}
+
+/* As `bootconfig -a` attaches one. */
+static void append_bootconfig(struct bytes *file)
+{
+	static const char text[] = "kernel.quiet = 1\n";
+	uint32_t size, sum = 0, words[2];
+
+	align_to(file, 4);
+	append(file, text, sizeof(text));
+	append(file, NULL, (4 - sizeof(text) % 4) % 4);
+	size = (sizeof(text) + 3) / 4 * 4;
+	for (size_t i = 0; i < sizeof(text); i++)
+		sum += (uint8_t)text[i];
+	words[0] = htole32(size);
+	words[1] = htole32(sum);
+	append(file, words, sizeof(words));
+	append(file, "#BOOTCONFIG\n", 12);
+}
+
+static void a_boot_configuration_is_left_out(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(packers); i++) {
+		cleanup(bytes_clear) struct bytes archive = make_archive(RELEASE);
+		cleanup(bytes_clear) struct bytes file = packers[i].pack(&archive);
+
+		append_bootconfig(&file);
+		assert_int_equal(try_read(&file), 0);
+		append(&file, NULL, 3);
+		assert_int_equal(try_read(&file), 0);
+		file.data[file.size - 3 - 12 - 8 - 8] ^= 1;
+		assert_refused(&file, "boot configuration at its end is damaged");
+	}
 }
 
 static void archives_may_follow_each_other_in_one_stream(void **state)
@@ -722,6 +757,7 @@ int main(void)
 		cmocka_unit_test(every_shorter_file_is_refused),
 		cmocka_unit_test(flipped_bits_are_refused),
 		cmocka_unit_test(segments_may_follow_each_other),
+		cmocka_unit_test(a_boot_configuration_is_left_out),
 		cmocka_unit_test(archives_may_follow_each_other_in_one_stream),
 		cmocka_unit_test(an_archive_must_not_span_two_streams),
 		cmocka_unit_test(garbage_is_refused),
