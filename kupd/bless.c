@@ -45,7 +45,7 @@ static int take_previous(struct run *run, struct stick *stick, struct inventory 
 	return 0;
 }
 
-/* The end of the trial. A cut may have kept the last word on the `.old` set from grubenv. */
+/* The end of the trial. */
 static int end_trial(struct run *run, struct stick *stick, const struct inventory *inventory)
 {
 	int r;
@@ -64,7 +64,8 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 		return 0;
 	}
 	run->changed = true;
-	r = assessment_set(stick, -1, inventory->has_previous);
+	/* Whether the `.old` set ever came up is not told by this boot. */
+	r = assessment_set(stick, -1, inventory->has_previous && assessment_has_previous(stick));
 	if (r < 0)
 		return r;
 	/* What came up ends the memory of older failures; those of newer sets stay. */

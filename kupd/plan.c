@@ -178,6 +178,8 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	int r;
 
 	other = slot_holding(partition.size, pvd) == SLOT_A ? SLOT_B : SLOT_A;
+	plan->base_is_proven = plan->roll_back_first ? assessment_has_previous(stick)
+						     : assessment_tries(stick) < 0;
 	if (!run->options->in_place && plan->roll_back_first)
 		plan->base = &inventory->previous;
 	else if (!run->options->in_place && inventory->has_current)

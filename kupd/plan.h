@@ -18,6 +18,7 @@ struct plan {
 	struct candidate *candidate;
 	struct inventory inventory;
 	bool roll_back_first;	/* an unproven set makes room, the proven one stays */
+	bool base_is_proven;	/* it came up once, as far as the assessment tells */
 	const struct set *base; /* becomes the `.old` set; NULL: none does */
 	struct volume *volume;	/* the tree that the session continues; owned */
 	struct slot slot;

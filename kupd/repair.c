@@ -68,7 +68,7 @@ static int go_back(
 	struct run *run, struct stick *stick, const struct inventory *inventory, bool *ret_done)
 {
 	const struct set *previous = &inventory->previous;
-	bool on_trial = stick->grubenv && !assessment_has_previous(stick);
+	bool on_trial = assessment_doubts_previous(stick);
 	struct failed failed;
 	int r;
 

@@ -81,9 +81,9 @@ static int find_trees(
 }
 
 /*
- * Which tree was current? The newest, as long as the assessment speaks for it. If it says that the
- * set did not come up, or that there is none to go back to although there is, then the one before
- * is the proven one.
+ * Which tree was current? The newest, as long as the assessment calls the one before bootable: then
+ * that is how an update left it. If not, the newest did not come up, was rolled back or had its
+ * update cut off: the one before it is at least as good.
  */
 static const struct tree *choose(const struct stick *stick, const struct tree *trees, int n)
 {
@@ -104,14 +104,15 @@ static const struct tree *choose(const struct stick *stick, const struct tree *t
 	return newest;
 }
 
-/* The set that goes on is the proven one, unless the assessment has it on trial. */
+/* It is proven if nothing speaks against it. In doubt it gets a trial, which costs a `bless`. */
 static int assess(struct stick *stick, const struct tree *chosen)
 {
 	int tries = assessment_tries(stick);
+	bool proven = assessment_has_previous(stick);
 
-	if (tries > 0 && chosen->has_old && assessment_has_previous(stick))
+	if (proven && tries != 0 && chosen->has_old)
 		return 0;
-	return assessment_set(stick, -1, chosen->has_old && assessment_has_previous(stick));
+	return assessment_set(stick, proven ? -1 : ASSESSMENT_TRIES, false);
 }
 
 int revive_from_slots(struct run *run, struct stick *stick)

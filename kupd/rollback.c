@@ -132,7 +132,7 @@ int rollback_verb(struct run *run)
 		return 0;
 	}
 	r = options->undo ? forward_switch(stick, &inventory)
-			  : rollback_switch(stick, &inventory, false);
+			  : rollback_switch(stick, &inventory, assessment_doubts_previous(stick));
 	if (r < 0)
 		return r;
 	run->changed = true;

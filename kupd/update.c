@@ -88,7 +88,7 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 	log_info("%s: back to %s first, it is the proven one", stick->name,
 		plan->inventory.previous.release);
 	plan->outcome = OUTCOME_EITHER;
-	r = rollback_switch(stick, &plan->inventory, false);
+	r = rollback_switch(stick, &plan->inventory, assessment_doubts_previous(stick));
 	if (r == 0)
 		plan->outcome = OUTCOME_PREVIOUS;
 	return r;
@@ -121,7 +121,7 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 		return plan_failed(stick, "cannot switch to the new kernel set", r);
 	plan->outcome = OUTCOME_NEW;
 	/* Only now the `.old` names lead to a whole set. */
-	r = assessment_set(stick, ASSESSMENT_TRIES, plan->base != NULL);
+	r = assessment_set(stick, ASSESSMENT_TRIES, plan->base && plan->base_is_proven);
 	if (r < 0)
 		return r;
 

@@ -26,6 +26,11 @@ bool assessment_has_previous(const struct stick *stick)
 	return value && strcmp(value, "1") == 0;
 }
 
+bool assessment_doubts_previous(const struct stick *stick)
+{
+	return stick->grubenv && !assessment_has_previous(stick);
+}
+
 /* Write what was set in memory, @set being the outcome of that. Reports. */
 static int write_block(struct stick *stick, int set)
 {

@@ -13,8 +13,12 @@
  * none is on trial or the assessment is off. */
 int assessment_tries(const struct stick *stick);
 
-/** Does grubenv call the `.old` set bootable? */
+/** Does grubenv call the `.old` set bootable? It does of a proven one only. */
 bool assessment_has_previous(const struct stick *stick);
+
+/** Would a set that becomes current again need a trial of its own? Not if the `.old` set is called
+ * bootable, nor if the assessment is off. */
+bool assessment_doubts_previous(const struct stick *stick);
 
 /**
  * Set both, in one write: @tries boots left (-1: no trial), the `.old` set bootable or not. Nothing

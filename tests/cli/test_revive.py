@@ -64,9 +64,9 @@ def test_the_descriptor_is_put_back(two_sets, small_sets, root, tmp_path, spoil)
 @pytest.mark.parametrize("tries, previous, current, after", [
     ("3", "1", 1, {"liveng_tries": "3", "liveng_previous": "1"}),
     ("0", "1", 0, {"liveng_previous": "0"}),
-    ("0", "0", 0, {"liveng_previous": "0"}),
-    ("3", "0", 0, {"liveng_previous": "0"})])
-def test_the_proven_tree_is_put_back(two_sets, small_sets, root, tries, previous, current, after):
+    ("0", "0", 0, {"liveng_tries": "3", "liveng_previous": "0"}),
+    ("3", "0", 0, {"liveng_tries": "3", "liveng_previous": "0"})])
+def test_the_tree_that_is_least_in_doubt_is_put_back(two_sets, small_sets, root, tries, previous, current, after):
     two_sets.set_grubenv({"liveng_tries": tries, "liveng_previous": previous})
     behead(two_sets)
     repair(two_sets, root)

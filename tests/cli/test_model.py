@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every state that updates, boots, choices and power cuts can bring a stick into, walked through.
+
+A state is what lies in partition 2 and in grubenv, and what the system remembers of failed sets. From
+each, the boot menu (the real grub.cfg, see bootmenu.py) starts something that comes up or not, what
+came up runs bless or repair (the real program), and then perhaps updates, rolls back or chooses; a
+power cut may come behind each of their writes. Whatever happened, boots alone must end in a system
+that is up, and on the best kernel set that there is.
+"""
+
+import hashlib
+import struct
+import zlib
+from dataclasses import dataclass, field
+
+import pytest
+
+import bootmenu
+import stick as sticks
+from conftest import DONE, NOT_STICK, PROGRAM, REFUSED, VERIFY, install, kernel_place, kupd, update
+from iotrace import read_log
+
+BOOTS = 6       # after so many at the latest something is up
+SETTLED = 14    # and after so many on a good set: each bad one may have had its boots
+LIMIT = 2000    # states; what is found are a few hundred
+
+
+def records(data, start, size):
+    """The entries of a directory: name -> (first byte, bytes)."""
+    found, at, end = {}, start, start + size
+    while at < end:
+        length = data[at]
+        if length == 0:
+            at = at // sticks.BLOCK * sticks.BLOCK + sticks.BLOCK
+            continue
+        name_length = data[at + 32]
+        use = data[at + 33 + name_length + (name_length + 1) % 2:at + length]
+        nm = use.find(b"NM")
+        if nm >= 0:
+            lba, size_ = struct.unpack_from("<I4xI", data, at + 2)
+            found[use[nm + 5:nm + use[nm + 2]].decode()] = lba * sticks.BLOCK, size_
+        at += length
+    return found
+
+
+def live_files(data, pvd):
+    """The files of live/ in the tree of the descriptor at byte `pvd`; none without one."""
+    if data[pvd:pvd + 6] != b"\1CD001":
+        return {}
+    root = struct.unpack_from("<I4xI", data, pvd + 158)
+    live = records(data, root[0] * sticks.BLOCK, root[1]).get("live")
+    return records(data, *live) if live else {}
+
+
+@dataclass(frozen=True)
+class State:
+    """A stick that is off."""
+    partition: bytes = field(repr=False)  # compressed
+    env: tuple    # grubenv's variables, sorted
+    memory: str   # /var/lib/liveng/failed
+    key: tuple    # all that counts of these
+
+
+class World:
+    """A stick, its system with installed kernels, and which sets come up."""
+
+    def __init__(self, stick, root, tools, sets, good):
+        self.stick, self.root, self.tools, self.good = stick, root, tools, good
+        self.sets = {hashlib.sha256(s.kernel.read_bytes()).digest()
+                     + hashlib.sha256(s.initrd.read_bytes()).digest(): n for n, s in enumerate(sets)}
+        self.releases = [s.release for s in sets]
+        self.failed = root / "var/lib/liveng/failed"
+        self.start, self.size = stick.partition(2)
+        self.grubenv = stick.grubenv_offset()
+        self.known = {}  # runs: (key of a state, words) -> states
+        self.boots = 0
+
+    # What a state is
+
+    def content(self, data, files, old=""):
+        """Which set that is: its number, None: none, -1: a damaged one."""
+        if "vmlinuz" + old not in files:
+            return None
+        digests = b""
+        for name in "vmlinuz" + old, "initrd.img" + old:
+            start, size = files.get(name, (0, 0))
+            digests += hashlib.sha256(data[start:start + size]).digest()
+        return self.sets.get(digests, -1)
+
+    def state(self, data, env, memory):
+        middle = self.size // 2 // sticks.MIB * sticks.MIB
+        trees = []
+        for pvd in sticks.PVD, 65536 + sticks.PVD, middle + sticks.PVD:
+            files = live_files(data, pvd)
+            trees.append((self.content(data, files), self.content(data, files, ".old"),
+                          files.get("vmlinuz")))
+        failed = tuple(line.split()[0] for line in memory.splitlines())
+        env = tuple(sorted(env.items()))
+        return State(zlib.compress(data, 1), env, memory, (*trees, env, failed))
+
+    def put(self, state):
+        """Make the stick and the system that state."""
+        text = "# GRUB Environment Block\n" + "".join(f"{k}={v}\n" for k, v in state.env)
+        with open(self.stick.path, "r+b") as f:
+            f.seek(self.start)
+            f.write(zlib.decompress(state.partition))
+            f.seek(self.grubenv)
+            f.write(text.ljust(1024, "#").encode())
+        self.failed.parent.mkdir(parents=True, exist_ok=True)
+        self.failed.write_text(state.memory)
+
+    @staticmethod
+    def parse_env(block):
+        lines = block.decode().split("\n")[1:]
+        return dict(line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
+
+    # What can happen
+
+    def run(self, state, *words):
+        """A run of the program: the states behind each of its writes, the whole one last."""
+        if (state.key, words) in self.known:
+            return self.known[state.key, words]
+        self.put(state)
+        log = self.stick.path.with_suffix(".log")
+        done = self.tools.record(self.stick, log, PROGRAM, *words, "--disk", self.stick.path,
+                                 "-q", *(["--root", self.root] if words[0] not in
+                                         ("rollback", "next") else []))
+        assert done.returncode in (DONE, NOT_STICK, REFUSED, VERIFY), (words, state, done.stderr)
+        memory = self.failed.read_text() if self.failed.exists() else ""
+        data = bytearray(zlib.decompress(state.partition))
+        env = dict(state.env)
+        block = bytearray(("# GRUB Environment Block\n" + "".join(
+            f"{k}={v}\n" for k, v in state.env)).ljust(1024, "#").encode())
+        states = [] if memory == state.memory else [self.state(bytes(data), env, memory)]
+        for record in read_log(log):
+            if record.kind != "W":
+                continue
+            if record.touches(self.grubenv, 1024):
+                at = record.offset - self.grubenv
+                block[max(at, 0):at + record.size] = record.data[max(-at, 0):][:1024]
+                env = self.parse_env(bytes(block))
+            else:
+                at = record.offset - self.start
+                data[at:at + record.size] = record.data
+            states.append(self.state(bytes(data), env, memory))
+        self.known[state.key, words] = states or [state]
+        return states or [state]
+
+    def menu(self, state, refuses_damaged):
+        """The way through the boot menu: (states behind each of its saves, the entry, whether that
+        comes up)."""
+        data = zlib.decompress(state.partition)
+        files = live_files(data, sticks.PVD)
+        factory = ["1/live/vmlinuz", "1/live/initrd.img"]
+        names = [f"2/live/{name}" for name in files]
+        sets = {"standard": self.content(data, files), "previous": self.content(data, files, ".old"),
+                "fallback": "factory"}
+        loadable = factory + [name for name, entry in (("2/live/vmlinuz", "standard"),
+                                                       ("2/live/vmlinuz.old", "previous"))
+                              if name in names and not (refuses_damaged and sets[entry] == -1)]
+        boot = bootmenu.boot(dict(state.env), factory + names, loadable)
+        self.boots += 1
+        assert boot.entry, f"the menu waits for a key: {state.key}"
+        states = [self.state(data, env, state.memory) for env in boot.saves]
+        started = sets[boot.entry]
+        return states, boot.entry, started == "factory" or started in self.good
+
+    def after_boot(self, state, entry):
+        """What the booted system does by itself."""
+        if entry == "fallback":
+            return self.run(state, "repair")
+        return self.run(state, "bless", "--booted", entry)
+
+    def actions(self, state):
+        """What people and apt do then."""
+        yield self.run(state, "update")
+        yield self.run(state, "rollback")
+        for entry in "previous", "fallback":
+            yield self.run(state, "next", "--once", entry)
+
+    def mishaps(self, state):
+        """What a worn medium, or a person, does to a stick that is off."""
+        data = zlib.decompress(state.partition)
+        head = data[:sticks.PVD] + bytes(sticks.BLOCK) + data[sticks.PVD + sticks.BLOCK:]
+        for damaged in head, bytes(self.size):
+            yield self.state(damaged, dict(state.env), state.memory)
+
+    # The walk
+
+    def explore(self, first, unnoticed, mishaps):
+        """All states, and for each where boots alone lead: key -> (is up, key of the next)."""
+        states, todo, onward = {}, [first], {}
+
+        def add(found):
+            for state in found:
+                if state.key not in states:
+                    states[state.key] = state
+                    todo.append(state)
+                    assert len(states) < LIMIT
+
+        states[first.key] = first
+        while todo:
+            state = todo.pop()
+            onward[state.key] = []
+            add(self.mishaps(state) if mishaps else ())
+            for refuses_damaged in [True, False][:1 + unnoticed]:
+                saved, entry, up = self.menu(state, refuses_damaged)
+                add(saved)
+                last = saved[-1] if saved else state
+                if up:
+                    served = self.after_boot(last, entry)
+                    add(served)
+                    for then in self.actions(served[-1]):
+                        add(then)
+                    last = served[-1]
+                onward[state.key].append((up, last.key))
+        return states, onward
+
+
+@dataclass
+class Story:
+    """How a world begins: set 0 is on the stick, these are written and proven after it, and one of
+    them is damaged; what is installed, and which sets come up."""
+    installed: list
+    good: set
+    written: list = field(default_factory=list)
+    damaged: int = None
+    env: dict = field(default_factory=dict)
+    # May a damaged kernel be loaded, and die? One that is proven is not counted: only the menu's
+    # entries help then.
+    unnoticed: bool = True
+    mishaps: bool = False  # is the partition also found beheaded, and wiped, in each state?
+
+
+STORIES = {
+    "the new kernel is bad": Story([0, 1], {0}, mishaps=True),
+    "the new kernel is good": Story([0, 1], {0, 1}, mishaps=True),
+    "only the oldest is good": Story([0, 1, 2], {0}),
+    "only the newest is good": Story([0, 1, 2], {2}, env={"liveng_tries": "3"}),
+    "none is good but the factory's": Story([0, 1], set(), env={"liveng_tries": "3"}),
+    "the previous set is damaged": Story([0, 1, 2], {0, 1}, written=[1], damaged=0),
+    "the current set is damaged": Story([0, 1, 2], {0, 1}, written=[1], damaged=1,
+                                        unnoticed=False),
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_state_leads_to_a_system_that_is_up(name, new_stick, tiny_sets, tools, tmp_path):
+    story = STORIES[name]
+    stick = new_stick(kernel_set=tiny_sets[0], kernel_mib=2, grubenv=story.env)
+    for n in story.written:
+        update(stick, tiny_sets[n])
+        kupd("bless", "--disk", stick.path)
+    if story.damaged is not None:
+        stick.write(2, kernel_place(stick, tiny_sets[story.damaged]) + 20_000, b"damaged")
+    root = tmp_path / "root"
+    (root / "var/lib").mkdir(parents=True)
+    for n in story.installed:
+        install(root, tiny_sets[n])
+    world = World(stick, root, tools, tiny_sets, story.good)
+    states, onward = world.explore(world.state(stick.read(2, 0, world.size), stick.grubenv(), ""),
+                                   story.unnoticed, story.mishaps)
+
+    for key, state in states.items():
+        for way in range(1 + story.unnoticed):
+            up, at = [], key
+            for _ in range(SETTLED):
+                is_up, at = onward[at][way]
+                up.append(is_up)
+            assert any(up[:BOOTS]), f"nothing comes up in {BOOTS} boots: {state}"
+            assert up[-1], f"it does not stay up: {state}"
+            # A good one that was cut off three times in a row is taken for a bad one.
+            if any(n in story.good and world.releases[n] not in at[-1] for n in story.installed):
+                assert at[0][0] in story.good, f"ends on {at}, from {state}"
+    print(f"{name}: {len(states)} states, {len(world.known)} runs, {world.boots} boots")
+
+
+@pytest.fixture(scope="session")
+def tiny_sets(tmp_path_factory):
+    """Sets as small as they can be: they are copied often."""
+    folder = tmp_path_factory.mktemp("tiny")
+    return [sticks.make_set(folder / str(n), f"6.1.0-{n}-amd64", 24_000, 8_000, seed=n)
+            for n in range(1, 4)]
