@@ -112,8 +112,9 @@ static void read_model(const char *folder, struct drive *drive)
 	read_text(folder, "device/model", 0, model, sizeof(model));
 	if (!model[0])
 		read_text(folder, "device/name", 0, model, sizeof(model)); /* MMC */
-	/* virtio has a number there, and ATA no maker but itself. */
-	if (!model[0] || strncmp(vendor, "0x", 2) == 0 || strcmp(vendor, "ATA") == 0)
+	/* virtio has a number there, and ATA no maker but itself; some say it twice. */
+	if (!model[0] || strncmp(vendor, "0x", 2) == 0 || strcmp(vendor, "ATA") == 0 ||
+		strncmp(model, vendor, strlen(vendor)) == 0)
 		vendor[0] = '\0';
 	snprintf(drive->model, sizeof(drive->model), "%s%s%s", vendor, vendor[0] ? " " : "", model);
 }
@@ -224,8 +225,9 @@ static dev_t listed_disk(const char *class_folder, const char *name)
 		return 0;
 	if (major_number == SCSI_CDROM_MAJOR || major_number == FLOPPY_MAJOR)
 		return 0;
-	/* Within another: a partition, or the boot areas of an eMMC. */
-	read_text(folder, "../dev", 0, text, sizeof(text));
+	/* Within another: a partition, or the boot areas of an eMMC. Not by `dev`, which the
+	 * controller that an NVMe disk is within has, too. */
+	read_text(folder, "../size", 0, text, sizeof(text));
 	return text[0] ? 0 : makedev(major_number, minor_number);
 }
 

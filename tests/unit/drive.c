@@ -136,6 +136,15 @@ static void other_kinds_tell_in_other_places(void **state)
 	assert_string_equal(read_drive(makedev(8, 5)).serial, "kernel's");
 }
 
+static void a_maker_is_named_once(void **state)
+{
+	dev_t devno = add_usb_stick();
+
+	(void)state;
+	set(USB "/" SCSI "block/sdb", "device/model", "SanDisk Ultra\n");
+	assert_string_equal(read_drive(devno).model, "SanDisk Ultra");
+}
+
 static void no_escapes_reach_the_terminal(void **state)
 {
 	dev_t devno = add_usb_stick();
@@ -179,6 +188,9 @@ static void only_whole_real_disks_are_listed(void **state)
 	add(emmc, "mmcblk1", 20, "1000\n");
 	add("platform/soc/mmc_host/mmc1/mmc1:1/block/mmcblk1/mmcblk1boot0", "mmcblk1boot0", 21,
 		"8\n");
+	/* The controller has a number of its own. */
+	add("pci/nvme/nvme0/nvme0n1", "nvme0n1", 22, "1000\n");
+	set("pci/nvme/nvme0", "dev", "241:0\n");
 	add("virtual/block/loop0", "loop0", 30, "1000\n");
 	add("virtual/block/dm-0", "dm-0", 31, "1000\n");
 	add_device("pci/ata2/host1/block/sr0", "sr0", makedev(11, 0));
@@ -186,11 +198,12 @@ static void only_whole_real_disks_are_listed(void **state)
 	set("pci/nvme/nvme0/nvme0c0n1", "size", "1000\n");
 	symlink("../../devices/pci/nvme/nvme0/nvme0c0n1", at("sys/class/block/nvme0c0n1"));
 	assert_int_equal(drives_list(&host, &drives, &n), 0);
-	assert_int_equal(n, 4);
+	assert_int_equal(n, 5);
 	assert_string_equal(drives[0].node, at("dev/mmcblk1"));
-	assert_string_equal(drives[1].node, at("dev/sda9"));
-	assert_string_equal(drives[2].node, at("dev/sda10"));
-	assert_string_equal(drives[3].node, at("dev/sdb"));
+	assert_string_equal(drives[1].node, at("dev/nvme0n1"));
+	assert_string_equal(drives[2].node, at("dev/sda9"));
+	assert_string_equal(drives[3].node, at("dev/sda10"));
+	assert_string_equal(drives[4].node, at("dev/sdb"));
 	free(drives);
 }
 
@@ -380,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_stick_is_described),
 		TEST(other_kinds_tell_in_other_places),
+		TEST(a_maker_is_named_once),
 		TEST(no_escapes_reach_the_terminal),
 		TEST(another_medium_is_another_drive),
 		TEST(only_whole_real_disks_are_listed),
