@@ -136,23 +136,33 @@ static int make_step(struct deploy *deploy, size_t i)
 	return making_run(&deploy->making, &stick->target, &observer, stick->result);
 }
 
+/* What is in such a list from number @first on was said of this target. */
+static void add_own(
+	struct stick_to_be *stick, const char *name, struct json_object *list, size_t first)
+{
+	struct json_object *own;
+
+	if (json_object_object_get_ex(stick->result, name, &own))
+		append(own, list, first);
+}
+
 /* Do a step for all targets that are still good. An interruption is the end of all. */
 static void for_each(struct deploy *deploy, int (*step)(struct deploy *deploy, size_t i))
 {
-	struct json_object *errors = deploy->run->errors, *own;
+	const struct run *run = deploy->run;
 	bool is_interrupted = false;
 
 	for (size_t i = 0; i < deploy->n; i++) {
 		struct stick_to_be *stick = &deploy->sticks[i];
-		size_t n = json_object_array_length(errors);
+		size_t n_errors = json_object_array_length(run->errors);
+		size_t n_warnings = json_object_array_length(run->warnings);
 
 		if (stick->error != 0)
 			continue;
 		stick->error = is_interrupted ? -EINTR : step(deploy, i);
 		is_interrupted |= stick->error == -EINTR;
-		/* What was said meanwhile was said of it. */
-		json_object_object_get_ex(stick->result, "errors", &own);
-		append(own, errors, n);
+		add_own(stick, "errors", run->errors, n_errors);
+		add_own(stick, "warnings", run->warnings, n_warnings);
 	}
 }
 
@@ -189,15 +199,22 @@ static int make_in_team(
 
 static void take_over(struct deploy *deploy, struct stick_to_be *stick, struct team_member *member)
 {
-	struct json_object *errors;
-
 	stick->error = member->error;
 	if (!member->result)
 		return;
 	json_object_object_foreach(member->result, name, value)
-		json_object_object_add(stick->result, name, json_object_get(value));
-	if (json_object_object_get_ex(member->result, "errors", &errors))
-		append(deploy->run->errors, errors, 0);
+	{
+		struct json_object *all = strcmp(name, "errors") == 0	  ? deploy->run->errors
+					  : strcmp(name, "warnings") == 0 ? deploy->run->warnings
+									  : NULL;
+
+		if (all) {
+			append(all, value, 0);
+			add_own(stick, name, value, 0);
+		} else {
+			json_object_object_add(stick->result, name, json_object_get(value));
+		}
+	}
 	json_object_put(member->result);
 }
 
@@ -309,6 +326,7 @@ int deploy_verb(struct run *run)
 
 		stick->result = json_object_new_object();
 		json_object_object_add(stick->result, "errors", json_object_new_array());
+		json_object_object_add(stick->result, "warnings", json_object_new_array());
 	}
 	r = deploy_all(&deploy);
 	if (r == -EINTR)

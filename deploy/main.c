@@ -24,6 +24,7 @@ int main(int argc, char **argv)
 		run.observer = program.observer;
 		run.result = program.result;
 		run.errors = program.errors;
+		run.warnings = program.warnings;
 		code = exit_code_of(options.list ? list_verb(&run) : deploy_verb(&run));
 		break;
 	}

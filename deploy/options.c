@@ -2,6 +2,7 @@
 
 #include "options.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -100,12 +101,19 @@ static bool set_fd(const char *name, const char *text, int *fd)
 	char *end;
 	long n = strtol(text, &end, 10);
 
-	if (*text && !*end && n >= 0 && n <= INT_MAX) {
-		*fd = (int)n;
-		return true;
+	if (!*text || *end || n < 0 || n > INT_MAX) {
+		log_error("--%s: \"%s\" is no number of a descriptor", name, text);
+		return false;
 	}
-	log_error("--%s: \"%s\" is no number of a descriptor", name, text);
-	return false;
+	/* A number that is free now would be that of the stick later. */
+	if (fcntl((int)n, F_GETFD) < 0) {
+		log_error("--%s: descriptor %ld is not open", name, n);
+		return false;
+	}
+	if (n > STDERR_FILENO)
+		(void)fcntl((int)n, F_SETFD, FD_CLOEXEC);
+	*fd = (int)n;
+	return true;
 }
 
 static bool set_persistence(struct options *options, enum persistence_kind kind)

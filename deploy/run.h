@@ -17,6 +17,7 @@ struct run {
 	struct observer observer;
 	struct json_object *result; /* what --json prints; verbs add to it */
 	struct json_object *errors; /* all that were reported */
+	struct json_object *warnings;
 };
 
 /* Each returns 0 or a negative errno, having reported. */

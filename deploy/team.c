@@ -71,7 +71,7 @@ static bool on_interrupted(void *data)
 	return observer_interrupted(((struct report *)data)->wish->observer);
 }
 
-static void collect_error(void *data, const char *text)
+static void collect(void *data, const char *text)
 {
 	json_object_array_add(data, program_text(text));
 }
@@ -85,14 +85,17 @@ __attribute__((noreturn)) static void do_work(const struct team_member *member, 
 	struct json_object *note = json_object_new_object();
 	struct json_object *result = json_object_new_object();
 	struct json_object *errors = json_object_new_array();
+	struct json_object *warnings = json_object_new_array();
 	int error;
 
 	/* Without the parent nobody would know how it ends. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	meter_init(&report.meter, wish->progress_fd, member->name);
-	log_set_sink(collect_error, errors);
+	log_set_sink(collect, errors);
+	log_set_warning_sink(collect, warnings);
 	error = work(data, i, &observer, result);
 	json_object_object_add(result, "errors", errors);
+	json_object_object_add(result, "warnings", warnings);
 	json_object_object_add(note, "error", json_object_new_int(error));
 	json_object_object_add(note, "result", result);
 	dprintf(notes_fd, "%s\n", json_object_to_json_string_ext(note, JSON_C_TO_STRING_PLAIN));

@@ -14,7 +14,7 @@
 
 struct team_member {
 	const char *name;	    /* the target's; not owned */
-	struct json_object *result; /* what the work added, and all its `errors`; owned */
+	struct json_object *result; /* what the work added, its `errors`, `warnings`; owned */
 	int error;		    /* what the work returned */
 };
 

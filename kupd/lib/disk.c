@@ -190,7 +190,8 @@ int disk_reread_table(const struct disk *disk)
 	/* Through the claim, if there is one: it keeps out all other descriptors, our own too. */
 	int fd = disk->claim_fd >= 0 ? disk->claim_fd : disk->fd;
 
-	return ioctl(fd, BLKRRPART) < 0 ? -errno : 0;
+	/* EINVAL: such a device, a loop device for one, has no partitions that could be stale. */
+	return ioctl(fd, BLKRRPART) < 0 && errno != EINVAL ? -errno : 0;
 }
 
 static bool is_aligned(uint64_t offset, const void *buffer, size_t size, size_t alignment)

@@ -14,7 +14,7 @@ import time
 import pytest
 
 import stick as sticks
-from conftest import (BUSY, DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, REFUSED, SIZE, Result,
+from conftest import (BUSY, DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, REFUSED, SIZE, USAGE, Result,
                       deployer, finish, start, untouched)
 from stick import MIB, run
 
@@ -157,10 +157,11 @@ def test_names_on_a_stick_do_not_write_to_the_terminal(live_image, tmp_path):
 def test_a_disk_is_written_and_read_again_by_the_kernel(loop, live_image, tmp_path):
     path = new_file(tmp_path / "disk.img")
     node = loop(path)
-    deployer("--yes", "--allow-fixed", live_image, node)
+    told = deployer("--yes", "--allow-fixed", live_image, node)
     stick = sticks.Stick(path)
     assert set(stick.table) == {1, 2, 3, 4, 5}
     assert stick.blkid(4)["TYPE"] == "ext4"
+    assert "old table" not in told.err, "a loop device has none"
 
 
 def test_a_fixed_disk_needs_its_option(loop, live_image, tmp_path):
@@ -331,6 +332,12 @@ def test_a_reader_that_goes_away_changes_nothing(live_image, tmp_path):
              pass_fds=[writer])
     os.close(writer)
     assert set(sticks.Stick(tmp_path / "stick.img").table) == {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("option", ["--progress-fd", "--passphrase-fd"])
+def test_a_descriptor_that_is_not_open(option):
+    """Opened later, it would be the stick's."""
+    deployer("--encrypt", option, 9, "x.iso", "x.img", code=USAGE, says="descriptor 9 is not open")
 
 
 @pytest.mark.parametrize("size, bytes_", [("480M", 480 * MIB), ("480MiB", 480 * MIB),
