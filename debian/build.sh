@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # build.sh DIR: build the packages, source package too, and put them into DIR. What git knows is built, in
-# a copy below DIR: nothing of this machine's own goes in, so two builds give the same packages.
+# a copy below DIR, with the changelog's time: two builds give the same packages.
 
 set -eu
 
@@ -18,7 +18,11 @@ source=liveng-${version%-*}
 rm -rf "$work"
 mkdir -p "$work/$source"
 
-git ls-files -z --cached --others --exclude-standard | xargs -0 cp -P --parents -t "$work/$source"
+if [ -e .git ]; then
+	git ls-files -z --cached --others --exclude-standard
+else
+	find . -path ./build -prune -o -type f -print0
+fi | xargs -0 cp -P --parents -t "$work/$source"
 (cd "$work" && tar -c --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
 	--exclude "$source/debian" "$source" | xz > "liveng_${version%-*}.orig.tar.xz")
 

@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -94,10 +93,7 @@ class System:
         return self.run("cat /var/lib/liveng/pending 2> /dev/null || :").text.strip()
 
     def remove(self):
-        if os.geteuid() == 0:
-            shutil.rmtree(self.work)
-        else:
-            sudo("rm", "-rf", "--one-file-system", self.work)
+        sudo("rm", "-rf", "--one-file-system", self.work)
 
 
 def installed(suite):
@@ -107,6 +103,8 @@ def installed(suite):
     with open(BUILD / "hooks" / suite / "stamp", "rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not work.exists():
+            for old in work.parent.glob("installed-*"):
+                sudo("rm", "-rf", "--one-file-system", old)
             machine = System(suite, work.with_suffix(".new"))
             machine.install()
             assert machine.builds() == [machine.new]
