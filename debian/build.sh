@@ -5,6 +5,7 @@
 # a copy below DIR, with the changelog's time: two builds give the same packages.
 
 set -eu
+umask 022
 
 out=${1:?usage: build.sh DIR}
 mkdir -p "$out"
@@ -23,7 +24,8 @@ if [ -e .git ]; then
 else
 	find . -path ./build -prune -o -type f -print0
 fi | xargs -0 cp -P --parents -t "$work/$source"
-(cd "$work" && tar -c --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
+(cd "$work" && tar -c --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
+	--mtime="@$SOURCE_DATE_EPOCH" \
 	--exclude "$source/debian" "$source" | xz > "liveng_${version%-*}.orig.tar.xz")
 
 if ! (cd "$work/$source" && dpkg-buildpackage -us -uc) > "$work/log" 2>&1; then

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The packages themselves: lintian, hardening, two builds alike; and those for kernels of one's own."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from system import BUILD, TOP
+
+
+def run(*argv, **kwargs):
+    done = subprocess.run([str(a) for a in argv], cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          encoding="utf-8", errors="replace", check=False, **kwargs)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def results(folder):
+    return {p.name: p for p in folder.iterdir() if re.search(r"\.(deb|dsc|tar\.xz)$", p.name)}
+
+
+def test_lintian_has_nothing_to_say():
+    (changes,) = BUILD.glob("liveng_*.changes")
+    done = subprocess.run(["lintian", "--pedantic", "--fail-on", "pedantic,warning,error", changes],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8", check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_compiler_call_is_hardened():
+    run("blhc", BUILD / "deb/log")
+
+
+def test_two_builds_are_the_same(tmp_path):
+    """In another folder, time zone, language, with another umask."""
+    other = tmp_path / "another/folder"
+    run("sh", "-c", "umask 027 && exec debian/build.sh \"$1\"", "sh", other,
+        env={**os.environ, "TZ": "Asia/Kathmandu", "LC_ALL": "C.UTF-8", "LANG": "de_DE.UTF-8"})
+    ours, theirs = results(BUILD), results(other)
+    assert ours.keys() == theirs.keys()
+    for name, path in ours.items():
+        if path.read_bytes() != theirs[name].read_bytes():
+            pytest.fail(run("sh", "-c", "diffoscope \"$@\" || :", "sh", path, theirs[name])[:20000])
+
+
+def test_control_asks_for_what_the_makefile_does():
+    makefile = (TOP / "Makefile").read_text().replace("\\\n", " ")
+    wanted = set(re.search(r"^BUILD_PACKAGES := (.*)$", makefile, re.MULTILINE)[1].split())
+    control = (TOP / "debian/control").read_text()
+    asked = set(re.findall(r"[a-z0-9.+-]+", control.split("Build-Depends:")[1].split("Standards-Version")[0]))
+    assert wanted - asked <= {"gcc", "pkg-config"}  # build-essential has one, pkgconf is the other
+
+
+@pytest.mark.parametrize("suite, left_out", [("12.4+deb12u11", False), ("13.2", True)])
+def test_kernels_that_a_suite_no_longer_has_are_left_out(tmp_path, suite, left_out):
+    query = tmp_path / "dpkg-query"
+    query.write_text(f"#!/bin/sh\necho {suite}\n")
+    query.chmod(0o755)
+    said = run("make", "-n", "-f", "debian/rules", "binary", "DEB_HOST_ARCH=i386",
+               env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert ("-Nlinux-image-liveng-686-pae" in said) == left_out
+
+
+def test_units_are_sandboxed():
+    unit = TOP / "debian/linux-image-liveng-common.liveng-bless.service"
+    run("systemd-analyze", "security", "--offline=true", "--threshold=15", unit)
+
+
+def test_udev_takes_the_rule(system):
+    rule = system.run("ls /*/udev/rules.d/70-liveng.rules /usr/lib/udev/rules.d/70-liveng.rules 2> /dev/null || :").text
+    assert "70-liveng.rules" in rule
+    if "verify" in system.run("udevadm --help").text:
+        system.run(f"udevadm verify {rule.split()[0]}")
+
+
+def test_packages_of_a_kernel_of_ones_own(system, tmp_path):
+    """Installed, and installed again: each time the stick gets the kernel with a new initrd."""
+    abi, arch = system.new.rsplit("-", 1)
+    version = system.run(f"dpkg-query -Wf '${{Version}}' linux-image-{system.new}").text
+    run(TOP / "debian/kernel-packages/make-packages", abi, version, arch, tmp_path)
+    for package in tmp_path.glob("*.deb"):
+        system.put(f"/own/{package.name}", package.read_bytes())
+    for again in ("", "--reinstall"):
+        done = system.apt(f"install {again} /own/*.deb")
+        assert system.builds() == [system.new]
+        assert done.text.count("wrote") == 1
+    meta = system.run(f"dpkg-query -Wf '${{Version}} ${{Depends}}' linux-image-liveng-{arch}").text
+    assert meta == f"{version} linux-image-liveng-{system.new} (= {version})"
+
+
+def test_autopkgtest(system):
+    """debian/tests/hooks in the machine; as Debian's own testbeds run it."""
+    for name in ("debian/tests/hooks", "tests/data/published-stick.sh"):
+        system.put(f"/src/{name}", (TOP / name).read_bytes(), mode="755")
+    system.apt("install xorriso mtools dosfstools e2fsprogs fdisk grub-common grub-efi-amd64-bin")
+    system.run("cd /src && AUTOPKGTEST_TMP=/tmp debian/tests/hooks")
