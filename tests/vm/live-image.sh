@@ -1,22 +1,39 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# live-image.sh OUT.iso: build the live image that the tests in virtual machines boot: Debian 12,
-# small, with the oldest kernel that the archive has, so that there is a newer one to update to.
+# live-image.sh [--suite SUITE] OUT.iso [PACKAGE.deb]...: build the live image that the tests in virtual
+# machines boot: Debian, small, with the oldest kernel that the archive has, so that there is a newer one
+# to upgrade to. The packages are installed in it; without any it is the image of somebody who does not
+# know of liveng yet.
 #
-# Takes the mirrors of this machine's own apt. Needs root; asks sudo for it.
+# Nothing is built if OUT.iso stands and was made of the same: OUT.iso.inputs has their digest. Takes
+# the mirrors of this machine's own apt. Needs root; asks sudo for it.
+#
+# DEMO_MODULES=most: the initrd of a stock image, all that Debian puts into one.
 
 set -eu
 
 suite=bookworm
-kernels='^linux-image-6\.1\.0-[0-9]+-amd64$'
-
-[ $# = 1 ] || { echo "usage: $0 OUT.iso" >&2; exit 2; }
-[ "$(id -u)" = 0 ] || exec sudo -- "$0" "$@"
+if [ "${1-}" = --suite ]; then
+	suite=$2
+	shift 2
+fi
+[ $# -ge 1 ] || { echo "usage: $0 [--suite SUITE] OUT.iso [PACKAGE.deb]..." >&2; exit 2; }
 
 mkdir -p "$(dirname "$1")"
 out=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
-work=${out%.iso}.work
+inputs=$({ echo "$suite ${DEMO_MODULES-}" && cat "$0" && shift && cat /dev/null "$@"; } | sha256sum)
+if [ -e "$out" ] && [ "$inputs" = "$(cat "$out.inputs" 2> /dev/null)" ]; then
+	exit
+fi
+[ "$(id -u)" = 0 ] || exec sudo --preserve-env=DEMO_MODULES -- "$0" --suite "$suite" "$@"
+
+# One build at a time: they share what they have fetched.
+start=$PWD
+work=$(dirname "$out")/live-build.$suite
+mkdir -p "$work"
+exec 9> "$work/lock"
+flock 9
 
 # The place that apt fetches a suite from, as sources.list has it.
 mirror()
@@ -25,37 +42,80 @@ mirror()
 	apt-get indextargets --format '$(SITE)' 'Created-By: Packages' "Codename: $1" | head -n 1
 }
 
-main=$(mirror $suite)
-security=$(mirror $suite-security)
-old=$(apt-cache search --names-only "$kernels" | cut -d ' ' -f 1 | sort -V | head -n 1)
-[ -n "$main" ] || { echo "$0: apt has no mirror of $suite" >&2; exit 1; }
-[ -n "$security" ] || { echo "$0: apt has no mirror of $suite-security" >&2; exit 1; }
-[ -n "$old" ] || { echo "$0: apt knows no kernel, run apt-get update" >&2; exit 1; }
+# shellcheck source=/dev/null
+host=$(. /etc/os-release && echo "$VERSION_CODENAME")
+main=$(mirror "$host")
+security=$(mirror "$host-security")
+[ -n "$main" ] || { echo "$0: apt has no mirror of $host" >&2; exit 1; }
+[ -n "$security" ] || { echo "$0: apt has no mirror of $host-security" >&2; exit 1; }
 
-# An earlier build's packages are worth keeping, nothing else is.
-mkdir -p "$work"
+# What that suite's archive has, without a word to the apt of this machine.
+mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
+cat > "$work/apt/sources.list" <<-END
+	deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $main $suite main
+	deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $security $suite-security main
+END
+archive()
+{
+	"$@" -q=2 -o Dir::Etc::sourcelist="$work/apt/sources.list" -o Dir::Etc::sourceparts=- \
+		-o Dir::State="$work/apt" -o Dir::State::status=/dev/null -o Dir::Cache="$work/apt/cache" \
+		-o APT::Architecture=amd64 -o Acquire::Languages=none
+}
+archive apt-get update
+newest=$(archive apt-cache show linux-image-amd64 |
+	sed -n 's/^Depends: linux-image-\([0-9][^ ]*\)-amd64.*/\1/p' | sort -V | tail -n 1)
+old=$(archive apt-cache pkgnames linux-image- | sed -n 's/^linux-image-\([0-9][^ ]*[0-9]\)-amd64$/\1/p' |
+	grep -F "$(echo "$newest" | cut -d . -f 1,2)." | sort -V | head -n 1)
+[ "$old" != "$newest" ] || { echo "$0: $suite has no two kernels" >&2; exit 1; }
+version=$(archive apt-cache show "linux-image-$old-amd64" | sed -n 's/^Version: //p' | head -n 1)
+
+# What an earlier build fetched is worth keeping, nothing else is.
 cd "$work"
-find . -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf --one-file-system {} +
+find . -mindepth 1 -maxdepth 1 ! -name cache ! -name lock -exec rm -rf --one-file-system {} +
 rm -rf cache/bootstrap
 
+# Without --cache-stages none live-build takes its own tools from a base system whose apt may be older than
+# the archive's, which it does not upgrade once there are packages of one's own.
 lb config \
-	--distribution $suite --archive-areas main --architecture amd64 \
+	--distribution "$suite" --archive-areas main --architecture amd64 \
 	--mirror-bootstrap "$main" --parent-mirror-bootstrap "$main" \
 	--mirror-chroot "$main" --parent-mirror-chroot "$main" \
 	--mirror-binary "$main" --parent-mirror-binary "$main" \
 	--mirror-chroot-security "$security" --parent-mirror-chroot-security "$security" \
 	--mirror-binary-security "$security" --parent-mirror-binary-security "$security" \
 	--debootstrap-options --variant=minbase --apt-recommends false --apt-indices true \
-	--linux-packages "${old%-amd64}" --linux-flavours amd64 \
+	--linux-packages "linux-image-$old" --linux-flavours amd64 \
 	--bootloaders grub-efi --uefi-secure-boot enable \
 	--chroot-squashfs-compression-type lz4 \
 	--firmware-chroot false --firmware-binary false --memtest none --debian-installer none \
-	--checksums none --zsync false --win32-loader false
+	--checksums none --zsync false --win32-loader false --cache-stages none
 
+# What a live image needs for an encrypted persistence, and what liveng is installed with.
 cat > config/package-lists/live.list.chroot <<-END
-	live-boot live-tools systemd-sysv zstd iproute2 procps
-	libisofs6 libkmod2 libblkid1 libcryptsetup12 libarchive13 libssl3 libjson-c5 zlib1g
+	live-boot live-tools systemd-sysv zstd iproute2 procps ca-certificates
+	cryptsetup-initramfs console-setup
 END
+
+# The packages under test, and the kernel's meta package as it was when that kernel was the newest: an
+# archive keeps only the newest one.
+shift
+if [ $# -gt 0 ]; then
+	(cd "$start" && cp -- "$@" "$work/config/packages.chroot/")
+	for package in config/packages.chroot/*.deb; do
+		dpkg-deb -f "$package" Package
+	done > config/package-lists/liveng.list.chroot
+	mkdir -p meta/DEBIAN
+	cat > meta/DEBIAN/control <<-END
+		Package: linux-image-amd64
+		Version: $version
+		Architecture: amd64
+		Section: kernel
+		Maintainer: The liveng developers <liveng@localhost>
+		Depends: linux-image-$old-amd64 (= $version)
+		Description: Linux for 64-bit PCs (meta-package)
+	END
+	dpkg-deb --root-owner-group --build meta config/packages.chroot > meta.log
+fi
 
 # put FILE: what stands on stdin becomes that file of the image.
 put()
@@ -78,31 +138,35 @@ END
 
 # The initrd is built inside an emulated machine too, where each module costs: those that a stick
 # needs and no others.
-put /etc/initramfs-tools/conf.d/vm <<-END
-	MODULES=list
-	COMPRESS=zstd
-	COMPRESSLEVEL=1
-END
-put /etc/initramfs-tools/modules <<-END
-	xhci-pci
-	ehci-pci
-	usb-storage
-	uas
-	sd_mod
-	isofs
-	squashfs
-	overlay
-	loop
-	ext4
-	vfat
-	nls_cp437
-	nls_ascii
-	nls_utf8
-END
-# live-boot's initramfs hook reads this file, so this takes away all of the kernel's network drivers.
-put /etc/live/boot.conf <<-END
-	auto_add_modules() { :; }
-END
+if [ "${DEMO_MODULES-}" != most ]; then
+	put /etc/initramfs-tools/conf.d/vm <<-END
+		MODULES=list
+		COMPRESS=zstd
+		COMPRESSLEVEL=1
+	END
+	put /etc/initramfs-tools/modules <<-END
+		xhci-pci
+		ehci-pci
+		usb-storage
+		uas
+		sd_mod
+		isofs
+		squashfs
+		overlay
+		loop
+		ext4
+		vfat
+		nls_cp437
+		nls_ascii
+		nls_utf8
+		dm-crypt
+	END
+	# live-boot's initramfs hook reads this file, so this takes away all of the kernel's network
+	# drivers.
+	put /etc/live/boot.conf <<-END
+		auto_add_modules() { :; }
+	END
+fi
 
 # A root shell on the serial line, the network of QEMU's user mode, nothing that runs by itself.
 put /etc/systemd/system/serial-getty@ttyS0.service.d/vm.conf <<-END
@@ -126,10 +190,15 @@ END
 mkdir -p config/includes.chroot_after_packages/etc
 echo 'nameserver 10.0.2.3' > config/includes.chroot_after_packages/etc/resolv.conf
 
-lb build
+if ! lb build > log 2>&1; then
+	tail -n 50 log >&2
+	echo "$0: live-build failed, see $work/log" >&2
+	exit 1
+fi
 
 mv ./*.iso "$out.new"
 touch "$out.new" # live-build dates it back to its start
-[ -z "${SUDO_UID:-}" ] || chown "$SUDO_UID:${SUDO_GID:-}" "$out.new"
+echo "$inputs" > "$out.inputs"
+[ -z "${SUDO_UID:-}" ] || chown "$SUDO_UID:${SUDO_GID:-}" "$out.new" "$out.inputs"
 mv "$out.new" "$out"
-find . -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf --one-file-system {} +
+find . -mindepth 1 -maxdepth 1 ! -name cache ! -name lock ! -name log -exec rm -rf --one-file-system {} +

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A PC in QEMU that boots a stick, driven over its serial line."""
+"""A PC in QEMU that boots a stick, driven over its serial line and QMP."""
 
 import json
-import re
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -11,15 +9,30 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
+from console import Console, Failure, patience
+
 OVMF = Path("/usr/share/OVMF")
 
 # On an emulated processor with AES instructions the guest's module for them crashes: an older one.
 TCG = ["-accel", "tcg", "-cpu", "Nehalem"]
 KVM = ["-accel", "kvm", "-cpu", "host"]
 
+# What makes an emulated machine slow and proves nothing here. Random addresses are the worst: QEMU
+# translates a program's code anew for each address that it runs at, at each start of a program.
+FASTER = "quiet norandmaps mitigations=off init_on_alloc=0"
 
-class Failure(Exception):
-    """The machine did not do what it was asked to."""
+# Secure Boot with Microsoft's keys, UEFI without it, BIOS: code, variables, the machine.
+SECURE_MACHINE = ["-machine", "q35,smm=on",
+                  "-global", "driver=cfi.pflash01,property=secure,value=on"]
+FIRMWARE = {
+    "secureboot": ("OVMF_CODE_4M.ms.fd", "OVMF_VARS_4M.ms.fd", SECURE_MACHINE),
+    "uefi": ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", ["-machine", "q35,smm=off"]),
+    "bios": (None, None, ["-machine", "q35"]),
+}
+
+PROMPT = r"root@\w+:~# "
+PASSPHRASE = r"(?i)passphrase[^\n]*: ?|unlock disk[^\n]*: ?"
+NO_BOOT = r"Kernel panic|\(initramfs\)|error: [^\n]*\n|You are in emergency mode"
 
 
 @lru_cache
@@ -39,65 +52,75 @@ def accelerator():
     return KVM if done.returncode == 0x10 * 2 + 1 else TCG
 
 
-def plain(text):
-    """What a terminal would show of @text: no sequences, of each line what was written last."""
-    text = re.sub(r"\x1b\[[0-9;?=]*[A-Za-z]|\x1b[^\[]", "", text)
-    return re.sub(r"[^\n]*\r", "", text.strip())
+def overlay(base, file):
+    """A disk @file that has what @base has, and keeps what is written to it for itself. Unlike a plain
+    file it can hold snapshots of the machine."""
+    file.unlink(missing_ok=True)
+    form = "qcow2" if base.suffix == ".qcow2" else "raw"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", form,
+                    "-b", base.absolute(), file], check=True)
+    return file
 
 
-class Machine:
-    """A UEFI PC with one stick in its USB port.
+class Machine(Console):
+    """A PC with one stick in its USB port that boots it.
 
-    @folder keeps `NAME.serial` (all that came over the serial line) and, after a failure,
-    `NAME.png` (the screen). @payload is a file that becomes a second, read-only disk.
+    @folder keeps `NAME.serial` (all that came over the serial line), the firmware's variables and, after a
+    failure, `NAME.png` (the screen). @others are more disks in USB ports. @snapshot: go on where
+    `save` was called, with that stick as it was then.
     """
 
-    def __init__(self, stick, folder, name, payload=None, progress=None):
+    def __init__(self, stick, folder, name, firmware="secureboot", others=(), snapshot=None,
+                 progress=None):
         self.serial_log = Path(folder, f"{name}.serial")
         self.screen = Path(folder, f"{name}.png")
         self.screen.unlink(missing_ok=True)
-        self._progress = progress or (lambda line: None)
-        self._received = ""
-        self._sockets = Path(tempfile.mkdtemp(prefix="liveng-vm-"))
-        variables = self._sockets / "vars.fd"
-        shutil.copy(OVMF / "OVMF_VARS_4M.ms.fd", variables)
-        command = ["qemu-system-x86_64", *accelerator(), "-smp", "2", "-m", "2G"]
-        command += ["-machine", "q35,smm=on"]
-        command += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
-        command += self._drive("pflash", OVMF / "OVMF_CODE_4M.ms.fd", "readonly=on")
-        command += self._drive("pflash", variables)
-        command += self._drive("none", stick, "id=stick")
+        self._sockets = tempfile.TemporaryDirectory(prefix="liveng-vm-")
+        code, variables, machine = FIRMWARE[firmware]
+        command = ["qemu-system-x86_64", *accelerator(), *machine, "-smp", "2", "-m", "2G"]
+        if code:
+            own = Path(folder, f"{firmware}.qcow2")
+            if not own.exists():
+                overlay(OVMF / variables, own)
+            command += self._drive("if=pflash,readonly=on", OVMF / code)
+            command += self._drive("if=pflash,cache=unsafe", own)
         command += ["-device", "qemu-xhci"]
-        command += ["-device", "usb-storage,drive=stick,bootindex=0,removable=on"]
-        if payload:
-            command += self._drive("virtio", payload, "readonly=on")
-        command += ["-nic", "user,model=virtio-net-pci", "-display", "none"]
-        command += ["-chardev", f"socket,id=serial,path={self._sockets}/serial,server=on,wait=off,"
+        for number, disk in enumerate([stick, *others]):
+            command += self._drive(f"if=none,cache=unsafe,id=drive{number}", disk)
+            command += ["-device", f"usb-storage,drive=drive{number},id=stick{number},removable=on"
+                                   f",serial=stick{number}" + ("" if number else ",bootindex=0")]
+        command += ["-nic", "user,model=virtio-net-pci", "-display", "none", "-vga", "std"]
+        command += ["-chardev", f"socket,id=serial,path={self._sockets.name}/serial,server=on,wait=off,"
                                 f"logfile={self.serial_log}", "-serial", "chardev:serial"]
-        command += ["-qmp", f"unix:{self._sockets}/qmp,server=on,wait=off"]
+        command += ["-qmp", f"unix:{self._sockets.name}/qmp,server=on,wait=off", "-S"]
+        if snapshot:
+            command += ["-loadvm", snapshot]
         with open(Path(folder, f"{name}.qemu"), "w", encoding="utf-8") as log:
+            print(*command, file=log, flush=True)
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
                                              stderr=log)
         try:
-            self._serial = self._connect("serial")
+            super().__init__(self._connect("serial"), progress)
             self._qmp_socket = self._connect("qmp")
             self._qmp = self._qmp_socket.makefile("rw", encoding="utf-8")
             self._qmp.readline()
             self.qmp("qmp_capabilities")
+            self.qmp("cont")
         except BaseException:
-            self._stop()
+            self.cut_power()
             raise
 
     @staticmethod
-    def _drive(interface, file, more="cache=unsafe"):
-        return ["-drive", f"if={interface},file={file},format=raw,{more}"]
+    def _drive(options, file):
+        form = "qcow2" if Path(file).suffix == ".qcow2" else "raw"
+        return ["-drive", f"{options},file={file},format={form}"]
 
     def _connect(self, name):
-        end = time.monotonic() + 10
+        end = time.monotonic() + patience(20)
         while True:
             connection = socket.socket(socket.AF_UNIX)
             try:
-                connection.connect(str(self._sockets / name))
+                connection.connect(f"{self._sockets.name}/{name}")
                 return connection
             except OSError:
                 connection.close()
@@ -111,71 +134,70 @@ class Machine:
     def __exit__(self, kind, value, traceback):
         try:
             if kind is not None and self._process.poll() is None:
-                self.qmp("screendump", filename=str(self.screen.absolute()), format="png")
+                self.screenshot(self.screen)
         except (OSError, ValueError, Failure):
             pass  # the first failure is the one to hear of
         finally:
-            self._stop()
-
-    def _stop(self):
-        self._process.kill()
-        self._process.wait()
-        shutil.rmtree(self._sockets)
+            self.cut_power()
 
     def qmp(self, command, **arguments):
         """Give QEMU itself a command."""
         self._qmp.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
         self._qmp.flush()
-        while True:
-            answer = json.loads(self._qmp.readline())
+        while line := self._qmp.readline():
+            answer = json.loads(line)
             if "error" in answer:
                 raise Failure(f"{command}: {answer['error']['desc']}")
             if "return" in answer:
                 return answer["return"]
+        raise Failure(f"{command}: QEMU went away")
 
-    def wait_for(self, pattern, timeout):
-        """Read on until @pattern has come over the serial line; returns its match. What came
-        before it is consumed."""
-        end = time.monotonic() + timeout
-        while not (match := re.search(pattern, self._received)):
-            self._serial.settimeout(max(end - time.monotonic(), 0.01))
-            try:
-                received = self._serial.recv(65536)
-            except TimeoutError:
-                raise Failure(f"nothing like {pattern!r} in {timeout} s; the last lines were:\n"
-                              + self._received[-1500:]) from None
-            if not received:
-                raise Failure("the machine went away:\n" + self._received[-1500:])
-            self._received += received.decode(errors="replace")
-            self._received = self._received.replace("\r\n", "\n")
-            self._progress(plain(self._received).rpartition("\n")[2])
-        self._received = self._received[match.end():]
-        return match
+    def screenshot(self, file):
+        """What the screen shows, as PNG."""
+        self.qmp("screendump", filename=str(Path(file).absolute()), format="png")
 
-    def wait_for_shell(self, timeout=600):
-        """Wait until root is logged in."""
-        self.wait_for(r"root@\w+:~# ", timeout)
-        # A shell that neither edits, echoes nor prompts: what comes back is what was printed.
-        self._serial.sendall(b"stty -echo; echo the' shell'; exec env PS1= PS2= sh\n")
-        self.wait_for(r"the shell\n", 60)
+    def save(self, name):
+        """Keep the machine as it is now, with what is on its disks, in the stick's overlay."""
+        said = self.qmp("human-monitor-command", **{"command-line": f"savevm {name}"})
+        if said.strip():
+            raise Failure(f"savevm: {said}")
 
-    def run(self, command, timeout=60, check=True):
-        """Run a shell command as root. Returns what it printed; its failure is ours if @check."""
-        self._serial.sendall(f"{{ {command}\n}} 2>&1; echo end''-of-command $?\n".encode())
-        match = self.wait_for(r"(?s)(.*?)end-of-command (\d+)\n", timeout)
-        if check and match[2] != "0":
-            raise Failure(f"{command}: exit code {match[2]}\n{match[1]}")
-        return plain(match[1])
+    def pull(self, number=0):
+        """Pull a stick out of its port."""
+        self.qmp("device_del", id=f"stick{number}")
 
-    def reboot(self):
+    def reset(self):
+        """The reset button."""
+        self.qmp("system_reset")
+
+    def cut_power(self):
+        """The plug. What the guest had not flushed to the stick may be lost."""
+        self._process.kill()
+        self._process.wait()
+        self._sockets.cleanup()
+
+    def wait_for_boot(self, passphrase=None, timeout=400):
+        """Wait until root's shell is there, giving @passphrase if it is asked for. Returns how many
+        seconds it took."""
+        started = time.monotonic()
+        match = self.wait_for(f"{PROMPT}|{PASSPHRASE}|{NO_BOOT}", timeout)
+        if passphrase and "assphrase" in match[0]:
+            self.send(passphrase + "\n")
+            match = self.wait_for(f"{PROMPT}|{PASSPHRASE}|{NO_BOOT}", timeout)
+        if not match[0].startswith("root@"):
+            raise Failure(f"the machine does not boot: {match[0]}")
+        self.enter_shell()
+        return time.monotonic() - started
+
+    def reboot(self, passphrase=None):
         """Restart as a user does, and wait for the shell."""
-        self._serial.sendall(b"systemctl reboot\n")
-        self.wait_for_shell()
+        self.send("systemctl reboot\n")
+        return self.wait_for_boot(passphrase)
 
     def power_off(self):
         """Shut down as a user does, and wait until the machine is off."""
-        self._serial.sendall(b"systemctl poweroff\n")
+        self.send("systemctl poweroff\n")
         try:
-            self._process.wait(120)
+            self._process.wait(patience(180))
         except subprocess.TimeoutExpired:
             raise Failure("the machine does not power off") from None
