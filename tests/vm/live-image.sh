@@ -74,8 +74,6 @@ cd "$work"
 find . -mindepth 1 -maxdepth 1 ! -name cache ! -name lock -exec rm -rf --one-file-system {} +
 rm -rf cache/bootstrap
 
-# Without --cache-stages none live-build takes its own tools from a base system whose apt may be older than
-# the archive's, which it does not upgrade once there are packages of one's own.
 lb config \
 	--distribution "$suite" --archive-areas main --architecture amd64 \
 	--mirror-bootstrap "$main" --parent-mirror-bootstrap "$main" \
@@ -88,7 +86,7 @@ lb config \
 	--bootloaders grub-efi --uefi-secure-boot enable \
 	--chroot-squashfs-compression-type lz4 \
 	--firmware-chroot false --firmware-binary false --memtest none --debian-installer none \
-	--checksums none --zsync false --win32-loader false --cache-stages none
+	--checksums none --zsync false --win32-loader false
 
 # What a live image needs for an encrypted persistence, and what liveng is installed with.
 cat > config/package-lists/live.list.chroot <<-END
@@ -97,14 +95,12 @@ cat > config/package-lists/live.list.chroot <<-END
 END
 
 # The packages under test, and the kernel's meta package as it was when that kernel was the newest: an
-# archive keeps only the newest one.
+# archive keeps only the newest one. A hook installs them. (With config/packages.chroot live-build's binary
+# stage takes a base system whose apt it then cannot upgrade to the archive's.)
 shift
 if [ $# -gt 0 ]; then
-	(cd "$start" && cp -- "$@" "$work/config/packages.chroot/")
-	for package in config/packages.chroot/*.deb; do
-		dpkg-deb -f "$package" Package
-	done > config/package-lists/liveng.list.chroot
-	mkdir -p meta/DEBIAN
+	packages=config/includes.chroot_after_packages/root/packages
+	mkdir -p meta/DEBIAN $packages
 	cat > meta/DEBIAN/control <<-END
 		Package: linux-image-amd64
 		Version: $version
@@ -114,7 +110,14 @@ if [ $# -gt 0 ]; then
 		Depends: linux-image-$old-amd64 (= $version)
 		Description: Linux for 64-bit PCs (meta-package)
 	END
-	dpkg-deb --root-owner-group --build meta config/packages.chroot > meta.log
+	dpkg-deb --root-owner-group --build meta $packages > meta.log
+	(cd "$start" && cp -- "$@" "$work/$packages/")
+	cat > config/hooks/normal/9800-packages.hook.chroot <<-END
+		#!/bin/sh
+		set -e
+		apt-get install -y --no-install-recommends /root/packages/*.deb
+		rm -r /root/packages
+	END
 fi
 
 # put FILE: what stands on stdin becomes that file of the image.
