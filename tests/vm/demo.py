@@ -1,30 +1,22 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The main job, on real input: a live image on a stick gets a newer kernel from Debian's archive
-by apt, livengkupd writes it into the stick, and the stick boots it.
+"""The main job, on real input: a Debian live image is written to an encrypted stick, boots under UEFI
+Secure Boot, has apt upgrade its kernel and boots the new one.
 
-    demo.py [IMAGE [PROGRAM [FOLDER]]]    default: build/vm/live.iso build/livengkupd build/vm
+    demo.py [IMAGE [FOLDER]]    default: build/vm/live.iso build/vm/demo
 
 FOLDER keeps the stick, what came over the serial line and, after a failure, the screen.
 """
 
 import signal
-import subprocess
 import sys
-import tarfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from qemu import Failure, Machine, accelerator
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-# What makes an emulated machine slow and proves nothing here. Random addresses are the worst: QEMU
-# translates a program's code anew for each address that it runs at, at each start of a program.
-FASTER = "quiet norandmaps mitigations=off init_on_alloc=0"
-
-KERNELS = r"^linux-image-6\.1\.0-[0-9]+-amd64$"
+import story
+from console import Failure
+from qemu import BUILD, Machine, accelerator
 
 
 class Account:
@@ -59,85 +51,71 @@ class Account:
         return "\n".join(lines)
 
 
-def payload(folder, program):
-    """A disk that is a tar archive of what comes into the stick's system by hand."""
-    archive = folder / "payload.tar"
-    with tarfile.open(archive, "w") as tar:
-        member = tar.gettarinfo(program, "usr/local/sbin/livengkupd")
-        member.uid = member.gid = 0
-        member.uname = member.gname = "root"
-        member.mode = 0o755
-        with open(program, "rb") as content:
-            tar.addfile(member, content)
-    return archive
+def look(machine, account):
+    """Say what this boot is like, and return it."""
+    found = {"uname -r": story.release(machine)} | story.guards(machine)
+    for name, value in found.items():
+        account.say(f"    {name}: {'yes' if value is True else 'no' if value is False else value}")
+    return found
 
 
-def demo(image, program, folder):
-    """Returns the release before and after, and the two outputs of status."""
+def demo(image, folder):
+    """Returns what the boots before and after the upgrade were like."""
     account = Account()
     stick = folder / "stick.img"
     account.say(f"machine: {' '.join(accelerator())}; its serial line: {folder}/demo.serial")
 
-    with account.step("lay out the stick"):
-        subprocess.run([ROOT / "tests/data/published-stick.sh", "--append", FASTER,
-                        image, stick, "4G"], check=True)
+    with account.step("liveng-deploy: an encrypted stick"):
+        account.say("    " + story.deploy(image, stick, encrypted=True).strip())
 
-    with Machine(stick, folder, "demo", payload(folder, program), account.progress) as machine:
-        with account.step("boot"):
-            machine.wait_for_shell()
-            before = machine.run("uname -r")
-            account.say(f"    uname -r: {before}")
-            machine.run("tar -C / -xf /dev/vda")
+    with Machine(stick, folder, "demo", progress=account.progress) as machine:
+        with account.step("boot it, UEFI with Secure Boot"):
+            machine.wait_for_boot(story.PASSPHRASE)
+            before = look(machine, account)
+            ids = story.identity(machine)
 
-        with account.step("apt: the newer kernel"):
-            machine.run("apt-get update -q=2", 600)
-            newest = machine.run(f"apt-cache search --names-only '{KERNELS}' | cut -d ' ' -f 1 |"
-                                 " sort -V | tail -n 1", 120)
-            release = newest.removeprefix("linux-image-")
-            account.say(f"    {newest}")
-            if release == before:
-                raise Failure(f"the archive has no kernel newer than {before}")
-            machine.run("DEBIAN_FRONTEND=noninteractive apt-get install -q=2 -y"
-                        f" --no-install-recommends {newest}", 900)
-
-        with account.step("build its initrd"):
-            # The program itself: live-tools puts one in its place that does nothing.
-            machine.run("$(dpkg-divert --truename /usr/sbin/update-initramfs)"
-                        f" -c -k {release} -b /boot", 900)
-
-        with account.step("livengkupd update"):
-            account.say(machine.run("livengkupd update", 300))
-            status = machine.run("livengkupd status")
-            account.say(status)
+        with account.step("apt upgrade"):
+            written = story.upgrade(machine)
+            account.say(machine.run("livengkupd status", 120))
+            if written == before["uname -r"]:
+                raise Failure(f"the archive has no kernel newer than {written}")
 
         with account.step("reboot"):
-            machine.reboot()
-            after = machine.run("uname -r")
-            account.say(f"    uname -r: {after}")
-            if after != release:
-                raise Failure(f"the stick booted {after}, not {release}")
-
-        with account.step("livengkupd status"):
-            status_after = machine.run("livengkupd status")
-            account.say(status_after)
+            machine.reboot(story.PASSPHRASE)
+            after = look(machine, account)
+            if after["uname -r"] != written:
+                raise Failure(f"the stick booted {after['uname -r']}, not {written}")
+            if story.identity(machine) != ids:
+                raise Failure("the stick is not the same any more:\n" + story.identity(machine))
+            account.say(machine.run("livengkupd status", 120))
         machine.power_off()
 
     account.say(f"\n{account.table()}\n")
-    account.say(f"{before} -> {after}: the stick boots the kernel that apt brought")
-    return before, after, status, status_after
+    account.say(f"{before['uname -r']} -> {after['uname -r']}: the stick boots the kernel that apt brought")
+    return before, after
 
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    defaults = [ROOT / "build/vm/live.iso", ROOT / "build/livengkupd", ROOT / "build/vm"]
+    defaults = [BUILD / "vm/live.iso", BUILD / "vm/demo"]
     given = [Path(argument).resolve() for argument in sys.argv[1:]]
-    image, program, folder = given + defaults[len(given):]
+    image, folder = given + defaults[len(given):]
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        demo(image, program, folder)
+        demo(image, folder)
     except Failure as failure:
         print(f"\ndemo: {failure}\nthe screen: {folder}/demo.png\n"
               f"the serial line: {folder}/demo.serial", file=sys.stderr)
         return 1
+    by_hand = " ".join((folder / "demo.qemu").read_text().splitlines()[0].split(" -nic ")[0].split())
+    print(f"""
+The passphrase is "{story.PASSPHRASE}". Boot the stick by hand, root logs in by itself on the serial line:
+
+    {by_hand} -nic user -serial mon:stdio
+
+Or write it to a real stick of 4 GB or more, whose content is lost:
+
+    sudo dd if={folder}/stick.img of=/dev/sdX bs=4M conv=fsync status=progress && sudo sgdisk -e /dev/sdX""")
     return 0
 
 

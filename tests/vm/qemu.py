@@ -34,7 +34,7 @@ FIRMWARE = {
 
 PROMPT = r"root@\w+:~# "
 PASSPHRASE = r"[Pp]assphrase[^\n]*: ?|unlock disk[^\n]*: ?"
-NO_BOOT = r"Kernel panic|\(initramfs\)|error: [^\n]*\n|You are in emergency mode"
+NO_BOOT = r"Kernel panic|\(initramfs\)|You are in emergency mode"
 
 
 @lru_cache
@@ -72,7 +72,7 @@ class Machine(Console):
     """
 
     def __init__(self, stick, folder, name, firmware="secureboot", others=(), snapshot=None,
-                 progress=None):
+                 network=True, progress=None):
         self.serial_log = Path(folder, f"{name}.serial")
         self.screen = Path(folder, f"{name}.png")
         self.screen.unlink(missing_ok=True)
@@ -90,7 +90,7 @@ class Machine(Console):
             command += self._drive(f"if=none,cache=unsafe,id=drive{number}", disk)
             command += ["-device", f"usb-storage,drive=drive{number},id=stick{number},removable=on"
                                    f",serial=stick{number}" + ("" if number else ",bootindex=0")]
-        command += ["-nic", "user,model=virtio-net-pci", "-display", "none", "-vga", "std"]
+        command += ["-nic", "user,model=virtio-net-pci" if network else "none", "-display", "none", "-vga", "std"]
         command += ["-chardev", f"socket,id=serial,path={self._sockets.name}/serial,server=on,wait=off,"
                                 f"logfile={self.serial_log}", "-serial", "chardev:serial"]
         command += ["-qmp", f"unix:{self._sockets.name}/qmp,server=on,wait=off", "-S"]

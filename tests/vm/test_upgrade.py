@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main job for each kind of firmware: apt upgrades the kernel of the stick that the system runs from,
+and the stick boots it. What else was on the stick is as it was."""
+
+import pytest
+
+import story
+from qemu import BUILD, Machine
+
+FULL = pytest.mark.full
+
+
+@pytest.mark.parametrize("firmware, encrypted, suite", [
+    pytest.param("secureboot", True, "bookworm"),
+    pytest.param("uefi", False, "bookworm", marks=FULL),
+    pytest.param("bios", True, "bookworm", marks=FULL),
+    pytest.param("secureboot", True, "trixie", marks=FULL),
+    pytest.param("bios", False, "trixie", marks=FULL),
+])
+def test_the_stick_boots_the_kernel_that_apt_brought(folder, record_property, firmware, encrypted, suite):
+    image = BUILD / "vm" / ("live.iso" if suite == "bookworm" else f"live-{suite}.iso")
+    stick = folder / "stick.img"
+    story.deploy(image, stick, encrypted=encrypted)
+    with Machine(stick, folder, "boot", firmware) as machine:
+        machine.wait_for_boot(story.PASSPHRASE)
+        before, ids = story.release(machine), story.identity(machine)
+        machine.run("echo kept > /root/kept")
+        written = story.upgrade(machine)
+        assert written != before
+        assert story.status(machine)["current"]["release"] == written
+        machine.reboot(story.PASSPHRASE)
+        after = story.release(machine)
+        story.record(record_property, machine, firmware, encrypted, suite, before, after)
+        assert after == written
+        assert machine.run("cat /root/kept") == "kept"
+        assert story.identity(machine) == ids
+        assert story.guards(machine) == {"Secure Boot": firmware == "secureboot",
+                                         "lockdown": firmware == "secureboot", "LUKS": encrypted}
+        story.wait_until_blessed(machine)
+        machine.power_off()
+    assert story.kupd(stick, "verify")["errors"] == []
+
+
+def test_the_stick_boots_the_kernel_that_apt_brought_on_a_bios_machine(upgraded, record_property):
+    for name, value in {"firmware": "bios", "persistence": "clear", "suite": "bookworm",
+                        "from": upgraded.before, "to": upgraded.after}.items():
+        record_property(name, value)
+    assert upgraded.before != upgraded.after
+    assert upgraded.said.count("update-initramfs: Generating") == 1
+    assert (upgraded.kept, upgraded.ids_kept) == ("kept", True)
+    assert upgraded.guards == {"Secure Boot": False, "lockdown": False, "LUKS": False}
