@@ -57,7 +57,7 @@ all: $(PROGRAMS)
 help:
 	@echo 'make               build both programs into $(BUILD)/'
 	@echo 'make demo          the main job, seen working in a virtual machine'
-	@echo 'make check         all tests; check-fast: those without virtual machines'
+	@echo 'make check         tests; check-fast: without virtual machines; check-vm: all of those'
 	@echo 'make bench         compare with the published way of writing'
 	@echo 'make deb           Debian packages, into $(BUILD)/'
 	@echo 'make deps          install what all of these need (apt)'
@@ -109,13 +109,17 @@ deps:
 		apt-get install -qy --no-install-recommends $$missing
 
 # Debian's pytest, whatever python3 comes first. Two workers: the virtual machines beside the rest.
-PYTEST = /usr/bin/python3 -m pytest -q -n 2 -p no:cacheprovider
+PYTEST = /usr/bin/python3 -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider
 
 check-fast: check-build
 	$(PYTEST) tests --ignore=tests/vm --ignore=tests/test_sanitized.py
 check: check-build
 	$(MAKE) $(BUILD)/vm/live.iso
-	$(PYTEST) tests/vm tests/cli tests/hooks tests/unit tests/test_source.py tests/test_sanitized.py
+	$(PYTEST) -m 'not full' tests/vm tests/cli tests/hooks tests/unit tests/test_source.py tests/test_sanitized.py
+
+check-vm: check-build
+	$(MAKE) $(addprefix $(BUILD)/vm/,live.iso plain.iso live-trixie.iso)
+	$(PYTEST) tests/vm; status=$$?; $(MAKE) matrix && exit $$status
 
 # A second make, so that the packages are there when it asks pkg-config.
 check-build: deps
@@ -129,12 +133,32 @@ $(BUILD)/material/stamp: tests/data/material.sh
 $(BUILD)/hooks/%/stamp: tests/hooks/base.sh
 	tests/hooks/base.sh $* $(@D)
 
-$(BUILD)/vm/live.iso: tests/vm/live-image.sh
+# Live images, each built anew when what it is made of has changed: live-image.sh looks.
+IMAGE_PACKAGES = $(BUILD)/linux-image-liveng-common_*.deb $(BUILD)/linux-image-liveng-amd64_*.deb
+
+$(BUILD)/packages.stamp: $(shell git ls-files Makefile kupd deploy kernel-hooks initramfs-hooks debian)
+	$(MAKE) deb && touch $@
+
+$(BUILD)/vm/live.iso: $(BUILD)/packages.stamp tests/vm/live-image.sh
+	tests/vm/live-image.sh $@ $(IMAGE_PACKAGES)
+
+$(BUILD)/vm/plain.iso: tests/vm/live-image.sh
 	tests/vm/live-image.sh $@
 
+$(BUILD)/vm/live-%.iso: $(BUILD)/packages.stamp tests/vm/live-image.sh
+	tests/vm/live-image.sh --suite $* $@ $(IMAGE_PACKAGES)
+
 demo: deps
-	$(MAKE) all $(BUILD)/vm/live.iso
+	$(MAKE) all $(BUILD)/material/stamp $(BUILD)/vm/live.iso
 	/usr/bin/python3 tests/vm/demo.py
+
+# The matrix in README.md from what check-vm has seen; the pictures in it.
+matrix:
+	/usr/bin/python3 tests/vm/matrix.py
+
+pictures: all $(BUILD)/vm/live.iso
+	/usr/bin/python3 tests/vm/pictures.py
+
 bench: deps
 	$(MAKE) all $(BUILD)/material/stamp
 	tests/bench.sh
@@ -145,5 +169,5 @@ clean:
 
 -include $(LIB_OBJ:.o=.d) $(KUPD_OBJ:.o=.d) $(DEPLOY_OBJ:.o=.d) $(BUILD)/deploy/main.d $(UNIT_BIN:=.d)
 
-.PHONY: all help unit install uninstall deps check check-fast check-build demo bench deb clean
+.PHONY: all help unit install uninstall deps check check-fast check-build check-vm matrix pictures demo bench deb clean
 .SECONDARY:

@@ -50,7 +50,7 @@ def test_cryptsetup_and_live_boot_in_the_same_run_cost_no_second_initrd(image, f
 
 def test_of_two_sticks_that_one_is_written_that_runs_from_memory_and_the_other_if_it_is_named(image, folder):
     sticks = [folder / "stick.img", folder / "other.img"]
-    story.deploy(image, sticks[0], "--append", "toram")
+    story.deploy(image, sticks[0], append="toram")
     story.deploy(image, sticks[1])
     other = digest(sticks[1])
     with Machine(sticks[0], folder, "boot", "bios", others=sticks[1:]) as machine:
