@@ -139,9 +139,14 @@ put /etc/dpkg/dpkg.cfg.d/vm <<-END
 	path-exclude=/usr/share/locale/*
 END
 
-# The initrd is built inside an emulated machine too, where each module costs: those that a stick
-# needs and no others.
+# A kernel is unpacked and its initrd built inside an emulated machine, where each module costs: those that
+# a stick needs, and hardly others.
 if [ "${DEMO_MODULES-}" != most ]; then
+	for modules in sound net/wireless fs/ocfs2 fs/xfs fs/btrfs drivers/net/ethernet drivers/net/wireless \
+		drivers/gpu drivers/media drivers/infiniband drivers/iio drivers/staging drivers/hwmon; do
+		echo "path-exclude=/lib/modules/*/kernel/$modules/*"
+		echo "path-exclude=/usr/lib/modules/*/kernel/$modules/*"
+	done | put /etc/dpkg/dpkg.cfg.d/vm-modules
 	put /etc/initramfs-tools/conf.d/vm <<-END
 		MODULES=list
 		COMPRESS=zstd

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -182,7 +183,7 @@ class Machine(Console):
         seconds it took."""
         started = time.monotonic()
         match = self.wait_for(f"{PROMPT}|{PASSPHRASE}|{NO_BOOT}", timeout)
-        if passphrase and "assphrase" in match[0]:
+        if passphrase and re.fullmatch(PASSPHRASE, match[0]):
             self.send(passphrase + "\n")
             match = self.wait_for(f"{PROMPT}|{PASSPHRASE}|{NO_BOOT}", timeout)
         if not match[0].startswith("root@"):

@@ -20,7 +20,7 @@ WRITTEN = r"livengkupd: [^\n]*: wrote (\S+) into slot ([AB])"
 
 def deploy(image, stick, *options, encrypted=False, append="", size="4G"):
     """Write @image to the new file @stick by liveng-deploy. It boots on the serial line, too."""
-    command = [BUILD / "liveng-deploy", "--yes", "--quiet", "--size", size, *options]
+    command = [BUILD / "liveng-deploy", "--yes", "--size", size, *options]
     command += ["--console", "ttyS0,115200", "--append", f"{FASTER} {append}".strip()]
     stick.unlink(missing_ok=True)
     reader, writer = os.pipe()
