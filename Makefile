@@ -50,7 +50,7 @@ CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka
 	grub-efi-amd64-bin grub-pc-bin grub-emu cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils \
 	bzip2 cpio strace bash-completion squashfs-tools shim-signed grub-efi-amd64-signed \
 	mmdebstrap debhelper dpkg-dev debian-archive-keyring lintian blhc diffoscope-minimal
-SLOW_PACKAGES  := live-build qemu-system-x86 qemu-utils ovmf hyperfine time
+SLOW_PACKAGES  := live-build qemu-system-x86 qemu-utils ovmf git gnupg reprepro hyperfine time
 
 all: $(PROGRAMS)
 
@@ -113,6 +113,7 @@ PYTEST = /usr/bin/python3 -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider
 
 check-fast: check-build
 	$(PYTEST) tests --ignore=tests/vm --ignore=tests/test_sanitized.py
+
 check: check-build
 	$(MAKE) $(BUILD)/vm/live.iso
 	$(PYTEST) -m 'not full' tests/vm tests/cli tests/hooks tests/unit tests/test_source.py tests/test_sanitized.py
