@@ -33,7 +33,7 @@ static int take_previous(struct run *run, struct stick *stick, struct inventory 
 		return 0;
 	}
 	/* First the memory of it: a cut behind the switch must not bring it back. */
-	failed_note(run, &failed, "it did not come up, the previous set did");
+	failed_note(run, &failed, "it did not come up, the set before did");
 	run->changed = true;
 	r = rollback_switch(stick, inventory, false);
 	if (r < 0)
@@ -74,15 +74,46 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 	return 0;
 }
 
+/*
+ * The menu takes the previous set when the current one had all its boots, or could not be loaded;
+ * and people do, for whatever reason. Only the first two speak against the current set.
+ */
+static int is_given_up(
+	struct run *run, const struct stick *stick, const struct inventory *inventory)
+{
+	int r;
+
+	if (assessment_tries(stick) == 0 || !inventory->has_current)
+		return 1;
+	r = set_verify(stick->disk, &inventory->current, &run->observer);
+	if (r == -EINTR)
+		log_error("interrupted: nothing was changed");
+	return r == -EINTR ? r : r == -ERR_VERIFY;
+}
+
+static int bless_previous(struct run *run, struct stick *stick, struct inventory *inventory)
+{
+	int r;
+
+	r = is_given_up(run, stick, inventory);
+	if (r > 0)
+		return take_previous(run, stick, inventory);
+	if (r == 0)
+		log_info("%s: the previous set was chosen for this boot, which says nothing of the "
+			 "current one",
+			stick->name);
+	return r;
+}
+
 int bless_verb(struct run *run)
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;
 	const struct options *options = run->options;
-	enum host_boot boot = HOST_BOOT_STANDARD;
+	enum host_boot boot = options->booted;
 	int r = 0;
 
-	/* A stick named by hand is blessed by hand: how this machine booted says nothing of it. */
+	/* Of a stick named by hand this machine's boot says nothing. */
 	if (options->target == STICK_RUNNING)
 		r = host_boot(&run->host, &boot);
 	if (r < 0) {
@@ -101,13 +132,6 @@ int bless_verb(struct run *run)
 	r = inventory_open(run, !options->dry_run, &stick, &inventory);
 	if (r < 0)
 		return r;
-	if (boot == HOST_BOOT_PREVIOUS && assessment_tries(stick) != 0) {
-		log_info("%s: the previous set was chosen for this boot, that says nothing of the "
-			 "current one",
-			stick->name);
-		return 0;
-	}
-	if (boot == HOST_BOOT_PREVIOUS)
-		return take_previous(run, stick, &inventory);
-	return end_trial(run, stick, &inventory);
+	return boot == HOST_BOOT_PREVIOUS ? bless_previous(run, stick, &inventory)
+					  : end_trial(run, stick, &inventory);
 }

@@ -12,7 +12,7 @@ static const struct verb verbs[] = {
 	{"verify", "", "read all sets and compare their checksums"},
 	{"rollback", "undo dry-run", "make the previous set the current one"},
 	{"next", "once dry-run", "choose what the next boot runs, and only that"},
-	{"bless", "root dry-run", "end the trial of a set that came up"},
+	{"bless", "root booted dry-run", "end the trial of a set that came up"},
 	{"repair", "root no-verify dry-run", "bring back a set that boots, with what is there"},
 	{0},
 };

@@ -21,6 +21,7 @@ enum {
 	OPTION_FORCE,
 	OPTION_UNDO,
 	OPTION_ONCE,
+	OPTION_BOOTED,
 	OPTION_SHORT,
 	OPTION_JSON,
 	OPTION_VERSION,
@@ -37,6 +38,7 @@ static const struct option table[] = {
 	{"force", no_argument, NULL, OPTION_FORCE},
 	{"undo", no_argument, NULL, OPTION_UNDO},
 	{"once", required_argument, NULL, OPTION_ONCE},
+	{"booted", required_argument, NULL, OPTION_BOOTED},
 	{"short", no_argument, NULL, OPTION_SHORT},
 	{"dry-run", no_argument, NULL, 'n'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -82,7 +84,8 @@ static void print_help(const struct verb *verbs)
 	     "Other verbs:\n"
 	     "  --undo                   rollback: forward again to the set that it left\n"
 	     "  --once ENTRY             next: previous, fallback or standard, for one boot\n"
-	     "  --short                  status: one line, and only if there is news\n"
+	     "  --booted ENTRY           bless: what came up, on a stick that is named\n"
+	     "  --short                  status: a line or two, and only if there is news\n"
 	     "\n"
 	     "Output:\n"
 	     "  -q, --quiet              errors and warnings only\n"
@@ -168,6 +171,24 @@ static bool set_target(struct options *options, enum stick_target target, const 
 	return true;
 }
 
+/* An entry of the boot menu, the value of @option. */
+static bool parse_entry(const char *option, const char *word, enum host_boot *ret_boot)
+{
+	static const char *const entries[] = {[HOST_BOOT_STANDARD] = "standard",
+		[HOST_BOOT_PREVIOUS] = "previous",
+		[HOST_BOOT_FALLBACK] = "fallback"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+		if (!entries[i] || strcmp(word, entries[i]) != 0)
+			continue;
+		if (ret_boot)
+			*ret_boot = (enum host_boot)i;
+		return true;
+	}
+	log_error("--%s: standard, previous or fallback, not \"%s\"", option, word);
+	return false;
+}
+
 /* A release in the place of a verb, as the callers of the published script have it. */
 static bool is_release(const struct options *options, const char *word)
 {
@@ -211,18 +232,15 @@ static bool set_words(struct options *options, const struct verb *verbs, char **
 	return true;
 }
 
-/* The entries of the boot menu that can be chosen for one boot. */
-static bool check_once(const struct options *options)
+/* Options that are nothing on their own, or not with each other. */
+static bool check_together(const struct verb *verb, const struct options *options, bool booted)
 {
-	static const char *const entries[] = {"previous", "fallback", "standard"};
-	const char *once = options->once;
-
-	if (strcmp(options->verb, "next") != 0)
+	if (strcmp(verb->name, "next") == 0 && !options->once)
+		log_error("next: name what to boot: --once previous, fallback or standard");
+	else if (booted && options->target == STICK_RUNNING)
+		log_error("--booted is told of a stick that is named: with --disk or --partition");
+	else
 		return true;
-	for (size_t i = 0; once && i < ARRAY_SIZE(entries); i++)
-		if (strcmp(once, entries[i]) == 0)
-			return true;
-	log_error("next: name what to boot: --once previous, fallback or standard");
 	return false;
 }
 
@@ -243,9 +261,10 @@ enum options_result options_parse(
 	int argc, char **argv, const struct verb *verbs, struct options *ret_options)
 {
 	bool given[ARRAY_SIZE(table)] = {false};
+	bool booted = false;
 	const struct option *option;
 	const struct verb *verb;
-	struct options options = {.root = "", .level = LOG_NORMAL};
+	struct options options = {.root = "", .level = LOG_NORMAL, .booted = HOST_BOOT_STANDARD};
 	int c;
 
 	/* The colon: no messages of its own, which would begin with argv[0]. */
@@ -298,7 +317,14 @@ enum options_result options_parse(
 			options.undo = true;
 			break;
 		case OPTION_ONCE:
+			if (!parse_entry("once", optarg, NULL))
+				return OPTIONS_USAGE;
 			options.once = optarg;
+			break;
+		case OPTION_BOOTED:
+			booted = true;
+			if (!parse_entry("booted", optarg, &options.booted))
+				return OPTIONS_USAGE;
 			break;
 		case OPTION_SHORT:
 			options.is_short = true;
@@ -327,7 +353,7 @@ enum options_result options_parse(
 		}
 	}
 	if (!set_words(&options, verbs, argv + optind, argc - optind, &verb) ||
-		!check_use(verb, given) || !check_once(&options))
+		!check_use(verb, given) || !check_together(verb, &options, booted))
 		return OPTIONS_USAGE;
 	*ret_options = options;
 	return OPTIONS_RUN;

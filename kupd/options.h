@@ -22,7 +22,8 @@ struct options {
 	bool in_place;
 	bool undo;
 	bool is_short;
-	const char *once; /* the entry that the next boot takes; NULL: not named */
+	enum host_boot booted; /* how a stick that is named was booted */
+	const char *once;      /* the entry that the next boot takes; NULL: not named */
 	bool force;
 	bool dry_run;
 	bool json;

@@ -15,7 +15,7 @@ from conftest import DONE, ENVIRONMENT, FAILED, NOT_STICK, USAGE, install, kupd,
 
 VERBS = ["update", "status", "verify", "rollback", "next", "bless", "repair"]
 OPTIONS = ["--disk", "--partition", "--root", "--kernel", "--initrd", "--no-verify", "--in-place",
-           "--force", "--undo", "--once", "--short", "-n", "--dry-run", "-q", "-v", "--json", "--help", "--version"]
+           "--force", "--undo", "--once", "--booted", "--short", "-n", "--dry-run", "-q", "-v", "--json", "--help", "--version"]
 
 
 def test_help_names_everything_within_80_columns():
@@ -35,7 +35,8 @@ def test_version():
     [], ["--no-such-option"], ["update", "--disk"], ["status", "one", "more"],
     ["update", "6.1.0-1-amd64", "6.1.0-2-amd64"],
     ["status", "--disk", "a", "--partition", "b"], ["upate"], ["6.1.0-no-such-kernel"], ["next"],
-    ["next", "--once", "pristine"], ["status", "-n"], ["verify", "--kernel", "x"],
+    ["next", "--once", "pristine"], ["bless", "--booted", "previous"],
+    ["bless", "--disk", "a", "--booted", "other"], ["status", "-n"], ["verify", "--kernel", "x"],
     ["rollback", "--force"], ["update", "--once", "previous"]], ids=" ".join)
 def test_wrong_use_is_2_and_told_on_stderr(arguments):
     result = kupd(*arguments, code=USAGE)
