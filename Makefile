@@ -111,8 +111,9 @@ deps:
 # Debian's pytest, whatever python3 comes first. Two workers: the virtual machines beside the rest.
 PYTEST = /usr/bin/python3 -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider
 
+# Without the virtual machines, and without what is long and proven in a smaller way by others.
 check-fast: check-build
-	$(PYTEST) tests --ignore=tests/vm --ignore=tests/test_sanitized.py
+	$(PYTEST) -m 'not slow' tests --ignore=tests/vm --ignore=tests/test_sanitized.py
 
 check: check-build
 	$(MAKE) $(BUILD)/vm/live.iso
@@ -124,9 +125,10 @@ check-vm: check-build
 
 # A second make, so that the packages are there when it asks pkg-config.
 check-build: deps
-	$(MAKE) all unit deb $(BUILD)/material/stamp
+	$(MAKE) -j 2 all unit $(BUILD)/material/stamp
+	$(MAKE) deb
 	$(MAKE) -j 2 $(BUILD)/hooks/bookworm/stamp $(BUILD)/hooks/trixie/stamp
-	$(MAKE) all unit SAN=1
+	$(MAKE) -j 2 all unit SAN=1
 
 $(BUILD)/material/stamp: tests/data/material.sh
 	tests/data/material.sh $(BUILD)/material

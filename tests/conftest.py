@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The closing line of every test run."""
+"""For every test run: the mark of tests that `make check-fast` leaves out, and the closing line."""
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: what it proves is proven in a smaller way by others")
 
 
 def pytest_unconfigure(config):

@@ -114,8 +114,12 @@ FAULTS = {
 }
 
 
+FAST = {"third update", "rollback on trial"}
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[] if name in FAST else [pytest.mark.slow]) for name in RUNS])
 def test_fault_at_every_call(name, fault, tools, new_stick, small_sets, tmp_path):
     make, result = RUNS[name]
     scene = make(name, new_stick, small_sets)

@@ -10,8 +10,14 @@ TOP = Path(__file__).resolve().parents[2]
 MODULES = sorted(source.stem for source in Path(__file__).parent.glob("*.c"))
 
 
-@pytest.mark.parametrize("build", ["build", "build/san"])
-@pytest.mark.parametrize("module", MODULES)
+# Each takes many seconds with sanitizers; without them they run always.
+SLOW = {"initrd", "persistence", "fat", "kernel", "grubenv"}
+
+
+@pytest.mark.parametrize("module, build", [
+    *((module, "build") for module in MODULES),
+    *(pytest.param(module, "build/san", marks=[pytest.mark.slow] if module in SLOW else [])
+      for module in MODULES)])
 def test_module(module, build, tmp_path):
     program = TOP / build / "tests/unit" / module
     done = subprocess.run([program], cwd=tmp_path, capture_output=True, encoding="utf-8",
