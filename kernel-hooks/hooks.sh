@@ -51,10 +51,17 @@ liveng_noted()
 	cut -d ' ' -f 1 "$liveng_pending" 2> /dev/null || :
 }
 
+# Is what apt installs still there after a reboot? Not if live-boot has put the changes of / into memory.
+liveng_persists()
+{
+	grep -q ' /run/live/persistence/' /proc/mounts &&
+		! grep -q '^[^ ]* / overlay [^ ]*upperdir=/run/live/overlay/' /proc/mounts
+}
+
 # liveng_note RELEASE [built]: that it is to be written. Fails if a reboot would lose its modules.
 liveng_note()
 {
-	if ! [ "$LIVENG_DISK" ] && ! grep -q ' /run/live/persistence/' /proc/mounts; then
+	if ! [ "$LIVENG_DISK" ] && ! liveng_persists; then
 		liveng_say "nothing of this boot persists: the stick keeps the kernel that it has"
 		return 1
 	fi

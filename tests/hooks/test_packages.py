@@ -89,6 +89,16 @@ def test_packages_of_a_kernel_of_ones_own(system, tmp_path):
     assert meta == f"{version} linux-image-liveng-{system.new} (= {version})"
 
 
+def test_live_build_takes_the_example(tmp_path):
+    run("cp", "-r", TOP / "debian/examples/live-build", tmp_path)
+    folder = tmp_path / "live-build"
+    run("sh", "-c", "cd \"$1\" && lb config --distribution trixie", "sh", folder)
+    settings = "".join((folder / "config" / name).read_text() for name in ("bootstrap", "binary", "chroot"))
+    assert 'LB_DISTRIBUTION="trixie"' in settings
+    assert 'LB_UEFI_SECURE_BOOT="enable"' in settings
+    assert "linux-image-liveng-amd64" in (folder / "config/package-lists/liveng.list.chroot").read_text()
+
+
 def test_autopkgtest(system):
     """debian/tests/hooks in the machine; as Debian's own testbeds run it."""
     for name in ("debian/tests/hooks", "tests/data/published-stick.sh"):
