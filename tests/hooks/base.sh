@@ -5,7 +5,7 @@
 # comes: real live-boot, live-tools, cryptsetup and a kernel that is not the newest. DIR then holds
 #
 #   root/        the system; apt has its lists, and all packages that the tests install
-#   stick.img    a stick that boots that kernel
+#   live.iso     a live image with that kernel, and the initrd of an image without liveng
 #   env          OLD=, NEW= (kernel releases)
 #   stamp        written last
 #
@@ -16,7 +16,6 @@ set -eu
 [ $# = 2 ] || { echo "usage: $0 SUITE DIR" >&2; exit 2; }
 [ "$(id -u)" = 0 ] || exec sudo -- "$0" "$@"
 suite=$1
-top=$(cd "$(dirname "$0")/../.." && pwd)
 rm -rf --one-file-system "$2"
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
@@ -66,6 +65,9 @@ old=$(inside apt-cache search --names-only '^linux-image-[0-9][^ ]*[0-9]-amd64$'
 	grep -Fx -B 1 "$new" | head -n 1)
 [ "$old" != "$new" ] || { echo "$0: $suite has no two kernels" >&2; exit 1; }
 
+# The modules of a stock image, for its initrd; afterwards the hooks have to see to them.
+printf '%s\n' usb-storage uas xhci-hcd xhci-pci isofs > "$root/etc/initramfs-tools/modules"
+
 # What the package under test depends on, and what the tests install and upgrade.
 {
 	inside apt-get -qy install "linux-image-$old" cryptsetup-initramfs libisofs6 libjson-c5
@@ -85,14 +87,23 @@ cat > "$root/usr/sbin/mkinitramfs" <<-'END'
 END
 chmod 755 "$root/usr/sbin/mkinitramfs"
 
-# The stick, as it was made: that kernel, and the initrd of an image without liveng.
-mkdir -p "$dir/image/live"
-cp "$root/boot/vmlinuz-$old" "$dir/image/live/vmlinuz"
-cp "$root/boot/initrd.img-$old" "$dir/image/live/initrd.img"
-echo 'no squashfs, nobody boots this' > "$dir/image/live/filesystem.squashfs"
-"$top/tests/data/published-stick.sh" --kernel-size 256 "$dir/image" "$dir/stick.img" 512M
-rm -r "$dir/image"
+# The image. Nobody boots it: its squashfs may be small.
+image=$dir/image
+mkdir -p "$image/live" "$image/EFI/boot" "$image/boot/grub" "$dir/squashfs"
+cp "$root/boot/vmlinuz-$old" "$root/boot/initrd.img-$old" "$image/live/"
+mksquashfs "$dir/squashfs" "$image/live/filesystem.squashfs" -quiet -no-progress >> "$dir/log"
+cp /usr/lib/shim/shimx64.efi.signed "$image/EFI/boot/bootx64.efi"
+cp /usr/lib/grub/x86_64-efi-signed/gcdx64.efi.signed "$image/EFI/boot/grubx64.efi"
+cat > "$image/boot/grub/grub.cfg" <<-END
+	menuentry "Live" {
+		linux /live/vmlinuz-$old boot=live
+		initrd /live/initrd.img-$old
+	}
+END
+xorriso -as mkisofs -quiet -R -J -V LIVE -o "$dir/live.iso" "$image" >> "$dir/log" 2>&1
+rm -r "$image" "$dir/squashfs"
+: > "$root/etc/initramfs-tools/modules"
 
 printf '%s\n' "OLD=$old" "NEW=$new" > "$dir/env"
-[ -z "${SUDO_UID:-}" ] || chown "$SUDO_UID:${SUDO_GID:-}" "$dir" "$dir/stick.img" "$dir/env"
+[ -z "${SUDO_UID:-}" ] || chown "$SUDO_UID:${SUDO_GID:-}" "$dir" "$dir/live.iso" "$dir/env"
 touch "$dir/stamp"

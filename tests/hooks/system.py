@@ -42,11 +42,20 @@ class System:
         self.stick = work / "stick.img"
         work.mkdir()
         self.old, self.new = (line.split("=")[1] for line in (self.base / "env").read_text().split())
-        subprocess.run(["cp", "--sparse=always", (below or self.base) / "stick.img", self.stick], check=True)
+        if below:
+            subprocess.run(["cp", "--sparse=always", below / "stick.img", self.stick], check=True)
+        else:
+            self.deploy()
         if not below:
             self.put("/etc/default/liveng", "LIVENG_DISK=/stick.img\n")
             for package in packages():
                 self.put(f"/debs/{package.name}", package.read_bytes())
+
+    def deploy(self, *options):
+        """Make the stick anew, as it comes from its maker."""
+        subprocess.run([BUILD / "liveng-deploy", "--yes", "--quiet", "--size", "1G", *options,
+                        self.base / "live.iso", self.stick], check=True,
+                       env={**os.environ, "LIVENG_DEPLOY_DATA": TOP / "deploy/grub"})
 
     def run(self, command, *, cmdline=LIVE, data=b"", check=True):
         """Run a shell command in the machine; by default it has to succeed."""
