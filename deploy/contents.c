@@ -149,7 +149,9 @@ void contents_summary(const struct contents *contents, char *text, size_t size)
 	char part[96];
 
 	text[0] = '\0';
-	if (contents->is_stick) {
+	if (contents->error < 0) {
+		append(text, size, "what cannot be read: %s", strerror(-contents->error));
+	} else if (contents->is_stick) {
 		append(text, size, "liveng stick");
 		if (persistence && strcmp(persistence->type, LUKS) == 0)
 			append(text, size, ", with encrypted persistence");

@@ -15,6 +15,7 @@
 
 /* Texts are printable ASCII, anything else is a `?`. */
 struct contents {
+	int error;	       /* -errno of reading it: then nothing is known; else 0 */
 	char table[16];	       /* "gpt", "dos"; "" if there is none */
 	struct identity whole; /* of the disk as a whole: a stick without partitions, a live image;
 				* type "" if there is nothing known */

@@ -69,8 +69,8 @@ static bool is_kind(const char *name, const char *stem)
 	       (name[length] == 0 || name[length] == '-' || name[length] == '.');
 }
 
-/* Of what belongs to a kernel, the file at @chosen (NULL: none) stays, under the plain name. */
-static int keep_one(struct volume *volume, const char *stem, const char *chosen, const char *plain)
+/* What belongs to a kernel goes, but for the file @kept (NULL: all goes). */
+static int drop_kind(struct volume *volume, const char *stem, const char *kept)
 {
 	cleanup(tree_names_freep) char **names = NULL;
 	int r;
@@ -80,11 +80,9 @@ static int keep_one(struct volume *volume, const char *stem, const char *chosen,
 		char path[300];
 
 		snprintf(path, sizeof(path), LIVE "/%s", names[i]);
-		if (is_kind(names[i], stem) && (!chosen || strcmp(path, chosen) != 0))
+		if (is_kind(names[i], stem) && (!kept || strcmp(names[i], kept) != 0))
 			r = tree_remove(volume, path);
 	}
-	if (r == 0 && chosen && strcmp(chosen + strlen(LIVE "/"), plain) != 0)
-		r = tree_rename(volume, chosen, plain);
 	return r;
 }
 
@@ -111,22 +109,25 @@ static int arrange_set(
 	const char *release = candidate->release;
 	autofree char *config = beside_kernel(volume, "config", release);
 	autofree char *map = beside_kernel(volume, "System.map", release);
+	/* @from NULL: none. Wherever the image has them, here they are under their plain names. */
+	const struct part {
+		const char *stem, *from, *name;
+	} parts[] = {
+		{"vmlinuz", set->kernel_is_ours ? image_kernel(image) : NULL, SET_KERNEL},
+		{"initrd", set->initrd_is_ours ? image_initrd(image) : NULL, SET_INITRD},
+		{"config", set->kernel_is_ours ? config : NULL, "config"},
+		{"System.map", set->kernel_is_ours ? map : NULL, "System.map"},
+		{SET_RELEASE, NULL, NULL},
+		{SET_SUMS, NULL, NULL},
+	};
 	autofree char *release_text = NULL, *sums = NULL;
-	int r;
+	int r = 0;
 
-	r = keep_one(
-		volume, "vmlinuz", set->kernel_is_ours ? image_kernel(image) : NULL, SET_KERNEL);
-	if (r == 0)
-		r = keep_one(volume, "initrd", set->initrd_is_ours ? image_initrd(image) : NULL,
-			SET_INITRD);
-	if (r == 0)
-		r = keep_one(volume, "config", set->kernel_is_ours ? config : NULL, "config");
-	if (r == 0)
-		r = keep_one(volume, "System.map", set->kernel_is_ours ? map : NULL, "System.map");
-	if (r == 0)
-		r = keep_one(volume, SET_RELEASE, NULL, NULL);
-	if (r == 0)
-		r = keep_one(volume, SET_SUMS, NULL, NULL);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
+		if (parts[i].from)
+			r = tree_move(volume, parts[i].from, LIVE, parts[i].name);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
+		r = drop_kind(volume, parts[i].stem, parts[i].from ? parts[i].name : NULL);
 	if (r == 0 && !set->kernel_is_ours)
 		r = tree_add_file(volume, LIVE, SET_KERNEL, &set->kernel);
 	if (r == 0 && !set->initrd_is_ours)
@@ -207,10 +208,11 @@ static int make(struct system *system, struct image *image, const struct kernels
 
 	/* A tree of its own to change: the image stays as it was read. */
 	r = volume_open(image_disk(image), all, volume_pvd(original), &system->volume);
-	if (r == 0)
-		r = drop_from_top(system->volume);
+	/* The set can lie in a folder that is dropped. */
 	if (r == 0)
 		r = arrange_set(system->volume, image, set);
+	if (r == 0)
+		r = drop_from_top(system->volume);
 	if (r == 0)
 		r = tree_walk(system->volume, note_extent, system);
 	if (r == 0)

@@ -21,26 +21,25 @@ static int report(const struct target *target, const char *what, int error)
 	return error;
 }
 
+/* What cannot be read is not known; of a file that is the end, of a disk target_check() tells,
+ * after what weighs more. */
 static int read_contents(struct target *target)
 {
 	cleanup(disk_closep) struct disk *disk = NULL;
 	int r;
 
+	target->holds_data = true;
 	r = disk_open(target->path, false, &disk);
-	if (r == -EACCES && target->kind == TARGET_DRIVE) {
-		log_error("%s: cannot open it: only root can write to a disk", target->path);
-		return r;
+	if (r < 0 && target->kind == TARGET_DRIVE) {
+		target->open_error = r;
+		return 0;
 	}
-	if (r == -ENOMEDIUM)
-		return 0; /* target_check() knows */
 	if (r < 0)
 		return report(target, "open it", r);
-	r = contents_read(disk, &target->contents);
-	if (r < 0)
-		return report(target, "read what lies on it", r);
+	target->contents.error = contents_read(disk, &target->contents);
 	/* A file may be one large hole; a disk never is. */
-	target->holds_data =
-		target->kind == TARGET_DRIVE || lseek(disk_fd(disk), 0, SEEK_DATA) >= 0;
+	if (target->kind == TARGET_FILE)
+		target->holds_data = lseek(disk_fd(disk), 0, SEEK_DATA) >= 0;
 	return 0;
 }
 
@@ -170,10 +169,17 @@ int target_check(
 	if (target->kind != TARGET_DRIVE)
 		return check_file(target, rules);
 	r = refusal_find(host, &target->drive, rules, &refusal);
-	if (r < 0 || refusal.error == 0)
+	if (r < 0)
 		return r;
-	log_error("%s: %s: %s", target->path, refusal.reason, refusal.way_out);
-	return refusal.error;
+	if (refusal.error < 0) {
+		log_error("%s: %s: %s", target->path, refusal.reason, refusal.way_out);
+		return refusal.error;
+	}
+	if (target->open_error == -EACCES) {
+		log_error("%s: cannot open it: only root can write to a disk", target->path);
+		return target->open_error;
+	}
+	return target->open_error < 0 ? report(target, "open it", target->open_error) : 0;
 }
 
 /* The name must not have been there: not even a link to nothing is followed. */

@@ -20,6 +20,7 @@ struct target {
 	enum target_kind kind;
 	uint64_t size;		  /* bytes, as it will be */
 	struct drive drive;	  /* TARGET_DRIVE */
+	int open_error;		  /* of a disk that could not be looked into, else 0 */
 	struct contents contents; /* what lies there now */
 	bool holds_data;	  /* there is something to lose, known or not */
 	struct disk *disk;	  /* open for writing; NULL before target_open() */

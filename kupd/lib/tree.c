@@ -196,6 +196,31 @@ int tree_rename(struct volume *volume, const char *path, const char *name)
 	return volume_error(iso_node_set_name(node, name));
 }
 
+int tree_move(struct volume *volume, const char *path, const char *folder, const char *name)
+{
+	IsoNode *node, *other;
+	IsoDir *directory = NULL;
+	int r;
+
+	r = find(volume, path, &node);
+	if (r == 0)
+		r = find_folder(volume, folder, &directory);
+	if (r == 0)
+		r = volume_error(iso_node_take(node));
+	if (r < 0)
+		return r;
+	/* It is out of the tree by now: the other can be a folder that it was in. */
+	if (iso_dir_get_node(directory, name, &other) == 1)
+		r = remove_node(other);
+	if (r == 0)
+		r = volume_error(iso_node_set_name(node, name));
+	if (r == 0)
+		r = volume_error(iso_dir_add_node(directory, node, ISO_REPLACE_NEVER));
+	if (r < 0)
+		iso_node_unref(node);
+	return r;
+}
+
 /* The folder that gets a new file @name. */
 static int find_place(
 	const struct volume *volume, const char *folder, const char *name, IsoDir **ret_directory)

@@ -39,6 +39,10 @@ int tree_remove(struct volume *volume, const char *path);
 /** Give the node at @path another name in its folder. Returns -ENOENT; -EEXIST. */
 int tree_rename(struct volume *volume, const char *path, const char *name);
 
+/** Make of the file at @path the one of that name in @folder, in the place of what is there.
+ * Returns -ENOENT. */
+int tree_move(struct volume *volume, const char *path, const char *folder, const char *name);
+
 /** A new, empty folder. Errors as below. */
 int tree_add_folder(struct volume *volume, const char *folder, const char *name);
 

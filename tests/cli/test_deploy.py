@@ -121,6 +121,19 @@ def test_without_a_menu_the_newest_kernel_is_taken(small_sets, tmp_path):
     assert_sound(deploy(image, tmp_path / "stick.img", "--size", SIZE), image, tmp_path)
 
 
+@pytest.mark.parametrize("kernel, initrd", [
+    ("boot/vmlinuz", "boot/initrd.img"), ("k", "i"), ("live/amd64/vmlinuz", "live/amd64/initrd.img"),
+    ("live/vmlinuz/k", "live/initrd.img"), ("live/linux", "live/vmlinuz.initrd")])
+def test_a_kernel_in_any_place_of_the_image(small_sets, tmp_path, kernel, initrd):
+    """The image's menu says where; on the stick it is where the stick's menu looks."""
+    kernel_set = small_sets[0]
+    files_ = {kernel: kernel_set.kernel.read_bytes(), initrd: kernel_set.initrd.read_bytes()}
+    image = liveimage.make_image(
+        tmp_path / "live.iso", kernel_set, extra=files_, grub_cfg=liveimage.menu(kernel, initrd),
+        without=[f"live/{n}-{kernel_set.release}" for n in ("vmlinuz", "initrd.img")])
+    assert_sound(deploy(image, tmp_path / "stick.img", "--size", SIZE), image, tmp_path)
+
+
 def test_an_unusual_size(live_image, tmp_path):
     """Neither full MiB nor full sectors; the rest of the last sector stays."""
     size = 480 * MIB + 512 * 77 + 100

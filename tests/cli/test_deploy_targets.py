@@ -93,13 +93,22 @@ def test_list_says_why_not():
             assert f"{disk['why_not']}: {disk['way_out']}" in text
 
 
-def test_the_disk_of_the_running_system_is_no_candidate():
+def system_disk():
+    """The node of the disk that this machine runs from."""
     source = run("findmnt", "-no", "SOURCE", "/").decode().strip()
     for disk in alone("list", "--json").json["disks"]:
         if source.startswith(disk["node"]):
-            assert disk["why_not"].startswith("holds the running system (/")
-            return
+            return disk
     pytest.skip("the root of this machine lies on no disk")
+
+
+def test_the_disk_of_the_running_system_is_no_candidate():
+    assert system_disk()["why_not"].startswith("holds the running system (/")
+
+
+def test_that_disk_is_refused_whether_it_may_be_read_or_not(live_image):
+    """Why it is not written to weighs more than that only root can open it."""
+    alone("--yes", live_image, system_disk()["node"], code=REFUSED, says="holds the running system (/")
 
 
 # The question
