@@ -10,9 +10,6 @@
 
 #define LUKS "crypto_LUKS" /* libblkid's word */
 
-/* The labels of a stick's kernel partition, ours and that of Open Secure-K OS. */
-static const char *const stick_labels[] = {"LIVENG_SYSTEM2", "SK-SYSTEM2"};
-
 static void copy_name(const char *name, char *to, size_t size)
 {
 	snprintf(to, size, "%s", name ? name : "");
@@ -111,8 +108,7 @@ int contents_read(const struct disk *disk, struct contents *ret_contents)
 			return r;
 	}
 	kernel = find_partition(&contents, STICK_KERNEL);
-	for (size_t i = 0; kernel && i < ARRAY_SIZE(stick_labels); i++)
-		contents.is_stick |= strcmp(kernel->label, stick_labels[i]) == 0;
+	contents.is_stick = kernel && stick_is_kernel_label(kernel->label);
 	*ret_contents = contents;
 	return 0;
 }

@@ -42,8 +42,19 @@ def test_library_knows_no_program():
             assert "getopt" not in f.read_text(), f
 
 
-def test_includes_have_no_circle():
-    files = {f.name: f for f in C_FILES if f.parts[-2] in ("lib", "kupd") and f.suffix == ".h"}
+@pytest.mark.parametrize("program", ["kupd", "deploy"])
+def test_programs_meet_in_the_library_only(program):
+    """What a file of a program includes is of that program or of the library."""
+    headers = {f.name for f in C_FILES if f.parent in (TOP / program, TOP / "kupd/lib")}
+    for f in C_FILES:
+        if f.parent == TOP / program:
+            assert included(f) <= headers, f
+
+
+@pytest.mark.parametrize("program", ["kupd", "deploy"])
+def test_includes_have_no_circle(program):
+    files = {f.name: f for f in C_FILES
+             if f.parent in (TOP / program, TOP / "kupd/lib") and f.suffix == ".h"}
     done = set()
 
     def visit(name, path):

@@ -91,7 +91,7 @@ static bool is_otherwise_liveng(struct stick *stick)
 	return true;
 }
 
-static bool is_label(const char *text)
+bool stick_is_kernel_label(const char *text)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
 		if (strcmp(text, labels[i]) == 0)
@@ -135,7 +135,8 @@ static int check_kernel_partition(struct stick *stick, bool blank_too)
 	int r;
 
 	r = identity_read(stick->disk, stick_kernel(stick), &identity);
-	if (r == 0 && strcmp(identity.type, "iso9660") == 0 && is_label(identity.label)) {
+	if (r == 0 && strcmp(identity.type, "iso9660") == 0 &&
+		stick_is_kernel_label(identity.label)) {
 		memcpy(stick->label, identity.label, sizeof(stick->label));
 		memcpy(stick->uuid, identity.uuid, sizeof(stick->uuid));
 		return 0;
@@ -164,7 +165,7 @@ static bool is_kernel_partition(const struct disk *disk)
 	const struct extent all = {0, disk_size(disk)};
 	struct identity identity;
 
-	return identity_read(disk, all, &identity) == 0 && is_label(identity.label);
+	return identity_read(disk, all, &identity) == 0 && stick_is_kernel_label(identity.label);
 }
 
 static int find_kernel_partition(struct stick *stick)

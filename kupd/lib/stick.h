@@ -60,6 +60,9 @@ void stick_closep(struct stick **stick);
 
 struct extent stick_kernel(const struct stick *stick);
 
+/** Is it what a kernel partition is labelled, by liveng or an older tool? */
+bool stick_is_kernel_label(const char *text);
+
 /** Read label and UUID again; do they differ from those at stick_open()? Returns -ERR_VERIFY if so.
  */
 int stick_check_identity(const struct stick *stick);
