@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """GRUB as a program (grub-emu): the stick's own boot menu, run on the stick, without a machine.
 
-All is real but the loading of a kernel: `linux` and `initrd` say what they were given and end GRUB,
-or fail like the real ones if there is no such file.
+All is real but the loading of a kernel: `linux` and `initrd` say what they were given, or fail like
+the real ones if there is no such file, and the end of an entry is the end of GRUB if they did not.
 """
 
 import fcntl
@@ -19,6 +19,7 @@ COLUMNS = 300  # no line is broken
 
 PRELUDE = """
 function linux {
+	set loaded=
 	if [ -f "$1" ]; then
 		echo "<linux $@>"
 	else
@@ -28,11 +29,16 @@ function linux {
 function initrd {
 	if [ -f "$1" ]; then
 		echo "<initrd $1>"
-		reboot
+		set loaded=1
 	else
 		false
 	fi
 }
+"""
+BOOT = """
+	if [ "$loaded" = 1 ]; then
+		reboot
+	fi
 """
 
 
@@ -73,7 +79,7 @@ def _prepare(stick, timeout):
                      ("if loadfont unicode;", "if false;")):
         assert menu.count(old) == 1
         menu = menu.replace(old, new)
-    menu = PRELUDE + menu
+    menu = PRELUDE + re.sub(r"(?ms)^(\t?)(menuentry .*?)^\1\}", rf"\1\2{BOOT}\1}}", menu)
     file = stick.path.with_suffix(".cfg")
     file.write_text(menu)
     stick.mtools("mcopy", "-o", str(file), "::boot/grub/grub.cfg")

@@ -34,8 +34,10 @@ def grub_cfg(stick):
 
 def entries(stick):
     """The kernel lines of the boot menu by the ids of their entries."""
-    found = re.findall(r"--id (\S+) \{.*?\n\s*linux ([^\n]*)", grub_cfg(stick), re.DOTALL)
-    return {name: line.split() for name, line in found}
+    ids = {"load_current": "standard", "load_previous": "previous", "load_factory": "fallback",
+           "pristine": "pristine"}
+    found = re.findall(r"(\w+) \{\n\s*(?:if )?linux ([^\n;]*)", grub_cfg(stick))
+    return {ids[name]: line.split() for name, line in found}
 
 
 def assert_sound(stick, image, tmp_path, kernel_set=None, persistence="ext4"):
