@@ -25,6 +25,21 @@ struct image {
 	char *parameters;
 };
 
+static int damaged(const char *path)
+{
+	log_error(
+		"%s: the ISO 9660 file system is damaged or cut short: get the image again", path);
+	return -ERR_REFUSED;
+}
+
+static int note_nothing(void *data, const char *name, struct extent extent)
+{
+	(void)data;
+	(void)name;
+	(void)extent;
+	return 0;
+}
+
 static int open_volume(struct image *image, const char *path)
 {
 	struct extent all;
@@ -53,12 +68,11 @@ static int open_volume(struct image *image, const char *path)
 	}
 	if (r == 0)
 		r = volume_open(image->disk, all, &pvd, &image->volume);
-	if (r == -EUCLEAN || r == -ENODATA) {
-		log_error(
-			"%s: the ISO 9660 file system is damaged or cut short: get the image again",
-			path);
-		return -ERR_REFUSED;
-	}
+	/* Every file lies inside. */
+	if (r == 0)
+		r = tree_walk(image->volume, note_nothing, NULL);
+	if (r == -EUCLEAN || r == -ENODATA)
+		return damaged(path);
 	if (r < 0) {
 		errno = -r;
 		log_error("%s: cannot read it: %m", path);

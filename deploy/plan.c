@@ -2,14 +2,17 @@
 
 #include "plan.h"
 
+#include <string.h>
+
 #include "container.h"
 #include "layout.h"
 #include "log.h"
 #include "slot.h"
 #include "util.h"
 
-#define TREE_SIZE    (4ull * MIB) /* more than the new tree of partition 1 takes */
-#define SESSION_SIZE MIB	  /* more than a kernel set's takes, beside its files */
+#define TREE_SIZE      (4ull * MIB) /* more than the new tree of partition 1 takes */
+#define PARAMETERS_MAX 1536u	    /* bytes; the kernel takes 2047 */
+#define SESSION_SIZE   MIB	    /* more than a kernel set's takes, beside its files */
 
 int plan_check_set(
 	const struct plan *plan, const struct luks *luks, const struct observer *observer)
@@ -23,6 +26,21 @@ int plan_check_set(
 			  "it: install it there, or name another initrd with --initrd",
 			image_path(plan->image));
 	return r;
+}
+
+/* Kernels cut a longer command line off; the stick's own parameters need some room, too. */
+static int check_parameters(const struct plan *plan)
+{
+	const char *append = plan->options->append ?: "", *console = plan->options->console ?: "";
+	const char *of_image = image_parameters(plan->image);
+
+	if (strlen(of_image) + strlen(append) + strlen(console) <= PARAMETERS_MAX)
+		return 0;
+	log_error(
+		"%s: the kernel parameters are too long: %zu bytes of the image's menu, %zu more, %u are possible",
+		image_path(plan->image), strlen(of_image), strlen(append) + strlen(console),
+		PARAMETERS_MAX);
+	return -ERR_REFUSED;
 }
 
 /* A partition that holds no second set could never be updated. */
@@ -54,6 +72,8 @@ int plan_make(const struct options *options, bool encrypted, const struct observ
 		r = plan_check_set(&plan, encrypted ? &luks : NULL, observer);
 	if (r == 0)
 		r = check_kernel_size(&plan);
+	if (r == 0)
+		r = check_parameters(&plan);
 	if (r == 0)
 		r = loaders_choose(plan.image, &plan.set.kernel, options->preloader, &plan.loaders);
 	if (r < 0)

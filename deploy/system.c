@@ -13,7 +13,7 @@
 
 #define LABEL	    "LIVENG_SYSTEM"
 #define LIVE	    "/" SET_FOLDER
-#define HEAD_BLOCKS 32u		   /* the system area, the descriptors, and room behind them */
+#define HEAD_BLOCKS 18u		   /* the system area and two descriptors */
 #define GAP_MAX	    (256u * 1024u) /* bytes between two files that one write may cover */
 #define PIECE	    (4u * MIB)
 

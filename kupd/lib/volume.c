@@ -12,6 +12,10 @@
 #include "log.h"
 #include "util.h"
 
+/* A block of directory is read once or twice, one of Rock Ridge's continuations for each name that
+ * goes on there. More often than this only by folders that lead in a circle. */
+#define READS_MAX 200u
+
 struct volume {
 	const struct disk *disk;
 	struct extent partition;
@@ -19,6 +23,7 @@ struct volume {
 	IsoImage *image;
 	IsoDataSource *source;
 	int read_error; /* of the disk, at the first block that could not be read */
+	uint8_t *reads; /* of each block, while the tree is imported; else NULL */
 };
 
 static void start_libisofs(void)
@@ -84,9 +89,14 @@ static int source_read(IsoDataSource *source, uint32_t lba, uint8_t *buffer)
 	}
 	if (offset + ISO_BLOCK > volume->partition.size)
 		return (int)ISO_WRONG_ECMA119;
+	if (volume->reads && volume->reads[lba]++ == READS_MAX)
+		volume->read_error = -EUCLEAN;
+	/* libisofs leaves out what it cannot read, and goes on: all at once is over sooner. */
+	if (volume->reads && volume->read_error < 0)
+		return (int)ISO_DATA_SOURCE_FAILURE;
 	r = disk_read_medium(volume->disk, volume->partition.start + offset, buffer, ISO_BLOCK);
 	if (r < 0) {
-		volume->read_error = volume->read_error < 0 ? volume->read_error : r;
+		volume->read_error = r;
 		return (int)ISO_DATA_SOURCE_FAILURE;
 	}
 	return ISO_SUCCESS;
@@ -168,7 +178,11 @@ int volume_open(const struct disk *disk, struct extent partition, const struct p
 		return volume_error(code);
 	iso_read_opts_set_no_aaip(options, 1);
 	iso_read_opts_set_no_md5(options, 1);
+	volume->reads = calloc(partition.size / ISO_BLOCK, 1);
+	if (!volume->reads)
+		return -ENOMEM;
 	code = iso_image_import(volume->image, volume->source, options, &features);
+	free(steal_pointer(volume->reads));
 	/* libisofs goes on without a directory that it could not read: that is not this tree. */
 	if (volume->read_error < 0)
 		return volume->read_error;
@@ -186,6 +200,7 @@ void volume_close(struct volume *volume)
 		iso_image_unref(volume->image);
 	if (volume->source)
 		iso_data_source_unref(volume->source);
+	free(volume->reads);
 	free(volume);
 }
 
