@@ -29,7 +29,7 @@ endif
 # the unit tests.
 LIB_SRC  := log digest disk kernel pe authenticode source unpack cpio segments initrd names modindex modules luks \
 	device mounts host fat grubenv pvd volume tree session set slot format identity stick assessment \
-	installed candidate interrupt progress exitcode program
+	installed candidate interrupt pace progress exitcode program
 KUPD_SRC := main options inventory plan update status verify rollback next bless repair revive outlook \
 	packages failed marker
 DEPLOY_SRC := $(filter-out main,$(basename $(notdir $(wildcard deploy/*.c))))

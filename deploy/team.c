@@ -16,7 +16,7 @@
 #include "util.h"
 
 #define POLL_MS	   100
-#define PHASE_SIZE 16
+#define DRAWN_SIZE 48
 #define RESULT	   '{' /* the result begins with it, no phase does */
 
 /* Lines that come through a pipe. */
@@ -30,10 +30,9 @@ struct pipe_lines {
 struct child {
 	struct team_member *member;
 	pid_t pid;		 /* 0: it did not start, or is waited for */
-	struct pipe_lines notes; /* "writing 45", percent; the result as JSON at the end */
+	struct pipe_lines notes; /* what is drawn, as it comes; the result as JSON at the end */
 	struct pipe_lines words; /* for people */
-	char phase[PHASE_SIZE];	 /* "": nothing to draw */
-	unsigned int percent;
+	char drawn[DRAWN_SIZE];	 /* "writing 45 %, 12 s left"; "": nothing */
 };
 
 struct team {
@@ -48,22 +47,22 @@ struct team {
 struct report {
 	const struct team_wish *wish;
 	struct meter meter;
+	struct pace pace;
 	int notes_fd;
-	const char *phase;
-	unsigned int percent;
 };
 
 static void on_progress(void *data, const char *phase, uint64_t done, uint64_t total)
 {
 	struct report *report = data;
-	unsigned int percent = total > 0 ? (unsigned int)(done * 100 / total) : 0;
+	const struct pace *pace = &report->pace;
 
 	meter_update(&report->meter, phase, done, total);
-	if (!report->wish->draws || (report->phase == phase && report->percent == percent))
+	if (!report->wish->draws || total == 0 || !pace_update(&report->pace, phase, done, total))
 		return;
-	report->phase = phase;
-	report->percent = percent;
-	dprintf(report->notes_fd, "%s %u\n", phase, percent);
+	dprintf(report->notes_fd, "%s %u %%", phase, (unsigned int)(done * 100 / total));
+	if (pace->rate > 0)
+		dprintf(report->notes_fd, ", %.0f s left", pace->seconds_left);
+	dprintf(report->notes_fd, "\n");
 }
 
 static bool on_interrupted(void *data)
@@ -135,7 +134,7 @@ static void wipe(struct team *team)
 	team->is_drawn = false;
 }
 
-/* "sdb writing 45 %, sdc verifying 3 %", as much of it as there is room for on one line. */
+/* "sdb writing 45 %, 12 s left; sdc verifying 3 %", as much of it as there is room for. */
 static void draw(struct team *team)
 {
 	struct winsize window = {0};
@@ -148,11 +147,10 @@ static void draw(struct team *team)
 		const struct child *child = &team->children[i];
 		const char *slash = strrchr(child->member->name, '/');
 
-		if (child->phase[0])
-			length += (size_t)snprintf(text + length, sizeof(text) - length,
-				"%s%s %s %u %%", length > 0 ? ", " : "",
-				slash ? slash + 1 : child->member->name, child->phase,
-				child->percent);
+		if (child->drawn[0])
+			length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s %s",
+				length > 0 ? "; " : "", slash ? slash + 1 : child->member->name,
+				child->drawn);
 	}
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) < 0 || window.ws_col == 0)
 		window.ws_col = 80;
@@ -166,10 +164,10 @@ static void take_note(struct child *child, const char *line)
 	struct json_object *note, *error, *result;
 
 	if (line[0] != RESULT) {
-		(void)sscanf(line, "%15s %u", child->phase, &child->percent);
+		snprintf(child->drawn, sizeof(child->drawn), "%s", line);
 		return;
 	}
-	child->phase[0] = '\0';
+	child->drawn[0] = '\0';
 	note = json_tokener_parse(line);
 	if (json_object_object_get_ex(note, "error", &error) &&
 		json_object_object_get_ex(note, "result", &result)) {

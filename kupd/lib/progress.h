@@ -8,12 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pace.h"
+
 struct progress {
 	bool enabled;
-	bool shown;	   /* a line stands there that must be wiped */
-	const char *phase; /* of the running work */
-	double started;	   /* seconds */
-	double drawn;
+	bool shown; /* a line stands there that must be wiped */
+	struct pace pace;
 };
 
 /** Enabled only if standard error is a terminal. */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * How fast long work goes, for those who show it to people and to programs.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pace {
+	const char *phase;   /* of the running work; NULL: none runs */
+	uint64_t total;	     /* bytes of it */
+	double started;	     /* seconds, by the monotonic clock */
+	double told;	     /* when it was last worth telling */
+	double rate;	     /* bytes a second; 0: not known yet */
+	double seconds_left; /* only with a rate */
+};
+
+/**
+ * @done of @total bytes of @phase (static text) are done. Another phase or total is other work.
+ * Returns whether that is worth telling: at most ten times a second, and at the end.
+ */
+bool pace_update(struct pace *pace, const char *phase, uint64_t done, uint64_t total);
