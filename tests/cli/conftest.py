@@ -218,11 +218,14 @@ def stick_cache(tmp_path_factory):
 
 
 @pytest.fixture
-def new_stick(tmp_path, small_sets, stick_cache):
-    """Make a stick with small_sets[0]; arguments as for build_stick(). Each form is built once."""
+def new_stick(request, tmp_path, small_sets, stick_cache):
+    """Make a stick with small_sets[0]; arguments as for build_stick(), or deployed=True for one that
+    liveng-deploy has made. Each form is built once."""
     folder, built = stick_cache
 
-    def make(name="stick.img", kernel_set=None, **form):
+    def make(name="stick.img", kernel_set=None, deployed=False, **form):
+        if deployed:
+            return request.getfixturevalue("deployed").copy(tmp_path / name)
         form.setdefault("grubenv", {})
         kernel_set = kernel_set or small_sets[0]
         key = repr((kernel_set.folder, sorted(form.items())))

@@ -63,6 +63,8 @@ UPDATES = {
     "on trial, no boots left": ({}, 1, "no boots left"),
     "on trial, old stick with grubenv": ({**OLD, "grubenv": {}}, 0, "update"),
     "after a rollback": ({}, 1, "rollback"),
+    "deployed stick": ({"deployed": True}, 0, None),
+    "deployed stick, second update": ({"deployed": True}, 1, None),
 }
 
 
