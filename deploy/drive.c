@@ -199,6 +199,7 @@ int drive_read(const struct host *host, dev_t devno, struct drive *ret_drive)
 	read_model(folder, &drive);
 	read_serial(host, folder, &drive);
 	drive.size = read_number(folder, "size") * SECTOR_SIZE; /* whatever its sectors are */
+	drive.sector = read_number(folder, "queue/logical_block_size");
 	drive.diskseq = read_number(folder, "diskseq");
 	drive.is_read_only = read_number(folder, "ro") != 0;
 	/* The slot of a card reader on the board says 0; a card that can be taken out is "SD". */

@@ -20,6 +20,7 @@ struct drive {
 	char serial[128];  /* "" if it does not tell */
 	char bus[16];	   /* "usb", "mmc", "nvme", "ata", "virtio", "scsi"; "virtual"; "" */
 	uint64_t size;	   /* bytes; 0: a reader without a medium */
+	uint64_t sector;   /* bytes: what the disk itself counts in */
 	uint64_t diskseq;  /* differs for each medium that was ever put in; 0: an old kernel */
 	bool is_removable; /* by its own word, or an SD card */
 	bool is_read_only;

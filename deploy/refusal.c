@@ -220,6 +220,11 @@ static void find_property(
 	if (drive->is_read_only) {
 		refuse(refusal, -ERR_REFUSED, "is read-only");
 		advise(refusal, "move its write-protect switch, or take another one");
+	} else if (drive->sector > SECTOR_SIZE) {
+		/* Its firmware would look for the table in another place. */
+		refuse(refusal, -ERR_REFUSED, "has sectors of %llu bytes",
+			(unsigned long long)drive->sector);
+		advise(refusal, "take one with sectors of %u", SECTOR_SIZE);
 	} else if (!drive->is_removable && !rules->allow_fixed) {
 		refuse(refusal, -ERR_REFUSED, "is not removable");
 		advise(refusal, "--allow-fixed takes it all the same");

@@ -163,14 +163,15 @@ def test_names_on_a_stick_do_not_write_to_the_terminal(live_image, tmp_path):
 
 # Disks
 
-def test_a_disk_is_written_and_read_again_by_the_kernel(loop, live_image, tmp_path):
+@pytest.mark.parametrize("options", [[], ["--partscan"]], ids=" ".join)
+def test_a_disk_is_written_and_read_again_by_the_kernel(loop, live_image, tmp_path, options):
     path = new_file(tmp_path / "disk.img")
-    node = loop(path)
+    node = loop(path, *options)
     told = deployer("--yes", "--allow-fixed", live_image, node)
     stick = sticks.Stick(path)
     assert set(stick.table) == {1, 2, 3, 4, 5}
     assert stick.blkid(4)["TYPE"] == "ext4"
-    assert "old table" not in told.err, "a loop device has none"
+    assert "old table" not in told.err
 
 
 def test_a_fixed_disk_needs_its_option(loop, live_image, tmp_path):
@@ -183,6 +184,12 @@ def test_a_fixed_disk_needs_its_option(loop, live_image, tmp_path):
 def test_a_read_only_disk(loop, live_image, tmp_path):
     node = loop(new_file(tmp_path / "disk.img"), "--read-only")
     deployer("--yes", "--allow-fixed", live_image, node, code=REFUSED, says=f"{node}: is read-only")
+
+
+def test_a_disk_with_large_sectors(loop, live_image, tmp_path):
+    node = loop(new_file(tmp_path / "disk.img"), "--sector-size", "4096")
+    deployer("--yes", "--allow-fixed", live_image, node, code=REFUSED,
+             says=f"{node}: has sectors of 4096 bytes: take one with sectors of 512")
 
 
 def test_a_disk_that_is_too_small(loop, live_image, tmp_path):

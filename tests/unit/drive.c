@@ -336,6 +336,10 @@ static void what_is_unfit_is_refused(void **state)
 	rules.allow_fixed = true;
 	assert_int_equal(refusal_of(devno, &rules).error, 0);
 
+	set(folder, "queue/logical_block_size", "512\n");
+	assert_int_equal(refusal_of(devno, &rules).error, 0);
+	set(folder, "queue/logical_block_size", "4096\n");
+	assert_refused(devno, ERR_REFUSED, "has sectors of 4096 bytes", "512");
 	set(folder, "ro", "1\n");
 	assert_refused(devno, ERR_REFUSED, "is read-only", "write-protect");
 	set(folder, "size", "0\n");
