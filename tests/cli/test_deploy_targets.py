@@ -3,6 +3,7 @@
 in one call, progress for programs. Disks are loop devices, where root can have them."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pty
@@ -233,6 +234,23 @@ def test_what_a_disk_holds_is_shown(loop, live_image, tmp_path):
     assert f"{node}: 503.3 MB, virtual" in told.out
     assert 'holds ext2 "holidays"' in told.out
     assert f"type its name, {node}:" in told.out
+
+
+# Files that somebody else has
+
+def test_a_file_that_is_attached_as_a_disk(loop, live_image, tmp_path):
+    path = new_file(tmp_path / "disk.img")
+    node = loop(path)
+    with untouched(path):
+        deployer("--yes", live_image, path, code=BUSY, says=f"is attached as {node}: detach it first")
+
+
+def test_a_file_that_a_virtual_machine_has(live_image, tmp_path):
+    """QEMU locks single bytes, not the file."""
+    path = new_file(tmp_path / "disk.img")
+    with open(path, "rb") as f, untouched(path):
+        fcntl.lockf(f, fcntl.LOCK_SH, 1, 100)
+        deployer("--yes", live_image, path, code=BUSY, says="is in use by another program")
 
 
 # Several targets
