@@ -22,7 +22,7 @@ def plain(text):
 
 
 class Console:
-    """What comes over @connection, a socket. @progress is called with the last line of it."""
+    """What comes over @connection, a socket. @progress is called with the last whole line of it."""
 
     def __init__(self, connection, progress=None):
         self._connection = connection
@@ -41,7 +41,7 @@ class Console:
             raise Failure("the machine went away:\n" + plain(self._received[-1500:]))
         self._received += received.decode(errors="replace")
         self._received = self._received.replace("\r\n", "\n")
-        self._progress(plain(self._received).rpartition("\n")[2])
+        self._progress(plain(self._received.rpartition("\n")[0]).rpartition("\n")[2])
 
     def wait_for(self, pattern, timeout):
         """Read on until @pattern has come; returns its match. What came before it is consumed."""

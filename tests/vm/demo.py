@@ -41,7 +41,7 @@ class Account:
     def progress(self, line):
         """The last line that came over the serial line: shown now and then."""
         now = time.monotonic()
-        if now - self._said > 15:
+        if now - self._said > 15 and line and "end-of-command" not in line:
             self._said = now
             self.say(f"    {now - self._started:3.0f} s  {line[-80:]}")
 
