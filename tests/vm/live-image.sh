@@ -86,7 +86,7 @@ lb config \
 	--bootloaders grub-efi --uefi-secure-boot enable \
 	--chroot-squashfs-compression-type lz4 \
 	--firmware-chroot false --firmware-binary false --memtest none --debian-installer none \
-	--checksums none --zsync false --win32-loader false
+	--checksums none --zsync false --win32-loader false > lb-config.log 2>&1
 
 # What a live image needs for an encrypted persistence, and what liveng is installed with.
 cat > config/package-lists/live.list.chroot <<-END

@@ -21,7 +21,8 @@ WATCH = ("(until pgrep -f '^[^ ]*livengkupd .*update' > /dev/null; do sleep 0.2;
 @dataclass
 class Upgraded:
     """@building and @writing: snapshots of the machine in `stick.qcow2`, and how many seconds it then
-    took to the end of that. `upgraded.img` is the stick after the first boot of the new kernel."""
+    took to the end of that. @said: what apt said from the initrd's build on. `upgraded.img` is the stick
+    after the first boot of the new kernel."""
 
     before: str
     after: str
