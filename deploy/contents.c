@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "stick.h"
+#include "udev.h"
 #include "util.h"
 
-#define LUKS "crypto_LUKS" /* libblkid's word */
+#define LUKS	    "crypto_LUKS" /* libblkid's word */
+#define NUMBERS_MAX 128u	  /* the partitions of a usual GPT */
 
 static void copy_name(const char *name, char *to, size_t size)
 {
@@ -93,11 +95,17 @@ static const struct identity *find_partition(const struct contents *contents, un
 	return NULL;
 }
 
+static void judge(struct contents *contents)
+{
+	const struct identity *kernel = find_partition(contents, STICK_KERNEL);
+
+	contents->is_stick = kernel && stick_is_kernel_label(kernel->label);
+}
+
 int contents_read(const struct disk *disk, struct contents *ret_contents)
 {
 	const struct extent all = {0, disk_size(disk)};
 	struct contents contents = {0};
-	const struct identity *kernel;
 	int r;
 
 	if (all.size > 0) {
@@ -107,8 +115,47 @@ int contents_read(const struct disk *disk, struct contents *ret_contents)
 		if (r < 0)
 			return r;
 	}
-	kernel = find_partition(&contents, STICK_KERNEL);
-	contents.is_stick = kernel && stick_is_kernel_label(kernel->label);
+	judge(&contents);
+	*ret_contents = contents;
+	return 0;
+}
+
+static void identify_udev(const struct host *host, dev_t devno, struct identity *ret_identity)
+{
+	udev_property(host, devno, "ID_FS_TYPE", ret_identity->type, sizeof(ret_identity->type));
+	udev_property(
+		host, devno, "ID_FS_LABEL_ENC", ret_identity->label, sizeof(ret_identity->label));
+	udev_property(host, devno, "ID_FS_UUID", ret_identity->uuid, sizeof(ret_identity->uuid));
+}
+
+int contents_read_udev(const struct host *host, dev_t devno, struct contents *ret_contents)
+{
+	struct contents contents = {0};
+	char sectors[24];
+
+	identify_udev(host, devno, &contents.whole);
+	udev_property(host, devno, "ID_PART_TABLE_TYPE", contents.table, sizeof(contents.table));
+	if (!contents.whole.type[0] && !contents.table[0])
+		return -ENOENT;
+	for (unsigned int number = 1; number <= NUMBERS_MAX && contents.table[0]; number++) {
+		struct contents_partition *added = &contents.partitions[contents.n];
+		dev_t partition;
+
+		if (device_partition(host->root, devno, number, &partition) < 0)
+			continue;
+		if (contents.n == CONTENTS_PARTITIONS_MAX) {
+			contents.left_out++;
+			continue;
+		}
+		added->number = number;
+		udev_property(host, partition, "ID_PART_ENTRY_SIZE", sectors, sizeof(sectors));
+		added->size = strtoull(sectors, NULL, 10) * SECTOR_SIZE;
+		udev_property(
+			host, partition, "ID_PART_ENTRY_NAME", added->name, sizeof(added->name));
+		identify_udev(host, partition, &added->identity);
+		contents.n++;
+	}
+	judge(&contents);
 	*ret_contents = contents;
 	return 0;
 }

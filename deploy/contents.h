@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "disk.h"
+#include "host.h"
 #include "identity.h"
 
 #define CONTENTS_PARTITIONS_MAX 16u
@@ -32,6 +33,10 @@ struct contents {
 
 /** Read what lies on @disk. Does not report. Returns -errno of reading. */
 int contents_read(const struct disk *disk, struct contents *ret_contents);
+
+/** The same by what udev noted of the disk @devno and its partitions, for those who must not open
+ * it. Returns -ENOENT if udev knows nothing of it. */
+int contents_read_udev(const struct host *host, dev_t devno, struct contents *ret_contents);
 
 /** All of it in one line: `gpt: vfat "EFI", ext4 "data"`; `liveng stick, with persistence`. */
 void contents_summary(const struct contents *contents, char *text, size_t size);

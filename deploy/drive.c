@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "size.h"
+#include "udev.h"
 #include "util.h"
 
 /* What a device's place in sysfs says of how it is attached; the first that fits. A number follows
@@ -136,30 +137,6 @@ static void read_usb_serial(const char *folder, struct drive *drive)
 	}
 }
 
-/* udev's word for it, in /run/udev/data/b8:16: "E:ID_SERIAL_SHORT=4C5300". */
-static void read_udev_serial(const struct host *host, struct drive *drive)
-{
-	static const char property[] = "E:ID_SERIAL_SHORT=";
-	cleanup(close_file) FILE *file = NULL;
-	autofree char *path = NULL;
-	autofree char *line = NULL;
-	size_t size = 0;
-
-	if (asprintf(&path, "%s/run/udev/data/b%u:%u", host->root, major(drive->devno),
-		    minor(drive->devno)) < 0) {
-		path = NULL;
-		return;
-	}
-	file = fopen(path, "re");
-	while (file && getline(&line, &size, file) >= 0) {
-		if (strncmp(line, property, strlen(property)) != 0)
-			continue;
-		snprintf(drive->serial, sizeof(drive->serial), "%s", line + strlen(property));
-		tidy(drive->serial);
-		return;
-	}
-}
-
 /* By the kernel first: it does not come later than the disk, nor changes its mind. */
 static void read_serial(const struct host *host, const char *folder, struct drive *drive)
 {
@@ -175,7 +152,7 @@ static void read_serial(const struct host *host, const char *folder, struct driv
 	if (!drive->serial[0])
 		read_text(folder, "device/vpd_pg80", 4, drive->serial, size);
 	if (!drive->serial[0])
-		read_udev_serial(host, drive);
+		udev_property(host, drive->devno, "ID_SERIAL_SHORT", drive->serial, size);
 }
 
 int drive_read(const struct host *host, dev_t devno, struct drive *ret_drive)

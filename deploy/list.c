@@ -30,7 +30,7 @@ struct widths {
 	int node, size, bus, model;
 };
 
-static void read_contents(struct entry *entry)
+static void read_contents(const struct host *host, struct entry *entry)
 {
 	cleanup(disk_closep) struct disk *disk = NULL;
 	char text[240];
@@ -39,6 +39,9 @@ static void read_contents(struct entry *entry)
 	r = disk_open(entry->drive.node, false, &disk);
 	if (r == 0)
 		r = contents_read(disk, &entry->contents);
+	if ((r == -EACCES || r == -EPERM) &&
+		contents_read_udev(host, entry->drive.devno, &entry->contents) == 0)
+		r = 0;
 	entry->is_known = r == 0;
 	if (r == 0) {
 		contents_summary(&entry->contents, text, sizeof(text));
@@ -72,7 +75,7 @@ static int read_entries(struct run *run, struct entry **ret_entries, size_t *ret
 		entries[i].drive = drives[i];
 		r = refusal_find(&run->host, &drives[i], &rules, &entries[i].refusal);
 		if (r == 0 && drives[i].size > 0)
-			read_contents(&entries[i]);
+			read_contents(&run->host, &entries[i]);
 	}
 	if (r < 0)
 		return r;

@@ -2,6 +2,7 @@
 
 #include "machine.h"
 
+#include "contents.h"
 #include "drive.h"
 #include "refusal.h"
 #include "size.h"
@@ -207,6 +208,35 @@ static void only_whole_real_disks_are_listed(void **state)
 	free(drives);
 }
 
+static void contents_are_told_by_udev(void **state)
+{
+	dev_t devno = add_usb_stick();
+	struct contents contents;
+	char text[128];
+
+	(void)state;
+	assert_int_equal(contents_read_udev(&host, devno, &contents), -ENOENT);
+	put_text(at("run/udev/data/b8:16"), "E:ID_FS_TYPE=\nE:ID_PART_TABLE_TYPE=dos\n");
+	put_text(at("run/udev/data/b8:17"),
+		"E:ID_FS_TYPE=vfat\nE:ID_FS_LABEL=KING_STON\nE:ID_FS_LABEL_ENC=KING\\x20STON\\x1b\n"
+		"E:ID_PART_ENTRY_SIZE=60060452\n");
+	assert_int_equal(contents_read_udev(&host, devno, &contents), 0);
+	contents_summary(&contents, text, sizeof(text));
+	assert_string_equal(text, "dos: vfat \"KING STON?\"");
+	assert_int_equal(contents.partitions[0].size, 60060452ull * 512);
+
+	/* A partition 2 with a label of ours makes a stick. */
+	add_device(USB "/" SCSI "block/sdb/sdb2", "sdb2", makedev(8, 18));
+	set(USB "/" SCSI "block/sdb/sdb2", "partition", "2\n");
+	put_text(at("run/udev/data/b8:18"),
+		"E:ID_FS_TYPE=iso9660\nE:ID_FS_LABEL_ENC=LIVENG_SYSTEM2\n"
+		"E:ID_PART_ENTRY_NAME=liveng-kernel\n");
+	assert_int_equal(contents_read_udev(&host, devno, &contents), 0);
+	contents_summary(&contents, text, sizeof(text));
+	assert_string_equal(text, "liveng stick");
+	assert_string_equal(contents.partitions[1].name, "liveng-kernel");
+}
+
 static struct refusal refusal_of(dev_t devno, const struct drive_rules *rules)
 {
 	struct drive drive = read_drive(devno);
@@ -401,6 +431,7 @@ int main(void)
 		TEST(no_escapes_reach_the_terminal),
 		TEST(another_medium_is_another_drive),
 		TEST(only_whole_real_disks_are_listed),
+		TEST(contents_are_told_by_udev),
 		TEST(a_stick_nobody_uses_may_be_written),
 		TEST(the_systems_disk_is_refused),
 		TEST(the_stick_we_run_from_is_refused),

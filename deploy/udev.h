@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * What udev, where it runs, noted of a block device: everybody can read that.
+ */
+
+#include "host.h"
+
+/** A property ("ID_SERIAL_SHORT"), its \x20 and the like decoded, in printable ASCII; "" if there
+ * is none. */
+void udev_property(const struct host *host, dev_t devno, const char *name, char *text, size_t size);
