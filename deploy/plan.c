@@ -78,7 +78,8 @@ int plan_make(const struct options *options, bool encrypted, const struct observ
 		r = loaders_choose(plan.image, &plan.set.kernel, options->preloader, &plan.loaders);
 	if (r < 0)
 		return r;
-	r = bios_build(&plan.bios);
+	if (loaders_are_for_pc(plan.loaders))
+		r = bios_build(&plan.bios);
 	/* -ENOENT, said by bios_build(): such a stick boots by UEFI only. */
 	if (r < 0 && r != -ENOENT)
 		return r;
