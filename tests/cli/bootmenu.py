@@ -18,6 +18,7 @@ VALUES = {"name": "'liveng'", "release": "'factory'", "common": " boot=live",
 # (a file that can be loaded), "read-only", "no-env".
 COMMANDS = r"""
 declare -A vars files loadable
+entries=()
 while read -r kind rest; do
 	case $kind in
 	env) vars[${rest%%=*}]=${rest#*=} ;;
@@ -52,11 +53,12 @@ initrd() { [[ $loaded ]] && has_file "$1"; }
 fwsetup() { return 1; }
 root=hd0,gpt3 grub_platform=efi
 """
-# The default entry, or the first one if there is none of that name; then those of `fallback`.
+# The default entry, or the first one if there is none of that name; then those at the positions that
+# `fallback` holds.
 BOOT = r"""
-declare -F "entry_$default" >/dev/null || default=standard
-for id in $default $fallback; do
-	declare -F "entry_$id" >/dev/null || continue
+declare -F "entry_$default" >/dev/null || default=${entries[0]}
+for id in "$default" $fallback; do
+	[[ $id != [0-9]* ]] || id=${entries[$id]}
 	echo "entry $id"
 	if "entry_$id"; then echo "boot $id"; exit; fi
 done
@@ -66,7 +68,7 @@ done
 def as_bash(text):
     """grub.cfg with the three forms that bash does not know."""
     text = re.sub(r"@(\w+)@", lambda m: VALUES[m[1]], text)
-    text = re.sub(r"^(\s*)menuentry .* --id (\w+) \{$", r"\1entry_\2() {", text, flags=re.MULTILINE)
+    text = re.sub(r"^(\s*)menuentry .* --id (\w+) \{$", r"\1entries+=(\2); entry_\2() {", text, flags=re.MULTILINE)
     text = re.sub(r'\[ -f ("[^"]*") \]', r"has_file \1", text)
     text = re.sub(r"^(\s*)(linux|initrd) \((\$\w+)\)(\S*?)(\s|$)", r'\1\2 "(\3)\4"\5', text,
                   flags=re.MULTILINE)
