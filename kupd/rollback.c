@@ -88,13 +88,14 @@ int rollback_switch(struct stick *stick, const struct inventory *inventory, bool
 /* Forward again to the set that a rollback left: on trial, as after an update. */
 static int forward_switch(struct stick *stick, const struct inventory *inventory)
 {
+	/* Its `.old` set is the one that we come from. */
+	bool proven = assessment_tries(stick) < 0;
 	int r;
 
 	r = assessment_set(stick, ASSESSMENT_TRIES, false);
 	if (r == 0)
 		r = commit(stick, &inventory->undone_pvd, "undone");
-	/* Its `.old` set is the one that we came from. */
-	return r == 0 ? assessment_set(stick, ASSESSMENT_TRIES, true) : r;
+	return r == 0 ? assessment_set(stick, ASSESSMENT_TRIES, proven) : r;
 }
 
 void rollback_done(const struct run *run, const struct stick *stick)

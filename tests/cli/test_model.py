@@ -9,6 +9,8 @@ that is up, and on the best kernel set that there is.
 """
 
 import hashlib
+import itertools
+import random
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from dataclasses import dataclass, field
 import pytest
 
 import bootmenu
+import grubemu
 import stick as sticks
 from conftest import DONE, NOT_STICK, PROGRAM, REFUSED, VERIFY, install, kernel_place, kupd, update
 from iotrace import read_log
@@ -171,8 +174,10 @@ class World:
             return self.run(state, "repair")
         return self.run(state, "bless", "--booted", entry)
 
-    def actions(self, state):
+    def actions(self, state, undo):
         """What people and apt do then."""
+        if undo:
+            yield self.run(state, "rollback", "--undo")
         yield self.run(state, "update")
         yield self.run(state, "rollback")
         for entry in "previous", "fallback":
@@ -210,7 +215,7 @@ class World:
                 if up:
                     served = self.after_boot(last, entry)
                     add(served)
-                    for then in self.actions(served[-1]):
+                    for then in self.actions(served[-1], not mishaps):
                         add(then)
                     last = served[-1]
                 onward[state.key].append((up, last.key))
@@ -285,3 +290,23 @@ def tiny_sets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
     return [sticks.make_set(folder / str(n), f"6.1.0-{n}-amd64", 24_000, 8_000, seed=n)
             for n in range(1, 4)]
+
+
+def test_the_models_menu_does_what_grub_does(deployed, small_sets, tmp_path):
+    """bootmenu.py against GRUB itself, which is too slow for all those boots."""
+    stick = deployed.copy(tmp_path / "stick.img")
+    files = ["1/live/vmlinuz", "1/live/initrd.img", "2/live/vmlinuz", "2/live/initrd.img"]
+    for has_previous in False, True:
+        if has_previous:
+            update(stick, small_sets[1])
+            files += ["2/live/vmlinuz.old", "2/live/initrd.img.old"]
+        choices = itertools.product([None, "3", "2", "1", "0", "7x"], [None, "0", "1"],
+                                    [None, "standard", "previous", "fallback", "other"])
+        for values in random.Random(1).sample(list(choices), 25):
+            names = "liveng_tries", "liveng_previous", "liveng_once"
+            env = {name: value for name, value in zip(names, values) if value}
+            stick.set_grubenv(env)
+            booted = grubemu.boot(stick)
+            model = bootmenu.boot(env, files, files)
+            assert (model.entry, (model.saves or [env])[-1]) == (booted.entry, stick.grubenv()), env
+            assert model.kernel == booted.kernel.replace("(hd0,gpt", "").replace(")", ""), env
