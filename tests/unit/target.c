@@ -211,11 +211,15 @@ static bool attach(const char *image, struct loop *ret_loop)
 	autoclose int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	autoclose int file = open(image, O_RDWR | O_CLOEXEC);
 	int number = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
+	/* It goes with the process, also if a test fails. */
+	const struct loop_info64 info = {.lo_flags = LO_FLAGS_AUTOCLEAR};
 
 	snprintf(ret_loop->node, sizeof(ret_loop->node), "/dev/loop%d", number);
 	ret_loop->fd = number < 0 ? -1 : open(ret_loop->node, O_RDWR | O_CLOEXEC);
-	if (ret_loop->fd >= 0 && ioctl(ret_loop->fd, LOOP_SET_FD, file) == 0)
+	if (ret_loop->fd >= 0 && ioctl(ret_loop->fd, LOOP_SET_FD, file) == 0) {
+		assert_int_equal(ioctl(ret_loop->fd, LOOP_SET_STATUS64, &info), 0);
 		return true;
+	}
 	close_fd(&ret_loop->fd);
 	return false;
 }
