@@ -188,7 +188,7 @@ int esp_build(
 		"mkfs.fat", "-F", "32", "-n", ESP_LABEL, "-i", id_text, fat.image, NULL};
 	int r;
 
-	r = tempfile_open(&fd);
+	r = tempfile_in_memory(&fd);
 	if (r < 0)
 		return r;
 	if (ftruncate(fd, (off_t)size) < 0)

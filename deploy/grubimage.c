@@ -66,7 +66,7 @@ int grubimage_make(
 			platforms[i].package);
 		return -ENOENT;
 	}
-	r = tempfile_open(&fd);
+	r = tempfile_in_memory(&fd);
 	if (r < 0)
 		return r;
 	tempfile_path(fd, path);

@@ -5,9 +5,10 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "lanes.h"
 #include "util.h"
 
-#define PIECE (4u * MIB) /* of one write, and of one digest */
+#define PIECE LANES_PIECE /* of one write, and of one digest */
 
 /* Not a cryptographic digest: it has to find a worn stick's errors, not a forger's. */
 struct piece {
@@ -57,10 +58,11 @@ void output_freep(struct output **output)
 	output_free(*output);
 }
 
-static int note(struct output *output, struct extent extent, const void *buffer)
+/* Room for @n more digests. */
+static int reserve(struct output *output, size_t n)
 {
-	if (output->n == output->allocated) {
-		size_t more = output->allocated ? 2 * output->allocated : 256;
+	if (output->n + n > output->allocated) {
+		size_t more = MAX(2 * output->allocated, output->n + n + 256);
 		void *larger = realloc(output->pieces, more * sizeof(struct piece));
 
 		if (!larger)
@@ -68,9 +70,19 @@ static int note(struct output *output, struct extent extent, const void *buffer)
 		output->pieces = larger;
 		output->allocated = more;
 	}
-	output->pieces[output->n++] =
-		(struct piece){extent, XXH3_128bits(buffer, (size_t)extent.size)};
 	return 0;
+}
+
+/* Note and write; the place for the digest is there. */
+static int fill_piece(struct output *output, struct piece *piece, const void *buffer)
+{
+	piece->hash = XXH3_128bits(buffer, (size_t)piece->extent.size);
+	return disk_write(output->disk, piece->extent.start, buffer, (size_t)piece->extent.size);
+}
+
+static void tell_written(const struct output *output, uint64_t written)
+{
+	observer_progress(output->observer, "writing", written, MAX(output->total, written + 1));
 }
 
 static int write_piece(struct output *output, uint64_t offset, const void *buffer, size_t size)
@@ -79,14 +91,15 @@ static int write_piece(struct output *output, uint64_t offset, const void *buffe
 
 	if (observer_interrupted(output->observer))
 		return -EINTR;
-	r = note(output, (struct extent){offset, size}, buffer);
-	if (r == 0)
-		r = disk_write(output->disk, offset, buffer, size);
+	r = reserve(output, 1);
+	if (r < 0)
+		return r;
+	output->pieces[output->n] = (struct piece){.extent = {offset, size}};
+	r = fill_piece(output, &output->pieces[output->n++], buffer);
 	if (r < 0)
 		return r;
 	output->written += size;
-	observer_progress(output->observer, "writing", output->written,
-		MAX(output->total, output->written + 1));
+	tell_written(output, output->written);
 	return 0;
 }
 
@@ -140,21 +153,58 @@ static int read_file(int fd, uint8_t *buffer, size_t size, uint64_t from)
 	return 0;
 }
 
+struct copy {
+	struct output *output;
+	struct piece *pieces;
+	int fd;
+	uint64_t from; /* where the first piece is read */
+};
+
+static int copy_piece(void *data, size_t i, uint8_t *buffer)
+{
+	const struct copy *copy = data;
+	struct piece *piece = &copy->pieces[i];
+	uint64_t from = copy->from + (piece->extent.start - copy->pieces[0].extent.start);
+	int r;
+
+	r = read_file(copy->fd, buffer, (size_t)piece->extent.size, from);
+	return r < 0 ? r : fill_piece(copy->output, piece, buffer);
+}
+
+static int watch_copy(void *data, size_t done)
+{
+	const struct output *output = ((struct copy *)data)->output;
+
+	if (observer_interrupted(output->observer))
+		return -EINTR;
+	tell_written(output, output->written + (uint64_t)done * PIECE);
+	return 0;
+}
+
 int output_copy(struct output *output, uint64_t offset, int fd, uint64_t from, uint64_t size)
 {
-	while (size > 0) {
-		size_t piece = (size_t)MIN(size, (uint64_t)PIECE);
-		int r;
+	const size_t n = (size_t)(ROUND_UP(size, (uint64_t)PIECE) / PIECE);
+	struct copy copy = {.output = output, .fd = fd, .from = from};
+	int r;
 
-		r = read_file(fd, output->buffer, piece, from);
-		if (r == 0)
-			r = write_piece(output, offset, output->buffer, piece);
-		if (r < 0)
-			return r;
-		from += piece;
-		offset += piece;
-		size -= piece;
+	r = reserve(output, n);
+	if (r == 0 && n > 1)
+		r = disk_allocate(output->disk, offset, size);
+	if (r < 0)
+		return r;
+	copy.pieces = output->pieces + output->n;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t at = (uint64_t)i * PIECE;
+
+		copy.pieces[i] =
+			(struct piece){.extent = {offset + at, MIN(size - at, (uint64_t)PIECE)}};
 	}
+	r = lanes_run(n, copy_piece, watch_copy, &copy, output->buffer);
+	if (r < 0)
+		return r;
+	output->n += n;
+	output->written += size;
+	tell_written(output, output->written);
 	return 0;
 }
 
@@ -215,29 +265,54 @@ int output_flush(struct output *output)
 	return disk_flush(output->disk);
 }
 
+struct verify {
+	struct output *output;
+	uint64_t total; /* bytes */
+	uint64_t wrong; /* where the first piece begins that differs */
+};
+
+static int verify_piece(void *data, size_t i, uint8_t *buffer)
+{
+	struct verify *verify = data;
+	const struct piece *piece = &verify->output->pieces[i];
+	size_t size = (size_t)piece->extent.size;
+	int r;
+
+	r = disk_read_medium(verify->output->disk, piece->extent.start, buffer, size);
+	if (r < 0)
+		return r;
+	if (XXH128_isEqual(XXH3_128bits(buffer, size), piece->hash))
+		return 0;
+	__atomic_store_n(&verify->wrong, piece->extent.start, __ATOMIC_RELAXED);
+	return -ERR_VERIFY;
+}
+
+static int watch_verify(void *data, size_t done)
+{
+	const struct verify *verify = data;
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < done; i++)
+		bytes += verify->output->pieces[i].extent.size;
+	if (observer_interrupted(verify->output->observer))
+		return -EINTR;
+	observer_progress(verify->output->observer, "verifying", bytes, verify->total);
+	return 0;
+}
+
 int output_verify(struct output *output, uint64_t *ret_offset)
 {
-	uint64_t total = 0, done = 0;
+	struct verify verify = {.output = output};
+	int r;
 
 	for (size_t i = 0; i < output->n; i++)
-		total += output->pieces[i].extent.size;
-	for (size_t i = 0; i < output->n; i++) {
-		const struct piece *piece = &output->pieces[i];
-		size_t size = (size_t)piece->extent.size;
-		int r;
-
-		if (observer_interrupted(output->observer))
-			return -EINTR;
-		r = disk_read_medium(output->disk, piece->extent.start, output->buffer, size);
-		if (r < 0)
-			return r;
-		if (!XXH128_isEqual(XXH3_128bits(output->buffer, size), piece->hash)) {
-			*ret_offset = piece->extent.start;
-			return -ERR_VERIFY;
-		}
-		done += size;
-		observer_progress(output->observer, "verifying", done, total);
-	}
+		verify.total += output->pieces[i].extent.size;
+	r = lanes_run(output->n, verify_piece, watch_verify, &verify, output->buffer);
+	if (r == -ERR_VERIFY)
+		*ret_offset = verify.wrong;
+	if (r < 0)
+		return r;
+	observer_progress(output->observer, "verifying", verify.total, verify.total);
 	output_forget(output);
 	return 0;
 }

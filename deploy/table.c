@@ -112,7 +112,7 @@ int table_make(const struct layout *layout, const struct ids *ids, struct table 
 	struct table table;
 	int r;
 
-	r = tempfile_open(&fd);
+	r = tempfile_in_memory(&fd);
 	if (r < 0)
 		return r;
 	if (ftruncate(fd, (off_t)layout->disk_size) < 0)

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "log.h"
 #include "util.h"
@@ -29,6 +30,20 @@ int tempfile_open(int *ret_fd)
 		int r = -errno;
 
 		log_error("%s: cannot make a temporary file: %m: set TMPDIR", folder);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+int tempfile_in_memory(int *ret_fd)
+{
+	int fd = memfd_create("liveng", MFD_CLOEXEC);
+
+	if (fd < 0) {
+		int r = -errno;
+
+		log_error("cannot make a file in memory: %m");
 		return r;
 	}
 	*ret_fd = fd;

@@ -185,6 +185,14 @@ int disk_resize(struct disk *disk, uint64_t size)
 	return 0;
 }
 
+int disk_allocate(const struct disk *disk, uint64_t offset, uint64_t size)
+{
+	if (disk_is_block_device(disk) ||
+		fallocate(disk->fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) == 0)
+		return 0;
+	return errno == ENOSPC ? -ENOSPC : 0;
+}
+
 int disk_reread_table(const struct disk *disk)
 {
 	/* Through the claim, if there is one: it keeps out all other descriptors, our own too. */

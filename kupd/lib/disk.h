@@ -63,6 +63,12 @@ int disk_claim(struct disk *disk);
 /** Set the size of a plain file, in bytes. Returns -errno; -ENOTSUP for a block device. */
 int disk_resize(struct disk *disk, uint64_t size);
 
+/**
+ * Allocate the blocks of a part of a plain file, which is then written sooner and by several
+ * threads at once. Does nothing for a block device, or if the file system cannot. Returns -ENOSPC.
+ */
+int disk_allocate(const struct disk *disk, uint64_t offset, uint64_t size);
+
 /** Have the kernel read the partition table of a block device again. Returns -errno. */
 int disk_reread_table(const struct disk *disk);
 

@@ -119,11 +119,11 @@ def repeat(tools, live_image, deployed, tmp_path):
 # then. With faults that stay nothing can be taken back, but what has a table is whole.
 ALL = {"whole", "empty", "no table", "as before"}
 FAULTS = {
-    "read:EIO:once": (12, {DONE, FAILED}, {"whole", "empty", "as before"}),
-    "read:short:once": (24, {DONE, FAILED}, {"whole", "empty", "as before"}),
+    "read:EIO:once": (24, {DONE, FAILED}, {"whole", "empty", "as before"}),
+    "read:short:once": (48, {DONE, FAILED}, {"whole", "empty", "as before"}),
     "write:EIO:once": (1, {FAILED}, {"empty"}),
     "write:short:once": (3, {DONE, FAILED}, {"whole", "empty"}),
-    "write:lost:once": (1, {DONE, VERIFY}, {"whole", "empty"}),
+    "write:lost:once": (2, {DONE, VERIFY}, {"whole", "empty"}),
     "write:ENOSPC:on": (3, {NO_ROOM}, ALL),
     "write:EROFS:on": (9, {FAILED}, ALL),
     "write:sigterm:once": (1, {DONE, FAILED}, {"whole", "empty"}),

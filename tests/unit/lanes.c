@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/* Pieces that are done by two threads: each once, none after an error. */
+
+#include "lanes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "disk.h"
+#include "util.h"
+
+#define MANY 200u
+
+struct work {
+	unsigned int times[MANY]; /* each piece was done */
+	size_t fails_at;
+	size_t stops_at;
+	pthread_t watcher;
+};
+
+static int job(void *data, size_t i, uint8_t *buffer)
+{
+	const struct timespec moment = {.tv_nsec = 100000};
+	struct work *work = data;
+
+	nanosleep(&moment, NULL);
+	memset(buffer, (int)i, LANES_PIECE / 1024);
+	__atomic_add_fetch(&work->times[i], 1, __ATOMIC_SEQ_CST);
+	return i == work->fails_at ? -EIO : 0;
+}
+
+static int watch(void *data, size_t done)
+{
+	struct work *work = data;
+
+	assert_true(pthread_equal(pthread_self(), work->watcher));
+	assert_true(done <= MANY);
+	return done >= work->stops_at ? -EINTR : 0;
+}
+
+static int run(struct work *work, size_t n)
+{
+	autofree uint8_t *buffer = disk_buffer(LANES_PIECE);
+
+	work->watcher = pthread_self();
+	return lanes_run(n, job, watch, work, buffer);
+}
+
+static unsigned int sum(const struct work *work)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < MANY; i++)
+		n += work->times[i];
+	return n;
+}
+
+static void each_piece_is_done_once(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n <= MANY; n = n ? 2 * n : 1) {
+		struct work work = {.fails_at = SIZE_MAX, .stops_at = SIZE_MAX};
+
+		assert_int_equal(run(&work, n), 0);
+		for (size_t i = 0; i < MANY; i++)
+			assert_int_equal(work.times[i], i < n);
+	}
+}
+
+static void an_error_ends_it(void **state)
+{
+	struct work work = {.fails_at = 20, .stops_at = SIZE_MAX};
+
+	(void)state;
+	assert_int_equal(run(&work, MANY), -EIO);
+	/* Those before it, and at most what was under way. */
+	assert_in_range(sum(&work), 21, 22);
+}
+
+static void whoever_watches_can_end_it(void **state)
+{
+	struct work work = {.fails_at = SIZE_MAX, .stops_at = 30};
+
+	(void)state;
+	assert_int_equal(run(&work, MANY), -EINTR);
+	assert_true(sum(&work) < MANY);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_piece_is_done_once),
+		cmocka_unit_test(an_error_ends_it),
+		cmocka_unit_test(whoever_watches_can_end_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
