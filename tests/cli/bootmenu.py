@@ -53,25 +53,23 @@ initrd() { [[ $loaded ]] && has_file "$1"; }
 fwsetup() { return 1; }
 root=hd0,gpt3 grub_platform=efi
 """
-# The default entry, or the first one if there is none of that name; then those at the positions that
-# `fallback` holds.
+# The default entry, or the first one if there is none of that name. It boots what was loaded last.
 BOOT = r"""
 declare -F "entry_$default" >/dev/null || default=${entries[0]}
-for id in "$default" $fallback; do
-	[[ $id != [0-9]* ]] || id=${entries[$id]}
-	echo "entry $id"
-	if "entry_$id"; then echo "boot $id"; exit; fi
-done
+"entry_$default"
+[[ ! $loaded ]] || echo boot
 """
+ENTRIES = {"2/live/vmlinuz": "standard", "2/live/vmlinuz.old": "previous",
+           "1/live/vmlinuz": "fallback"}
 
 
 def as_bash(text):
     """grub.cfg with the three forms that bash does not know."""
     text = re.sub(r"@(\w+)@", lambda m: VALUES[m[1]], text)
-    text = re.sub(r"^(\s*)menuentry .* --id (\w+) \{$", r"\1entries+=(\2); entry_\2() {", text, flags=re.MULTILINE)
-    text = re.sub(r'\[ -f ("[^"]*") \]', r"has_file \1", text)
-    text = re.sub(r"^(\s*)(linux|initrd) \((\$\w+)\)(\S*?)(\s|$)", r'\1\2 "(\3)\4"\5', text,
+    text = re.sub(r"^(\s*)menuentry .* --id (\w+) \{$", r"\1entries+=(\2); entry_\2() {", text,
                   flags=re.MULTILINE)
+    text = re.sub(r'\[ -f ("[^"]*") \]', r"has_file \1", text)
+    text = re.sub(r"\b(linux|initrd) \((\$\w+)\)([^\s;]*)", r'\1 "(\2)\3"', text)
     return COMMANDS + text + BOOT
 
 
@@ -80,7 +78,7 @@ class Boot:
     """One way through the menu."""
     saves: list = field(default_factory=list)  # grubenv after each save: dictionaries
     tried: list = field(default_factory=list)  # files that were to be loaded
-    entry: str = ""                            # what was started in the end; "": nothing
+    entry: str = ""                            # whose kernel was started in the end; "": nothing
     kernel: str = ""
     parameters: list = field(default_factory=list)
 
@@ -111,5 +109,5 @@ def boot(env, files, loadable, read_only=False, script=as_bash(TEMPLATE.read_tex
             result.kernel = result.kernel[8] + result.kernel[10:]
             result.tried.append(result.kernel)
         elif kind == "boot":
-            result.entry = rest
+            result.entry = ENTRIES[result.kernel]
     return result

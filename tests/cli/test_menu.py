@@ -97,6 +97,11 @@ def test_three_boots_then_the_images_own(updated):
     assert [grubemu.boot(updated).entry for _ in range(4)] == ["standard"] * 3 + ["fallback"]
 
 
+def test_a_previous_set_that_is_not_there_is_no_way_out(stick):
+    stick.set_grubenv({"liveng_tries": "0", "liveng_previous": "1"})
+    assert grubemu.boot(stick).entry == "fallback"
+
+
 def test_no_trial_nothing_is_written(stick):
     before = stick.mtools("mtype", "::boot/grub/grubenv")
     assert [grubemu.boot(stick).entry for _ in range(2)] == ["standard"] * 2
