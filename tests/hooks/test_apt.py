@@ -36,6 +36,15 @@ def test_cryptsetup_alone_renews_the_current_initrd(system):
     assert after["date"] > before["date"]
 
 
+def test_initrd_that_initramfs_tools_has_just_built_is_good(system):
+    """Without live-tools the kernel's own postinst builds it."""
+    system.apt("remove live-tools")
+    system.builds()
+    done = system.apt(f"install --reinstall linux-image-{system.new}")
+    assert system.builds() == [system.new]
+    assert writes(done) == 1
+
+
 def test_another_kernel_than_the_current_one_may_go(system):
     done = system.apt(f"remove linux-image-{system.old}")
     assert system.builds() == []
