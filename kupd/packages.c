@@ -95,11 +95,13 @@ int packages_check_idle(const struct run *run)
 
 bool packages_finish(const struct run *run)
 {
-	char *argv[] = {"dpkg", "--configure", "-a", NULL};
+	/* Nobody is there to be asked which configuration file to keep. */
+	char *argv[] = {"dpkg", "--force-confdef", "--force-confold", "--configure", "-a", NULL};
 	int r;
 
 	if (!is_own_system(run))
 		return false;
+	setenv("DEBIAN_FRONTEND", "noninteractive", 0);
 	r = run_program(argv);
 	if (r != 0)
 		log_warning("dpkg --configure -a failed (%d), going on with what is there", r);

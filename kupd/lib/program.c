@@ -125,3 +125,9 @@ enum exit_code program_end(struct program *program, enum exit_code code)
 	}
 	return code;
 }
+
+enum exit_code program_leave(struct program *program, enum exit_code code)
+{
+	program->json = false;
+	return program_end(program, code);
+}

@@ -37,6 +37,9 @@ void program_run(struct program *program, enum log_level level);
  * the result cannot be written. */
 enum exit_code program_end(struct program *program, enum exit_code code);
 
+/** End without a result: there was nothing to run, help was asked for. Gives @code back. */
+enum exit_code program_leave(struct program *program, enum exit_code code);
+
 /** Text for JSON, which is UTF-8; a file name is any bytes: those that are none become question
  * marks. The caller owns it. */
 struct json_object *program_text(const char *text);
