@@ -91,6 +91,7 @@ FILES   = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p)
 	$(foreach f,grub.cfg theme/theme.txt theme/bar_c.png,deploy/grub/$f:$(SHARE)/liveng-deploy/$f) \
 	$(foreach f,postinst.d postrm.d,kernel-hooks/$f/zz-liveng:/etc/kernel/$f/zz-liveng) \
 	initramfs-hooks/post-update.d/zz-liveng:/etc/initramfs/post-update.d/zz-liveng \
+	kernel-hooks/update-motd.d/80-liveng:/etc/update-motd.d/80-liveng \
 	initramfs-hooks/liveng:$(SHARE)/initramfs-tools/hooks/liveng \
 	initramfs-hooks/9999-liveng.sh:$(SHARE)/liveng/9999-liveng.sh kernel-hooks/hooks.sh:$(SHARE)/liveng/hooks.sh
 

@@ -3,7 +3,8 @@
 
 import pytest
 
-from conftest import damage, install, kupd, untouched, update
+import stick as sticks
+from conftest import TOP, damage, install, kupd, untouched, update
 
 
 @pytest.fixture
@@ -54,6 +55,13 @@ def test_the_failure_is_told(given_up, small_sets, root):
     assert failed["release"] == small_sets[1].release and failed["reason"] and failed["date"]
     short = status(given_up, root, "--short").out
     assert small_sets[1].release in short and small_sets[0].release in short
+
+
+def test_the_login_message_has_a_name_that_is_run():
+    """As pam_motd has it run at each login."""
+    folder = TOP / "kernel-hooks/update-motd.d"
+    names = sticks.run("run-parts", "--lsbsysinit", "--test", folder).decode().split()
+    assert names == [str(folder / "80-liveng")]
 
 
 def test_the_same_bytes_are_not_put_back(given_up, small_sets, root):
