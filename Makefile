@@ -25,35 +25,24 @@ SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fram
 	-Wno-format-truncation
 endif
 
-# kupd/lib: what both programs share. kupd: livengkupd. deploy: liveng-deploy; its main.c stands apart, for
-# the unit tests.
-LIB_SRC  := log digest disk kernel pe authenticode source unpack cpio segments initrd names modindex modules luks \
-	device mounts host fat grubenv pvd volume tree session set slot format identity stick assessment \
-	installed candidate interrupt pace progress exitcode program
-KUPD_SRC := main options inventory plan update status verify rollback next bless repair revive outlook \
-	packages failed marker
-DEPLOY_SRC := $(filter-out main,$(basename $(notdir $(wildcard deploy/*.c))))
-UNIT     := $(basename $(notdir $(wildcard tests/unit/*.c)))
+# kupd/lib: what both programs share. deploy: its main.c stands apart, for the unit tests.
+objects    = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $1/*.c))
+LIB_OBJ    = $(call objects,kupd/lib)
+KUPD_OBJ   = $(call objects,kupd)
+DEPLOY_OBJ = $(filter-out %/main.o,$(call objects,deploy))
+UNIT_BIN   = $(basename $(call objects,tests/unit))
+PROGRAMS   = $(BUILD)/livengkupd $(BUILD)/liveng-deploy
 
-LIB_OBJ  := $(LIB_SRC:%=$(BUILD)/kupd/lib/%.o)
-KUPD_OBJ := $(KUPD_SRC:%=$(BUILD)/kupd/%.o)
-DEPLOY_OBJ := $(DEPLOY_SRC:%=$(BUILD)/deploy/%.o)
-PROGRAMS := $(BUILD)/livengkupd $(BUILD)/liveng-deploy
-UNIT_BIN := $(UNIT:%=$(BUILD)/tests/unit/%)
-
-# What building and testing needs, on Debian 12 and later.
-BUILD_PACKAGES := gcc pkg-config libisoburn-dev libisofs-dev libburn-dev libblkid-dev \
-	libcryptsetup-dev libkmod-dev liblzma-dev libzstd-dev liblz4-dev libbz2-dev libssl-dev \
-	zlib1g-dev libjson-c-dev libfdisk-dev libxxhash-dev uuid-dev libext2fs-dev comerr-dev
-CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev nettle-dev \
-	python3-pytest python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common \
-	grub-efi-amd64-bin grub-pc-bin grub-emu cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils \
-	bzip2 cpio strace bash-completion squashfs-tools shim-signed grub-efi-amd64-signed \
-	mmdebstrap debhelper dpkg-dev debian-archive-keyring lintian blhc diffoscope-minimal
-SLOW_PACKAGES  := live-build qemu-system-x86 qemu-utils ovmf git gnupg reprepro hyperfine time
+# What building needs says debian/control; what testing needs, on Debian 12 and later.
+BUILD_PACKAGES := gcc $(filter-out debhelper-compat,$(shell \
+	sed -n '/^Build-Depends/,/^[^ ]*-Version/s/^ \([a-z0-9.+-]*\).*/\1/p' debian/control))
+CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev nettle-dev python3-pytest \
+	python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common grub-efi-amd64-bin grub-pc-bin \
+	grub-emu cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils bzip2 cpio strace bash-completion \
+	squashfs-tools shim-signed grub-efi-amd64-signed mmdebstrap debhelper dpkg-dev debian-archive-keyring lintian
+SLOW_PACKAGES  := live-build qemu-system-x86 qemu-utils ovmf git gnupg reprepro hyperfine time blhc diffoscope-minimal
 
 all: $(PROGRAMS)
-
 help:
 	@echo 'make               build both programs into $(BUILD)/'
 	@echo 'make demo          the main job, seen working in a virtual machine'
@@ -68,19 +57,15 @@ $(BUILD)/livengkupd: $(KUPD_OBJ) $(BUILD)/libliveng.a
 $(BUILD)/liveng-deploy: $(BUILD)/deploy/main.o $(BUILD)/libdeploy.a $(BUILD)/libliveng.a
 $(PROGRAMS):
 	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS)
-
 $(BUILD)/libliveng.a: $(LIB_OBJ)
 $(BUILD)/libdeploy.a: $(DEPLOY_OBJ)
 $(BUILD)/%.a:
 	rm -f $@ && $(AR) rcs $@ $^
-
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(OWN_CPPFLAGS) $(OWN_CFLAGS) -MMD -MP -c -o $@ $<
-
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libdeploy.a $(BUILD)/libliveng.a
 	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS) -lcmocka -lnettle
-
 unit: $(UNIT_BIN)
 
 # SOURCE:TARGET; what can be run here can be run there.
@@ -112,14 +97,12 @@ deps:
 # Debian's pytest, whatever python3 comes first. Two workers: the virtual machines beside the rest.
 PYTEST = /usr/bin/python3 -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider
 
-# Without the virtual machines, and without what is long and proven in a smaller way by others.
+# check-fast: without the virtual machines, and without what is long and proven in a smaller way by others.
 check-fast: check-build
 	$(PYTEST) -m 'not slow' tests --ignore=tests/vm --ignore=tests/test_sanitized.py
-
 check: check-build
 	$(MAKE) $(BUILD)/vm/live.iso
 	$(PYTEST) -m 'not full' tests/vm tests/cli tests/hooks tests/unit tests/test_source.py tests/test_sanitized.py
-
 check-vm: check-build
 	$(MAKE) $(addprefix $(BUILD)/vm/,live.iso plain.iso live-trixie.iso)
 	$(PYTEST) tests/vm; status=$$?; $(MAKE) matrix && exit $$status
@@ -133,36 +116,26 @@ check-build: deps
 
 $(BUILD)/material/stamp: tests/data/material.sh
 	tests/data/material.sh $(BUILD)/material
-
 $(BUILD)/hooks/%/stamp: tests/hooks/base.sh
 	tests/hooks/base.sh $* $(@D)
 
 # Live images, each built anew when what it is made of has changed: live-image.sh looks.
 IMAGE_PACKAGES = $(BUILD)/linux-image-liveng-common_*.deb $(BUILD)/linux-image-liveng-amd64_*.deb
-
-$(BUILD)/packages.stamp: $(shell git ls-files Makefile kupd deploy kernel-hooks initramfs-hooks debian)
+$(BUILD)/packages.stamp: $(shell git ls-files Makefile kupd deploy kernel-hooks initramfs-hooks debian 2> /dev/null)
 	$(MAKE) deb && touch $@
-
-$(BUILD)/vm/live.iso: $(BUILD)/packages.stamp tests/vm/live-image.sh
-	tests/vm/live-image.sh $@ $(IMAGE_PACKAGES)
-
-$(BUILD)/vm/plain.iso: tests/vm/live-image.sh
-	tests/vm/live-image.sh $@
-
-$(BUILD)/vm/live-%.iso: $(BUILD)/packages.stamp tests/vm/live-image.sh
-	tests/vm/live-image.sh --suite $* $@ $(IMAGE_PACKAGES)
+$(BUILD)/vm/plain.iso: IMAGE_PACKAGES =
+$(BUILD)/vm/live-trixie.iso: SUITE = --suite trixie
+$(BUILD)/vm/%.iso: $(BUILD)/packages.stamp tests/vm/live-image.sh
+	tests/vm/live-image.sh $(SUITE) $@ $(IMAGE_PACKAGES)
 
 demo: deps
 	$(MAKE) all $(BUILD)/material/stamp $(BUILD)/vm/live.iso
 	/usr/bin/python3 tests/vm/demo.py
-
 # The matrix in README.md from what check-vm has seen; the pictures in it.
 matrix:
 	/usr/bin/python3 tests/vm/matrix.py
-
 pictures: all $(BUILD)/vm/live.iso
 	/usr/bin/python3 tests/vm/pictures.py
-
 bench: deps
 	$(MAKE) all $(BUILD)/material/stamp
 	tests/bench.sh

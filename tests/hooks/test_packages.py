@@ -44,14 +44,6 @@ def test_two_builds_are_the_same(tmp_path):
             pytest.fail(run("sh", "-c", "diffoscope \"$@\" || :", "sh", path, theirs[name])[:20000])
 
 
-def test_control_asks_for_what_the_makefile_does():
-    makefile = (TOP / "Makefile").read_text().replace("\\\n", " ")
-    wanted = set(re.search(r"^BUILD_PACKAGES := (.*)$", makefile, re.MULTILINE)[1].split())
-    control = (TOP / "debian/control").read_text()
-    asked = set(re.findall(r"[a-z0-9.+-]+", control.split("Build-Depends:")[1].split("Standards-Version")[0]))
-    assert wanted - asked <= {"gcc", "pkg-config"}  # build-essential has one, pkgconf is the other
-
-
 @pytest.mark.parametrize("suite, left_out", [("12.4+deb12u11", False), ("13.2", True)])
 def test_kernels_that_a_suite_no_longer_has_are_left_out(tmp_path, suite, left_out):
     query = tmp_path / "dpkg-query"
