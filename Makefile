@@ -137,8 +137,9 @@ matrix:
 pictures: all $(BUILD)/vm/live.iso
 	/usr/bin/python3 tests/vm/pictures.py
 bench: deps
-	$(MAKE) all $(BUILD)/material/stamp
+	$(MAKE) all $(BUILD)/material/stamp $(BUILD)/vm/live.iso
 	tests/bench.sh
+	tests/bench-deploy.sh
 deb:
 	debian/build.sh $(BUILD)
 clean:

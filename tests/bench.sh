@@ -99,53 +99,33 @@ sh "$scratch/fresh" "$scratch/stick"
 env time -f %M -o "$scratch/memory" sh "$scratch/livengkupd"
 "$program" verify -q --disk "$scratch/stick.target"
 
-awk -v rounds="$rounds" -v bytes="$bytes" -v written="$written" \
-	-v memory="$(tail -n 1 "$scratch/memory")" '
-	function median(values, n,   i, j, v) {
-		for (i = 2; i <= n; i++) {
-			v = values[i]
-			for (j = i - 1; j > 0 && values[j] > v; j--)
-				values[j + 1] = values[j]
-			values[j + 1] = v
-		}
-		return n % 2 ? values[(n + 1) / 2] : (values[n / 2] + values[n / 2 + 1]) / 2
-	}
-	function column(name,   i, v) {
-		for (i = 1; i <= rounds; i++) v[i] = time[i, name]
-		return median(v, rounds)
-	}
-	function ratio(what, name,   i, v) {
-		for (i = 1; i <= rounds; i++) v[i] = time[i, what] / time[i, name]
-		return median(v, rounds)
-	}
-	function limit(what, value, most) {
-		if (value <= most) return
-		printf "bench.sh: %s: %.3f, at most %.3f was promised\n", what, value, most > "/dev/stderr"
-		missed = 1
-	}
-	{ time[$1, $2] = $3 }
-	END {
-		for (i = 1; i <= rounds; i++)
-			time[i, "writing"] = time[i, "livengkupd"] - time[i, "checks"]
-		x = ratio("writing", "xorrisofs")
-		d = ratio("writing", "dd")
-		b = written / bytes
-		printf "A set of %.1f MB, medians of %d interleaved runs:\n\n", bytes / 1e6, rounds
-		print "| | time | beside it, writing takes | keeps the old set | verifies |"
-		print "|---|---:|---:|---|---|"
-		printf "| `livengkupd update`: checking both sets | %.3f s | | | |\n", column("checks")
-		printf "| `livengkupd update`: writing and reading back | %.3f s | | yes | from the medium |\n",
-			column("writing")
-		printf "| `xorrisofs` and `sync` | %.3f s | %.2f times as long | no | no |\n",
-			column("xorrisofs"), x
-		printf "| `dd conv=fsync` and `cmp` | %.3f s | %.2f times as long | no | in the cache |\n",
-			column("dd"), d
-		printf "\nChecks and writing together: %.2f times `xorrisofs`, %.2f times `dd`.\n", \
-			ratio("livengkupd", "xorrisofs"), ratio("livengkupd", "dd")
-		printf "\nBytes written: %.4f times the set. Peak memory: %.1f MiB.\n", b, memory / 1024
-		limit("time beside xorrisofs", x, 1)
-		limit("time beside dd and cmp", d, 1.3)
-		limit("bytes written", b, 1.01)
-		limit("peak memory in MiB", memory / 1024, 32)
-		exit missed
-	}' "$scratch/times"
+cat > "$scratch/report" <<'REPORT'
+END {
+	for (i = 1; i <= rounds; i++)
+		time[i, "writing"] = time[i, "livengkupd"] - time[i, "checks"]
+	x = ratio("writing", "xorrisofs")
+	d = ratio("writing", "dd")
+	b = written / bytes
+	printf "A set of %.1f MB, medians of %d interleaved runs:\n\n", bytes / 1e6, rounds
+	print "| | time | beside it, writing takes | keeps the old set | verifies |"
+	print "|---|---:|---:|---|---|"
+	printf "| `livengkupd update`: checking both sets | %.3f s | | | |\n", column("checks")
+	printf "| `livengkupd update`: writing and reading back | %.3f s | | yes | from the medium |\n",
+		column("writing")
+	printf "| `xorrisofs` and `sync` | %.3f s | %.2f times as long | no | no |\n",
+		column("xorrisofs"), x
+	printf "| `dd conv=fsync` and `cmp` | %.3f s | %.2f times as long | no | in the cache |\n",
+		column("dd"), d
+	printf "\nChecks and writing together: %.2f times `xorrisofs`, %.2f times `dd`.\n", \
+		ratio("livengkupd", "xorrisofs"), ratio("livengkupd", "dd")
+	printf "\nBytes written: %.4f times the set. Peak memory: %.1f MiB.\n", b, memory / 1024
+	limit("time beside xorrisofs", x, 1)
+	limit("time beside dd and cmp", d, 1.3)
+	limit("bytes written", b, 1.01)
+	limit("peak memory in MiB", memory / 1024, 32)
+	exit missed
+}
+REPORT
+awk -v script=bench.sh -v rounds="$rounds" -v bytes="$bytes" -v written="$written" \
+	-v memory="$(tail -n 1 "$scratch/memory")" \
+	-f "$top/tests/data/bench.awk" -f "$scratch/report" "$scratch/times"
