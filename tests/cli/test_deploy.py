@@ -36,7 +36,7 @@ def entries(stick):
     """The kernel lines of the boot menu by the ids of their entries."""
     ids = {"load_current": "standard", "load_previous": "previous", "load_factory": "fallback",
            "pristine": "pristine"}
-    found = re.findall(r"(\w+) \{\n\s*(?:if )?linux ([^\n;]*)", grub_cfg(stick))
+    found = re.findall(r"(\w+) \{\n\s*(?:if )?linux (.*?)(?:; then)?\n", grub_cfg(stick))
     return {ids[name]: line.split() for name, line in found}
 
 
