@@ -14,34 +14,61 @@
 #include "run.h"
 #include "util.h"
 
-/* The set that did not come up makes way for the one that did. */
-static int take_previous(struct run *run, struct stick *stick, struct inventory *inventory)
+/* What a boot of the previous set says of the current one. */
+enum verdict {
+	VERDICT_NONE,	 /* somebody chose the other */
+	VERDICT_FAILED,	 /* it had all its boots */
+	VERDICT_DAMAGED, /* it could not even be loaded; that is not the kernel's fault */
+};
+
+static int judge(const struct run *run, const struct stick *stick,
+	const struct inventory *inventory, enum verdict *ret_verdict)
 {
-	struct set failed = {.release = "unknown"};
+	bool given_up = assessment_tries(stick) == 0;
+	int r = -ERR_VERIFY;
+
+	if (inventory->has_current)
+		r = set_verify(stick->disk, &inventory->current, &run->observer);
+	if (r == -EINTR) {
+		log_error("interrupted: nothing was changed");
+		return r;
+	}
+	if (r == -ERR_VERIFY || (given_up && r < 0 && r != -ENOKEY))
+		*ret_verdict = VERDICT_DAMAGED;
+	else
+		*ret_verdict = given_up ? VERDICT_FAILED : VERDICT_NONE;
+	return 0;
+}
+
+/* The set that did not come up makes way for the one that did. */
+static int take_previous(
+	struct run *run, struct stick *stick, struct inventory *inventory, enum verdict verdict)
+{
+	const char *what = verdict == VERDICT_FAILED ? "did not come up" : "is damaged";
+	const char *failed =
+		inventory->has_current ? inventory->current.release : "the current set";
 	int r;
 
 	r = rollback_check(stick, inventory, &run->observer);
 	if (r < 0)
 		return r;
-	if (inventory->has_current)
-		failed = inventory->current;
 	run_add(run, "release", inventory->previous.release);
-	run_add(run, "failed", failed.release);
+	run_add(run, "failed", failed);
 	if (run->options->dry_run) {
-		log_info("%s: would make %s current again, %s did not come up", stick->name,
-			inventory->previous.release, failed.release);
+		log_info("%s: would make %s current again, %s %s", stick->name,
+			inventory->previous.release, failed, what);
 		return 0;
 	}
 	/* First the memory of it: a cut behind the switch must not bring it back. */
-	failed_note(run, &failed, "it did not come up, the set before did");
+	if (verdict == VERDICT_FAILED)
+		failed_note(run, &inventory->current, "it did not come up, the set before did");
 	run->changed = true;
 	r = rollback_switch(stick, inventory, false);
 	if (r < 0)
 		return r;
 	/* A second bless in this boot has nothing to go back from. */
 	rollback_done(run, stick);
-	log_warning("%s did not come up: %s is current again", failed.release,
-		inventory->previous.release);
+	log_warning("%s %s: %s is current again", failed, what, inventory->previous.release);
 	return 0;
 }
 
@@ -76,33 +103,22 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 
 /*
  * The menu takes the previous set when the current one had all its boots, or could not be loaded;
- * and people do, for whatever reason. Only the first two speak against the current set.
+ * and people do, for whatever reason.
  */
-static int is_given_up(
-	struct run *run, const struct stick *stick, const struct inventory *inventory)
-{
-	int r;
-
-	if (assessment_tries(stick) == 0 || !inventory->has_current)
-		return 1;
-	r = set_verify(stick->disk, &inventory->current, &run->observer);
-	if (r == -EINTR)
-		log_error("interrupted: nothing was changed");
-	return r == -EINTR ? r : r == -ERR_VERIFY;
-}
-
 static int bless_previous(struct run *run, struct stick *stick, struct inventory *inventory)
 {
+	enum verdict verdict;
 	int r;
 
-	r = is_given_up(run, stick, inventory);
-	if (r > 0)
-		return take_previous(run, stick, inventory);
-	if (r == 0)
-		log_info("%s: the previous set was chosen for this boot, which says nothing of the "
-			 "current one",
-			stick->name);
-	return r;
+	r = judge(run, stick, inventory, &verdict);
+	if (r < 0)
+		return r;
+	if (verdict != VERDICT_NONE)
+		return take_previous(run, stick, inventory, verdict);
+	log_info("%s: the previous set was chosen for this boot, which says nothing of the current "
+		 "one",
+		stick->name);
+	return 0;
 }
 
 int bless_verb(struct run *run)

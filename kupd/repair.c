@@ -23,7 +23,7 @@
 enum state {
 	STATE_WHOLE,
 	STATE_DAMAGED,	/* the current set, or its tree */
-	STATE_FAILED,	/* whole, but it did not come up */
+	STATE_FAILED,	/* whole, but it had all its boots */
 	STATE_HEADLESS, /* no descriptor leads to any set */
 };
 
@@ -45,18 +45,13 @@ static int diagnose(const struct run *run, const struct stick *stick, struct inv
 	*ret_state = STATE_DAMAGED;
 	if (!inventory->has_current)
 		return 0;
-	/* No boots left is a set that did not come up, whole or not. */
-	if (assessment_tries(stick) == 0) {
-		*ret_state = STATE_FAILED;
-		return 0;
-	}
 	r = set_verify(stick->disk, &inventory->current, &run->observer);
 	if (r == -EINTR) {
 		log_error("interrupted: nothing was changed");
 		return r;
 	}
 	if (r == 0 || r == -ENOKEY)
-		*ret_state = STATE_WHOLE;
+		*ret_state = assessment_tries(stick) == 0 ? STATE_FAILED : STATE_WHOLE;
 	return 0;
 }
 

@@ -124,8 +124,18 @@ def test_a_current_set_that_the_menu_could_not_load_is_given_up(stick, small_set
     update(stick, small_sets[1])
     stick.set_grubenv({"liveng_previous": "1"})
     damage(stick, small_sets[1])
-    bless(stick, root, "previous", says="did not come up")
+    bless(stick, root, "previous", says="is damaged")
     assert stick.grub_has(small_sets[0])
+
+
+@pytest.mark.parametrize("how", ["bless --booted previous", "repair"])
+def test_a_set_that_was_damaged_on_the_stick_may_be_written_again(given_up, small_sets, root, how):
+    """That it did not come up was not the kernel's fault."""
+    damage(given_up, small_sets[1])
+    kupd(*how.split(), "--disk", given_up.path, "--root", root)
+    assert not status(given_up, root, "--json").json["failed"]
+    next_update(given_up, root)
+    assert given_up.grub_has(small_sets[1])
 
 
 def test_a_fallback_boot_proves_nothing(given_up, root):
