@@ -10,11 +10,12 @@ import pytest
 
 import liveimage
 import stick as sticks
-from conftest import SIZE, assert_holds, deploy, deployer, extract, kupd, untouched
+from conftest import SIZE, TOP, assert_holds, deploy, deployer, extract, kupd, untouched
 from stick import MIB, run
 
 LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 ESP = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
+BUILT = TOP / "build/vm/live.iso"
 BIOS = "21686148-6449-6E6F-744E-656564454649"
 
 
@@ -88,6 +89,19 @@ def test_every_file_system_is_sound(deployed, live_image, tmp_path):
 def test_a_real_image(real_image, tmp_path):
     stick = deploy(real_image, tmp_path / "stick.img", "--size", "600M")
     assert_sound(stick, real_image, tmp_path)
+    kupd("verify", "--disk", stick.path)
+
+
+@pytest.mark.skipif(not BUILT.exists(), reason="`make check` builds that image")
+def test_an_image_of_live_build(tmp_path):
+    """Hundreds of megabytes: pieces of them are written and read back two at a time."""
+    stick = deploy(BUILT, tmp_path / "stick.img", "--size", "2G")
+    assert_table_is_sound(stick.path)
+    system = stick.save(1, tmp_path / "1.iso")
+    for image, name in (BUILT, "image"), (system, "stick"):
+        run("xorriso", "-osirrox", "on", "-indev", image, "-extract", "/live", tmp_path / name)
+    run("cmp", tmp_path / "image/filesystem.squashfs", tmp_path / "stick/filesystem.squashfs")
+    run("sha256sum", "--strict", "-c", "SHA256SUMS", cwd=tmp_path / "stick")
     kupd("verify", "--disk", stick.path)
 
 
