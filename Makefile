@@ -21,8 +21,7 @@ LIBS_LDLIBS  = $(eval LIBS_LDLIBS := $(shell pkg-config --libs $(LIBS)) -lbz2 -l
 ifdef SAN
 override BUILD := $(BUILD)/san
 # gcc guesses worse at the lengths of texts when it also instruments them.
-SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
-	-Wno-format-truncation
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -Wno-format-truncation
 endif
 
 # kupd/lib: what both programs share. deploy: its main.c stands apart, for the unit tests.
@@ -71,14 +70,13 @@ unit: $(UNIT_BIN)
 # SOURCE:TARGET; what can be run here can be run there.
 SHARE   = $(PREFIX)/share
 FILES   = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p):$(PREFIX)/sbin/$(notdir $p) \
-		$p.8:$(SHARE)/man/man8/$(notdir $p).8 \
-		$p.bash-completion:$(SHARE)/bash-completion/completions/$(notdir $p)) \
+		$p.8:$(SHARE)/man/man8/$(notdir $p).8 $p.bash-completion:$(SHARE)/bash-completion/completions/$(notdir $p)) \
 	$(foreach f,grub.cfg theme/theme.txt theme/bar_c.png,deploy/grub/$f:$(SHARE)/liveng-deploy/$f) \
 	$(foreach f,postinst.d postrm.d,kernel-hooks/$f/zz-liveng:/etc/kernel/$f/zz-liveng) \
 	initramfs-hooks/post-update.d/zz-liveng:/etc/initramfs/post-update.d/zz-liveng \
+	initramfs-hooks/liveng:$(SHARE)/initramfs-tools/hooks/liveng kernel-hooks/hooks.sh:$(SHARE)/liveng/hooks.sh \
 	kernel-hooks/update-motd.d/80-liveng:/etc/update-motd.d/80-liveng \
-	initramfs-hooks/liveng:$(SHARE)/initramfs-tools/hooks/liveng \
-	initramfs-hooks/9999-liveng.sh:$(SHARE)/liveng/9999-liveng.sh kernel-hooks/hooks.sh:$(SHARE)/liveng/hooks.sh
+	initramfs-hooks/9999-liveng.sh:$(SHARE)/liveng/9999-liveng.sh
 
 install: $(PROGRAMS)
 	set -e; for f in $(FILES); do mode=644; [ ! -x "$${f%:*}" ] || mode=755; \
