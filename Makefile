@@ -132,7 +132,7 @@ demo: deps
 # The matrix in README.md from what check-vm has seen; the pictures in it.
 matrix:
 	/usr/bin/python3 tests/vm/matrix.py
-pictures: all $(BUILD)/vm/live.iso
+pictures: all $(BUILD)/material/stamp $(BUILD)/vm/live.iso
 	/usr/bin/python3 tests/vm/pictures.py
 bench: deps
 	$(MAKE) all $(BUILD)/material/stamp $(BUILD)/vm/live.iso
