@@ -48,6 +48,10 @@ static int open_volume(struct image *image, const char *path)
 	int r;
 
 	r = disk_open(path, false, &image->disk);
+	if (r == -ENOTBLK) {
+		log_error("%s: is neither a file nor a disk", path);
+		return -ERR_REFUSED;
+	}
 	if (r < 0) {
 		errno = -r;
 		log_error("%s: %m", path);
@@ -66,6 +70,8 @@ static int open_volume(struct image *image, const char *path)
 			(unsigned long long)(blocks * ISO_BLOCK / MIB));
 		return -ERR_REFUSED;
 	}
+	/* Not what lies behind it: the image may be on a stick that is much larger. */
+	all.size = blocks * ISO_BLOCK;
 	if (r == 0)
 		r = volume_open(image->disk, all, &pvd, &image->volume);
 	/* Every file lies inside. */

@@ -38,7 +38,7 @@ static int extract(const struct image *image, struct extent extent, const char *
 		r = disk_read(image_disk(image), extent.start + done, buffer, size);
 		if (r < 0)
 			return read_error(name, r);
-		errno = EIO;
+		errno = ENOSPC; /* a short write sets none */
 		if (pwrite(fd, buffer, size, (off_t)done) != (ssize_t)size) {
 			r = -errno;
 			log_error("cannot write a temporary file: %m: set TMPDIR");

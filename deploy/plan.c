@@ -100,7 +100,7 @@ void plan_clear(struct plan *plan)
 uint64_t plan_needed(const struct plan *plan)
 {
 	struct layout_wish wish = {
-		.system_size = disk_size(image_disk(plan->image)) + TREE_SIZE,
+		.system_size = volume_partition(image_volume(plan->image)).size + TREE_SIZE,
 		.set_size = kernelset_size(&plan->set),
 		.kernel_size = plan->options->kernel_size,
 		.persistence = plan->options->persistence != PERSISTENCE_NONE,

@@ -189,14 +189,8 @@ static int merge_kept(struct system *system)
 			system->kept[n++] = next;
 	}
 	system->n = n;
-	for (size_t i = 0; i < n; i++) {
-		struct extent *at = &system->kept[i];
-
-		/* The last block of an image may be short by less than a block. */
-		at->size = MIN(at->size,
-			ROUND_DOWN(disk_size(image_disk(system->image)), SECTOR_SIZE) - at->start);
-		system->kept_bytes += at->size;
-	}
+	for (size_t i = 0; i < n; i++)
+		system->kept_bytes += system->kept[i].size;
 	return 0;
 }
 

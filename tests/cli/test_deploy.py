@@ -4,6 +4,7 @@ systems, its boot files, and that no two are alike."""
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,28 @@ def test_a_kernel_in_any_place_of_the_image(small_sets, tmp_path, kernel, initrd
     image = liveimage.make_image(
         tmp_path / "live.iso", kernel_set, extra=files_, grub_cfg=liveimage.menu(kernel, initrd),
         without=[f"live/{n}-{kernel_set.release}" for n in ("vmlinuz", "initrd.img")])
+    assert_sound(deploy(image, tmp_path / "stick.img", "--size", SIZE), image, tmp_path)
+
+
+def test_an_image_with_much_behind_it(live_image, tmp_path):
+    """On a stick that it was copied to with dd, say."""
+    image = tmp_path / "live.iso"
+    shutil.copy(live_image.path, image)
+    run("truncate", "-s", "4G", image)
+    assert_sound(deploy(image, tmp_path / "stick.img", "--size", SIZE), live_image, tmp_path)
+
+
+def test_an_image_that_holds_nothing_else(small_sets, tmp_path):
+    """Its first file begins ahead of block 32."""
+    tree, path = tmp_path / "tree/live", tmp_path / "live.iso"
+    tree.mkdir(parents=True)
+    shutil.copy(small_sets[0].kernel, tree / "vmlinuz")
+    shutil.copy(small_sets[0].initrd, tree / "initrd.img")
+    content = liveimage.squashfs(tmp_path)
+    (tree / "filesystem.squashfs").write_bytes(content)
+    run("genisoimage", "-quiet", "-R", "-o", path, tree.parent)
+    image = liveimage.LiveImage(path, small_sets[0], content)
+    assert path.read_bytes().index(content) < 32 * 2048
     assert_sound(deploy(image, tmp_path / "stick.img", "--size", SIZE), image, tmp_path)
 
 

@@ -40,6 +40,11 @@ def test_a_folder_as_image(deployed, tmp_path):
     refused(tmp_path, deployed, tmp_path, code=FAILED, says=f"{tmp_path}: is a directory")
 
 
+def test_a_fifo_as_image(deployed, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    refused(tmp_path / "fifo", deployed, tmp_path, says="neither a file nor a disk")
+
+
 @pytest.mark.parametrize("size", [0, 1, 2048, 40_000, 3_000_000])
 def test_no_iso_9660(deployed, tmp_path, size):
     image = tmp_path / "noise.iso"
