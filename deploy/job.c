@@ -71,7 +71,8 @@ static int make_layout(struct job *job, const char *path, uint64_t size, struct 
 	r = layout_make(&wish, &job->layout, &needed);
 	if (r == -ERR_NO_ROOM && kept.size > 0)
 		log_error("%s: the new system needs %llu MiB ahead of the persistence, there are "
-			  "%llu MiB: deploy without --keep-persistence",
+			  "%llu MiB: give it a smaller --kernel-size, or deploy without "
+			  "--keep-persistence",
 			path, (unsigned long long)(needed / MIB),
 			(unsigned long long)(kept.start / MIB));
 	else if (r == -ERR_NO_ROOM)
