@@ -161,12 +161,11 @@ static int put_menu(struct fat *fat, const struct loaders *loaders, const char *
 
 static int fill(struct fat *fat, const struct loaders *loaders, const char *menu)
 {
-	static const char *const folders[] = {
-		"/EFI", "/EFI/BOOT", "/boot", MENU_FOLDER, MENU_FOLDER "/fonts", THEME};
-	int r = 0;
+	const char *const argv[] = {"mmd", "-i", fat->image, "::/EFI", "::/EFI/BOOT", "::/boot",
+		"::" MENU_FOLDER, "::" MENU_FOLDER "/fonts", "::" THEME, NULL};
+	int r;
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(folders); i++)
-		r = make_folder(fat, folders[i]);
+	r = child_run(argv, mtools, "mtools");
 	if (r == 0)
 		r = loaders_walk(loaders, put_loader, fat);
 	if (r == 0)
