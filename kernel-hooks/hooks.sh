@@ -54,17 +54,19 @@ liveng_noted()
 # Is what apt installs still there after a reboot? Not if live-boot has put the changes of / into memory.
 liveng_persists()
 {
-	grep -q ' /run/live/persistence/' /proc/mounts &&
-		! grep -q '^[^ ]* / overlay [^ ]*upperdir=/run/live/overlay/' /proc/mounts
-}
-
-# liveng_note RELEASE [built]: that it is to be written. Fails if a reboot would lose its modules.
-liveng_note()
-{
-	if ! [ "$LIVENG_DISK" ] && ! liveng_persists; then
+	[ "$LIVENG_DISK" ] || {
+		grep -q ' /run/live/persistence/' /proc/mounts &&
+			! grep -q '^[^ ]* / overlay [^ ]*upperdir=/run/live/overlay/' /proc/mounts
+	} || {
 		liveng_say "nothing of this boot persists: the stick keeps the kernel that it has"
 		return 1
-	fi
+	}
+}
+
+# liveng_note RELEASE [built]: that it is to be written. Not to be called where the shell overlooks
+# errors, behind `if` or before `||`: a full disk is one.
+liveng_note()
+{
 	mkdir -p "${liveng_pending%/*}"
 	echo "$*" > "$liveng_pending.new"
 	sync "$liveng_pending.new"
@@ -74,7 +76,8 @@ liveng_note()
 # liveng_write RELEASE [built]: note it, and see that it is done.
 liveng_write()
 {
-	liveng_note "$@" || return 0
+	liveng_persists || return 0
+	liveng_note "$@"
 	if [ "${DPKG_RUNNING_VERSION-}" ]; then
 		dpkg-trigger --no-await liveng
 	else

@@ -9,7 +9,7 @@
 
 #define ASSESSMENT_TRIES 3 /* boots that a new set has to come up in */
 
-/** The boots left to the set on trial, 0 to 9; 0 also if what stands there is no such count; -1 if
+/** The boots left to the set on trial, 0 to 3; 0 also if what stands there is no such count; -1 if
  * none is on trial or the assessment is off. */
 int assessment_tries(const struct stick *stick);
 

@@ -18,6 +18,15 @@ def test_failed_write_is_loud_and_tried_again(system):
     assert system.run("dpkg --audit").text == ""
 
 
+def test_note_that_cannot_be_made_is_loud(system):
+    """As on a full disk: nothing must pass for done."""
+    system.run("rm -rf /var/lib/liveng && touch /var/lib/liveng")
+    assert system.run(f"/etc/kernel/postinst.d/zz-liveng {system.old}", check=False).code != 0
+    assert system.apt("install --reinstall cryptsetup-initramfs", check=False).code != 0
+    system.run("rm /var/lib/liveng && dpkg --configure -a")
+    assert system.run("dpkg --audit").text == ""
+
+
 def test_power_cut_while_the_initrd_is_built(bare):
     bare.put("/die-at-mkinitramfs", "")
     assert bare.install(check=False).code != 0
