@@ -75,6 +75,7 @@ static int take_previous(
 /* The end of the trial. */
 static int end_trial(struct run *run, struct stick *stick, const struct inventory *inventory)
 {
+	enum assessment_previous previous = PREVIOUS_GONE;
 	int r;
 
 	if (!inventory->has_current) {
@@ -92,7 +93,9 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 	}
 	run->changed = true;
 	/* Whether the `.old` set ever came up is not told by this boot. */
-	r = assessment_set(stick, -1, inventory->has_previous && assessment_has_previous(stick));
+	if (inventory->has_previous)
+		previous = assessment_has_previous(stick) ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
+	r = assessment_set(stick, -1, previous);
 	if (r < 0)
 		return r;
 	/* What came up ends the memory of older failures; those of newer sets stay. */

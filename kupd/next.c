@@ -22,8 +22,9 @@ static int check_bootable(
 			stick->name, GRUBENV_PATH);
 		return -ERR_REFUSED;
 	}
-	if (strcmp(entry, "previous") == 0 && !inventory->has_previous) {
-		log_error("%s: there is no previous kernel set to boot", stick->name);
+	if (strcmp(entry, "previous") == 0 &&
+		(!inventory->has_previous || assessment_previous(stick) == PREVIOUS_GONE)) {
+		log_error("%s: the boot menu has no previous kernel set to boot", stick->name);
 		return -ERR_REFUSED;
 	}
 	if (strcmp(entry, "standard") == 0 && !inventory->has_current) {

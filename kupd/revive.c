@@ -112,7 +112,7 @@ static int assess(struct stick *stick, const struct tree *chosen)
 
 	if (proven && tries != 0 && chosen->has_old)
 		return 0;
-	return assessment_set(stick, proven ? -1 : ASSESSMENT_TRIES, false);
+	return assessment_set(stick, proven ? -1 : ASSESSMENT_TRIES, PREVIOUS_GONE);
 }
 
 int revive_from_slots(struct run *run, struct stick *stick)
@@ -186,7 +186,7 @@ static int write_volume(struct run *run, struct stick *stick, const struct candi
 	int r;
 
 	run->changed = true;
-	r = assessment_set(stick, ASSESSMENT_TRIES, false);
+	r = assessment_set(stick, ASSESSMENT_TRIES, PREVIOUS_GONE);
 	if (r < 0)
 		return r;
 	r = format_partition(stick->disk, stick_kernel(stick), &format, &run->observer);

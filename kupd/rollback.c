@@ -76,12 +76,13 @@ int rollback_switch(struct stick *stick, const struct inventory *inventory, bool
 	int tries = assessment_tries(stick);
 	int r;
 
-	/* A trial without boots left would go to the fallback: give it its boots again. */
-	r = assessment_set(stick, tries == 0 || on_trial ? ASSESSMENT_TRIES : tries, false);
+	/* A trial without boots left would go to the fallback: give it its boots again. The `.old`
+	 * names of the tree that we go to lead into the slot of the one that we leave. */
+	r = assessment_set(stick, tries == 0 || on_trial ? ASSESSMENT_TRIES : tries, PREVIOUS_GONE);
 	if (r == 0)
 		r = commit(stick, &inventory->previous_pvd, "previous");
 	if (r == 0 && !on_trial)
-		r = assessment_set(stick, -1, false);
+		r = assessment_set(stick, -1, PREVIOUS_GONE);
 	return r;
 }
 
@@ -89,13 +90,14 @@ int rollback_switch(struct stick *stick, const struct inventory *inventory, bool
 static int forward_switch(struct stick *stick, const struct inventory *inventory)
 {
 	/* Its `.old` set is the one that we come from. */
-	bool proven = assessment_tries(stick) < 0;
+	enum assessment_previous previous =
+		assessment_tries(stick) < 0 ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
 	int r;
 
-	r = assessment_set(stick, ASSESSMENT_TRIES, false);
+	r = assessment_set(stick, ASSESSMENT_TRIES, PREVIOUS_GONE);
 	if (r == 0)
 		r = commit(stick, &inventory->undone_pvd, "undone");
-	return r == 0 ? assessment_set(stick, ASSESSMENT_TRIES, proven) : r;
+	return r == 0 ? assessment_set(stick, ASSESSMENT_TRIES, previous) : r;
 }
 
 void rollback_done(const struct run *run, const struct stick *stick)

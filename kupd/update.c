@@ -80,10 +80,12 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 	int r;
 
 	if (run->options->in_place)
-		return assessment_set(stick, 0, false); /* 0 boots left: the fallback */
+		return assessment_set(stick, 0, PREVIOUS_GONE); /* 0 boots left: the fallback */
 	if (!plan->roll_back_first)
-		return assessment_has_previous(stick)
-			       ? assessment_set(stick, assessment_tries(stick), false)
+		return assessment_has_previous(stick) ||
+				       (plan->inventory.has_previous &&
+					       assessment_previous(stick) != PREVIOUS_GONE)
+			       ? assessment_set(stick, assessment_tries(stick), PREVIOUS_GONE)
 			       : 0;
 	log_info("%s: back to %s first, it is the proven one", stick->name,
 		plan->inventory.previous.release);
@@ -96,6 +98,7 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 
 static int execute(const struct run *run, struct stick *stick, struct plan *plan)
 {
+	enum assessment_previous base = PREVIOUS_GONE;
 	struct pvd pvd;
 	int r;
 
@@ -111,7 +114,7 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 	/* This boot is not one of the new set: it must not end its trial. */
 	if (run->options->target == STICK_RUNNING)
 		marker_set_written(run->host.root);
-	r = assessment_set(stick, ASSESSMENT_TRIES, false);
+	r = assessment_set(stick, ASSESSMENT_TRIES, PREVIOUS_GONE);
 	if (r < 0)
 		return r;
 	log_debug("switching to it");
@@ -121,7 +124,9 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 		return plan_failed(stick, "cannot switch to the new kernel set", r);
 	plan->outcome = OUTCOME_NEW;
 	/* Only now the `.old` names lead to a whole set. */
-	r = assessment_set(stick, ASSESSMENT_TRIES, plan->base && plan->base_is_proven);
+	if (plan->base)
+		base = plan->base_is_proven ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
+	r = assessment_set(stick, ASSESSMENT_TRIES, base);
 	if (r < 0)
 		return r;
 

@@ -20,11 +20,18 @@ int assessment_tries(const struct stick *stick)
 	return *value >= '0' && *value <= '0' + ASSESSMENT_TRIES && !value[1] ? *value - '0' : 0;
 }
 
-bool assessment_has_previous(const struct stick *stick)
+enum assessment_previous assessment_previous(const struct stick *stick)
 {
 	const char *value = stick->grubenv ? grubenv_get(stick->grubenv, "liveng_previous") : NULL;
 
-	return value && strcmp(value, "1") == 0;
+	if (value && strcmp(value, "0") == 0)
+		return PREVIOUS_GONE;
+	return value && strcmp(value, "1") == 0 ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
+}
+
+bool assessment_has_previous(const struct stick *stick)
+{
+	return assessment_previous(stick) == PREVIOUS_PROVEN;
 }
 
 bool assessment_doubts_previous(const struct stick *stick)
@@ -52,8 +59,10 @@ static int write_block(struct stick *stick, int set)
 	return r;
 }
 
-int assessment_set(struct stick *stick, int tries, bool has_previous)
+int assessment_set(struct stick *stick, int tries, enum assessment_previous previous)
 {
+	static const char *const values[] = {
+		[PREVIOUS_GONE] = "0", [PREVIOUS_PROVEN] = "1", [PREVIOUS_DOUBTED] = "2"};
 	char text[16];
 	int r;
 
@@ -62,7 +71,7 @@ int assessment_set(struct stick *stick, int tries, bool has_previous)
 	snprintf(text, sizeof(text), "%d", tries);
 	r = grubenv_set(stick->grubenv, "liveng_tries", tries >= 0 ? text : NULL);
 	if (r == 0)
-		r = grubenv_set(stick->grubenv, "liveng_previous", has_previous ? "1" : "0");
+		r = grubenv_set(stick->grubenv, "liveng_previous", values[previous]);
 	return write_block(stick, r);
 }
 

@@ -9,9 +9,19 @@
 
 #define ASSESSMENT_TRIES 3 /* boots that a new set has to come up in */
 
+/* The `.old` set of the current tree, as liveng_previous tells. */
+enum assessment_previous {
+	PREVIOUS_GONE,	  /* "0": its names lead to what was written over it, if there are any */
+	PREVIOUS_PROVEN,  /* "1": the menu may take it by itself */
+	PREVIOUS_DOUBTED, /* "2": it is there, but was not seen to come up: for people to choose */
+};
+
 /** The boots left to the set on trial, 0 to 3; 0 also if what stands there is no such count; -1 if
  * none is on trial or the assessment is off. */
 int assessment_tries(const struct stick *stick);
+
+/** What grubenv says of the `.old` set; PREVIOUS_DOUBTED if it says nothing. */
+enum assessment_previous assessment_previous(const struct stick *stick);
 
 /** Does grubenv call the `.old` set bootable? It does of a proven one only. */
 bool assessment_has_previous(const struct stick *stick);
@@ -21,10 +31,10 @@ bool assessment_has_previous(const struct stick *stick);
 bool assessment_doubts_previous(const struct stick *stick);
 
 /**
- * Set both, in one write: @tries boots left (-1: no trial), the `.old` set bootable or not. Nothing
+ * Set both, in one write: @tries boots left (-1: no trial), what is said of the `.old` set. Nothing
  * if the assessment is off. Reports. Returns -EIO also if the block is full; -errno.
  */
-int assessment_set(struct stick *stick, int tries, bool has_previous);
+int assessment_set(struct stick *stick, int tries, enum assessment_previous previous);
 
 /** The entry that the next boot takes, and only that one; NULL: it takes the usual one. */
 const char *assessment_once(const struct stick *stick);

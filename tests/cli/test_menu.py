@@ -8,7 +8,7 @@ import pytest
 
 import grubemu
 import liveimage
-from conftest import SIZE, deploy, update
+from conftest import SIZE, deploy, kupd, update
 
 TRIALS = ["3", "2", "1"]
 
@@ -84,12 +84,23 @@ def test_another_stick_is_never_taken(stick, deployed, tmp_path, first):
     assert booted.kernel == f"(hd{first},gpt2)/live/vmlinuz"
 
 
+def test_after_a_rollback_there_is_no_previous_set(updated, small_sets):
+    """The names of one are still there, and lead to what was written over it."""
+    kupd("bless", "--disk", updated.path)
+    update(updated, small_sets[2])
+    kupd("rollback", "--disk", updated.path)
+    assert updated.grub_cat("live/vmlinuz.old") == small_sets[2].kernel.read_bytes()
+    assert grubemu.boot(updated, keys="\x0e\n", timeout=9).entry == "fallback"
+    updated.set_grubenv({"liveng_previous": "0", "liveng_once": "previous"})
+    assert grubemu.boot(updated).entry == "standard"
+
+
 # The boot assessment
 
 def test_three_boots_then_the_previous_set_once_then_the_images_own(updated):
     entries = [grubemu.boot(updated).entry for _ in range(6)]
     assert entries == ["standard"] * 3 + ["previous"] + ["fallback"] * 2
-    assert updated.grubenv() == {"liveng_tries": "0", "liveng_previous": "0"}
+    assert updated.grubenv() == {"liveng_tries": "0", "liveng_previous": "2"}
 
 
 def test_three_boots_then_the_images_own(updated):

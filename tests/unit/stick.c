@@ -284,14 +284,14 @@ static void the_assessment_is_one_write(void **state)
 	struct stick stick = {.disk = &disk, .grubenv = &grubenv};
 
 	(void)state;
-	assert_int_equal(assessment_set(&stick, 3, true), 0);
+	assert_int_equal(assessment_set(&stick, 3, PREVIOUS_PROVEN), 0);
 	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=1 ");
 	assert_int_equal(grubenv.writes, 1);
 	grubenv = (struct grubenv){0};
-	assert_int_equal(assessment_set(&stick, -1, false), 0);
+	assert_int_equal(assessment_set(&stick, -1, PREVIOUS_GONE), 0);
 	assert_string_equal(grubenv.set, "liveng_tries=- liveng_previous=0 ");
 	stick.grubenv = NULL;
-	assert_int_equal(assessment_set(&stick, 3, true), 0);
+	assert_int_equal(assessment_set(&stick, 3, PREVIOUS_PROVEN), 0);
 }
 
 /* A full block is not a want of room for a set; a full file system around an image is. */
@@ -303,7 +303,7 @@ static void a_full_block_is_told(void **state)
 	int old = begin_listening(), r;
 
 	(void)state;
-	r = assessment_set(&stick, 3, true);
+	r = assessment_set(&stick, 3, PREVIOUS_PROVEN);
 	end_listening(old);
 	assert_int_equal(r, -EIO);
 	assert_string_equal(said, "the stick: boot/grub/grubenv of partition 3 is full: remove "
@@ -312,7 +312,7 @@ static void a_full_block_is_told(void **state)
 
 	grubenv = (struct grubenv){.write_error = -ENOSPC};
 	old = begin_listening();
-	r = assessment_set(&stick, 3, true);
+	r = assessment_set(&stick, 3, PREVIOUS_PROVEN);
 	end_listening(old);
 	assert_int_equal(r, -ENOSPC);
 }

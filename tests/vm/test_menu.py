@@ -119,8 +119,8 @@ def test_the_boots_of_a_trial_are_counted(updated, folder, firmware):
     for _ in range(3):
         seen.append((Boot(updated, folder, firmware).entry, updated.grubenv()))
     assert seen == [("standard", {"liveng_tries": "0", "liveng_previous": "1"}),
-                    ("previous", {"liveng_tries": "0", "liveng_previous": "0"}),
-                    ("fallback", {"liveng_tries": "0", "liveng_previous": "0"})]
+                    ("previous", {"liveng_tries": "0", "liveng_previous": "2"}),
+                    ("fallback", {"liveng_tries": "0", "liveng_previous": "2"})]
 
 
 @FULL
