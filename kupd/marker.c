@@ -19,13 +19,28 @@ static char *below(const char *root, const char *path)
 	return asprintf(&full, "%s%s", root, path) < 0 ? NULL : full;
 }
 
-void marker_set_written(const char *root)
+/* Does the system run from it? */
+static bool is_in_use(const struct run *run, const struct stick *stick)
 {
-	autofree char *folder = below(root, WRITTEN_FOLDER);
-	autofree char *file = below(root, WRITTEN_FILE);
+	struct device_disks disks = {0};
+
+	if (run->options->target == STICK_RUNNING)
+		return true;
+	if (!disk_is_block_device(stick->disk) || host_running_disks(&run->host, &disks) < 0)
+		return false;
+	for (size_t i = 0; i < disks.n; i++)
+		if (disks.list[i] == disk_devno(stick->disk))
+			return true;
+	return false;
+}
+
+void marker_set_written(const struct run *run, const struct stick *stick)
+{
+	autofree char *folder = below(run->host.root, WRITTEN_FOLDER);
+	autofree char *file = below(run->host.root, WRITTEN_FILE);
 	autoclose int fd = -1;
 
-	if (!folder || !file)
+	if (!folder || !file || !is_in_use(run, stick))
 		return;
 	(void)mkdir(folder, 0755);
 	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);

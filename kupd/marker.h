@@ -7,9 +7,13 @@
 
 #include <stdbool.h>
 
-/** Note that this boot wrote a kernel set: the boot says nothing about it. Best effort, below /run.
+#include "run.h"
+
+/**
+ * Note that this boot wrote a kernel set, if @stick is what it runs from, by whatever name: it says
+ * nothing of that set. Best effort, below /run.
  */
-void marker_set_written(const char *root);
+void marker_set_written(const struct run *run, const struct stick *stick);
 
 /** Was that noted since the system started? */
 bool marker_is_written(const char *root);

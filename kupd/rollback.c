@@ -102,8 +102,7 @@ static int forward_switch(struct stick *stick, const struct inventory *inventory
 
 void rollback_done(const struct run *run, const struct stick *stick)
 {
-	if (run->options->target == STICK_RUNNING)
-		marker_set_written(run->host.root);
+	marker_set_written(run, stick);
 	stick_refresh_cache(stick, &run->host);
 }
 

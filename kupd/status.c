@@ -49,7 +49,8 @@ static void tell_set(
 	json_object_object_add(run->result, name, object);
 }
 
-static void tell_assessment(struct run *run, const struct stick *stick)
+static void tell_assessment(
+	struct run *run, const struct stick *stick, const struct inventory *inventory)
 {
 	int tries = assessment_tries(stick);
 	char text[128];
@@ -62,6 +63,8 @@ static void tell_assessment(struct run *run, const struct stick *stick)
 	else if (!stick->grubenv)
 		snprintf(text, sizeof(text), "off: there is no %s on partition %d", GRUBENV_PATH,
 			STICK_ESP);
+	else if (tries != 0 && !inventory->has_current)
+		snprintf(text, sizeof(text), "there is no current set to assess");
 	else if (tries > 0)
 		snprintf(text, sizeof(text), "the current set is on trial, %d boot%s left", tries,
 			tries == 1 ? "" : "s");
@@ -174,7 +177,7 @@ int status_verb(struct run *run)
 		printf("%-11s %s\n", "previous", "none");
 	if (inventory.has_undone)
 		tell_set(run, "undone", &inventory.undone, stick);
-	tell_assessment(run, stick);
+	tell_assessment(run, stick, &inventory);
 	tell_failed(run);
 	tell_next(run, stick, &inventory);
 	return 0;

@@ -112,8 +112,7 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 		return plan_failed(stick, "cannot end the volume descriptors", r);
 
 	/* This boot is not one of the new set: it must not end its trial. */
-	if (run->options->target == STICK_RUNNING)
-		marker_set_written(run->host.root);
+	marker_set_written(run, stick);
 	r = assessment_set(stick, ASSESSMENT_TRIES, PREVIOUS_GONE);
 	if (r < 0)
 		return r;

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from conftest import VERIFY, identity, install, kupd, untouched, update
+from conftest import VERIFY, damage_root, identity, install, kupd, untouched, update
 
 
 def status(stick, *arguments, **kwargs):
@@ -58,6 +58,13 @@ def test_assessment(stick, small_sets, tries, previous, words):
     update(stick, small_sets[1])
     stick.set_grubenv({"liveng_tries": tries, "liveng_previous": previous})
     assert re.search(f"assessment .*{words}", status(stick).out)
+
+
+def test_a_set_that_is_not_there_is_not_called_proven(stick, small_sets):
+    update(stick, small_sets[1])
+    kupd("bless", "--disk", stick.path)
+    damage_root(stick)
+    assert "proven" not in status(stick).out
 
 
 @pytest.mark.parametrize("form", [{"grubenv": None}, {"esp": False, "grubenv": None}],
