@@ -225,7 +225,7 @@ int stickcheck_state(
 		env_known |= memcmp(env, check->envs[i], GRUBENV) == 0;
 	if (!env_known)
 		BAD("grubenv is neither the old block nor the new one");
-	if (!grubenv_says(env, "liveng_previous", NULL) &&
+	if (grubenv_says(env, "liveng_previous", NULL) &&
 		!grubenv_says(env, "liveng_previous", "0") && old == NO_SET)
 		BAD("grubenv offers the previous set: %s", old_problem);
 	if (current == check->fresh && !grubenv_says(env, "liveng_tries", NULL))
