@@ -229,7 +229,7 @@ int output_next_data(int fd, uint64_t at, uint64_t end, struct extent *ret_data)
 int output_copy_data(struct output *output, uint64_t offset, int fd, uint64_t from, uint64_t size)
 {
 	const uint64_t end = from + size;
-	struct extent data;
+	struct extent data = {0};
 
 	for (uint64_t at = from; at < end; at = data.start + data.size) {
 		int r = output_next_data(fd, at, end, &data);
@@ -247,7 +247,7 @@ int output_data_size(int fd, uint64_t from, uint64_t size, uint64_t *ret_size)
 {
 	const uint64_t end = from + size;
 	uint64_t sum = 0;
-	struct extent data;
+	struct extent data = {0};
 
 	for (uint64_t at = from; at < end; at = data.start + data.size) {
 		int r = output_next_data(fd, at, end, &data);
