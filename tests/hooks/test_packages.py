@@ -81,6 +81,18 @@ def test_packages_of_a_kernel_of_ones_own(system, tmp_path):
     assert meta == f"{version} linux-image-liveng-{system.new} (= {version})"
 
 
+@pytest.mark.parametrize("flavour, architecture", [("686-pae", "i386"), ("cloud-amd64", "amd64"), ("arm64", "arm64")])
+def test_packages_of_a_flavour(tmp_path, flavour, architecture):
+    maintainer = "Kernels / R&D <kernels@example.org>"
+    run(TOP / "debian/kernel-packages/make-packages", "6.1.0-1", "6.1.1-1", flavour, tmp_path,
+        env={**os.environ, "MAINTAINER": maintainer})
+    packages = list(tmp_path.glob("*.deb"))
+    assert len(packages) == 2
+    for package in packages:
+        assert run("dpkg-deb", "-f", package, "Architecture").strip() == architecture
+        assert run("dpkg-deb", "-f", package, "Maintainer").strip() == maintainer
+
+
 def test_live_build_takes_the_example(tmp_path):
     run("cp", "-r", TOP / "debian/examples/live-build", tmp_path)
     folder = tmp_path / "live-build"
