@@ -63,6 +63,7 @@ int assessment_set(struct stick *stick, int tries, enum assessment_previous prev
 {
 	static const char *const values[] = {
 		[PREVIOUS_GONE] = "0", [PREVIOUS_PROVEN] = "1", [PREVIOUS_DOUBTED] = "2"};
+	const char *once;
 	char text[16];
 	int r;
 
@@ -72,6 +73,10 @@ int assessment_set(struct stick *stick, int tries, enum assessment_previous prev
 	r = grubenv_set(stick->grubenv, "liveng_tries", tries >= 0 ? text : NULL);
 	if (r == 0)
 		r = grubenv_set(stick->grubenv, "liveng_previous", values[previous]);
+	/* Who chose that one for the next boot meant a set that is not there any more. */
+	once = assessment_once(stick);
+	if (r == 0 && previous == PREVIOUS_GONE && once && strcmp(once, "previous") == 0)
+		r = grubenv_set(stick->grubenv, "liveng_once", NULL);
 	return write_block(stick, r);
 }
 

@@ -31,8 +31,9 @@ bool assessment_has_previous(const struct stick *stick);
 bool assessment_doubts_previous(const struct stick *stick);
 
 /**
- * Set both, in one write: @tries boots left (-1: no trial), what is said of the `.old` set. Nothing
- * if the assessment is off. Reports. Returns -EIO also if the block is full; -errno.
+ * Set both, in one write: @tries boots left (-1: no trial), what is said of the `.old` set; one
+ * that is gone is not the next boot's choice any more. Nothing if the assessment is off. Reports.
+ * Returns -EIO also if the block is full; -errno.
  */
 int assessment_set(struct stick *stick, int tries, enum assessment_previous previous);
 

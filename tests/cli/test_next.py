@@ -34,6 +34,13 @@ def test_next_without_grubenv(new_stick, small_sets):
         kupd("next", "--once", "fallback", "--disk", stick.path, code=REFUSED, says="grubenv")
 
 
+def test_a_previous_set_that_goes_is_chosen_no_more(stick, small_sets):
+    update(stick, small_sets[1])
+    kupd("next", "--once", "previous", "--disk", stick.path)
+    kupd("rollback", "--disk", stick.path)
+    assert stick.grubenv() == {"liveng_previous": "0"}
+
+
 def test_an_update_leaves_the_choice_alone(stick, small_sets):
     kupd("next", "--once", "fallback", "--disk", stick.path)
     update(stick, small_sets[1])
