@@ -105,9 +105,11 @@ liveng_work()
 	liveng_protect
 }
 
-# Keep apt from removing as no longer needed what one of the sets needs: its modules.
+# Keep apt from removing as no longer needed what one of the sets needs: its modules. What was kept so far
+# is if the stick cannot be read now.
 liveng_protect()
 {
+	[ "$(liveng_set current)" ] || return 0
 	{
 		echo '// Kernels of the stick: current, previous, factory. Written by the hooks of liveng.'
 		echo 'APT::NeverAutoRemove {'
