@@ -100,6 +100,9 @@ static void judge(struct contents *contents)
 	const struct identity *kernel = find_partition(contents, STICK_KERNEL);
 
 	contents->is_stick = kernel && stick_is_kernel_label(kernel->label);
+	contents->is_unfinished = contents->n == 1 &&
+				  contents->partitions[0].number == STICK_PERSISTENCE &&
+				  strcmp(contents->partitions[0].name, "persistence") == 0;
 }
 
 int contents_read(const struct disk *disk, struct contents *ret_contents)
@@ -200,6 +203,8 @@ void contents_summary(const struct contents *contents, char *text, size_t size)
 			append(text, size, ", with encrypted persistence");
 		else if (persistence && persistence->type[0])
 			append(text, size, ", with persistence");
+	} else if (contents->is_unfinished) {
+		append(text, size, "the persistence of a liveng stick, without a system");
 	} else if (contents->whole.type[0]) {
 		contents_describe(&contents->whole, text, size);
 	} else if (contents->table[0]) {

@@ -21,6 +21,7 @@ struct contents {
 	struct identity whole; /* of the disk as a whole: a stick without partitions, a live image;
 				* type "" if there is nothing known */
 	bool is_stick;	       /* a liveng stick, or one of Open Secure-K OS */
+	bool is_unfinished;    /* its persistence alone: --keep-persistence was interrupted */
 	struct contents_partition {
 		unsigned int number;
 		uint64_t size;		  /* bytes */

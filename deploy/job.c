@@ -4,53 +4,73 @@
 
 #include <string.h>
 
+#include "contents.h"
 #include "esp.h"
 #include "format.h"
 #include "log.h"
 #include "menu.h"
-#include "stick.h"
 #include "util.h"
 #include "wipe.h"
 
 #define KERNEL_LABEL "LIVENG_SYSTEM2"
 
-/* With --keep-persistence: where it is, and whether it is encrypted. */
-static int find_kept(struct job *job, const struct host *host, const char *path, uint64_t size,
-	struct extent *ret_kept)
+/* Is there a persistence to keep? One whose stick was left unfinished counts: it was kept before.
+ */
+static int find_persistence(
+	const struct disk *disk, struct extent *ret_extent, char ret_uuid[UUID_TEXT])
 {
-	cleanup(stick_closep) struct stick *stick = NULL;
+	struct contents contents;
+	int r;
+
+	r = contents_read(disk, &contents);
+	if (r < 0)
+		return r;
+	if (!contents.is_stick && !contents.is_unfinished) {
+		log_error(
+			"%s: is no liveng stick, there is no persistence to keep", disk_path(disk));
+		return -ERR_NOT_STICK;
+	}
+	r = table_read_partition(disk, STICK_PERSISTENCE, ret_extent, ret_uuid);
+	if (r == -ENOENT || (r == 0 && ret_extent->start + ret_extent->size > disk_size(disk))) {
+		log_error("%s: has no persistence that could be kept", disk_path(disk));
+		return -ERR_NOT_STICK;
+	}
+	return r;
+}
+
+/* With --keep-persistence: where it is, and whether it is encrypted. */
+static int find_kept(struct job *job, const char *path, uint64_t size, struct extent *ret_kept)
+{
+	cleanup(disk_closep) struct disk *disk = NULL;
+	struct extent kept = {0};
 	struct luks luks;
 	uint64_t needed;
-	int r;
+	int r, s = 0;
 
 	if (job->plan->options->persistence != PERSISTENCE_KEPT)
 		return 0;
-	r = stick_open(host, STICK_DISK, path, false, &stick);
+	r = disk_open(path, false, &disk);
+	if (r == 0)
+		r = find_persistence(disk, &kept, job->ids.partitions[STICK_PERSISTENCE]);
+	if (r == 0)
+		s = luks_read(disk, kept, &luks);
+	if (s < 0 && s != -ENOENT)
+		r = s;
+	if (r < 0 && r != -ERR_NOT_STICK) {
+		errno = -r;
+		log_error("%s: cannot read its persistence: %m", path);
+	}
 	if (r < 0)
 		return r;
-	if (stick->partitions[STICK_PERSISTENCE].size == 0) {
-		log_error("%s: has no persistence that could be kept", path);
-		return -ERR_NOT_STICK;
-	}
-	needed = stick->partitions[STICK_PERSISTENCE].start +
-		 stick->partitions[STICK_PERSISTENCE].size + TABLE_BACKUP_SIZE;
+	needed = kept.start + kept.size + TABLE_BACKUP_SIZE;
 	if (needed > size) {
 		log_error("%s: its persistence does not fit into a --size of less than %llu bytes",
 			path, (unsigned long long)needed);
 		return -ERR_NO_ROOM;
 	}
-	r = table_read_id(stick->disk, STICK_PERSISTENCE, job->ids.partitions[STICK_PERSISTENCE]);
-	if (r < 0)
-		return r;
-	r = luks_read(stick->disk, stick->partitions[STICK_PERSISTENCE], &luks);
-	if (r < 0 && r != -ENOENT) {
-		errno = -r;
-		log_error("%s: cannot read its persistence: %m", path);
-		return r;
-	}
 	job->is_kept = true;
-	job->is_encrypted = r == 0;
-	*ret_kept = stick->partitions[STICK_PERSISTENCE];
+	job->is_encrypted = s == 0;
+	*ret_kept = kept;
 	return job->is_encrypted ? plan_check_set(job->plan, &luks, NULL) : 0;
 }
 
@@ -117,15 +137,15 @@ static int make_boot(struct job *job)
 	return r;
 }
 
-int job_make(const struct plan *plan, const struct host *host, const char *path, uint64_t size,
-	bool encrypted, struct job *ret_job)
+int job_make(const struct plan *plan, const char *path, uint64_t size, bool encrypted,
+	struct job *ret_job)
 {
 	cleanup(job_clear) struct job job = {.plan = plan, .esp_fd = -1, .is_encrypted = encrypted};
 	struct extent kept = {0};
 	int r;
 
 	ids_make(&job.ids);
-	r = find_kept(&job, host, path, size, &kept);
+	r = find_kept(&job, path, size, &kept);
 	if (r == 0)
 		r = system_new(plan->image, &plan->set, job.ids.system_date, &job.system);
 	if (r == 0)
@@ -294,9 +314,10 @@ int job_write(struct job *job, struct disk *disk, const struct observer *observe
 	if (take_back(job, disk) < 0)
 		left = "what it holds cannot be told";
 	else if (job->is_kept)
-		left = "it holds its persistence, but no system";
+		left = "it holds its persistence, but no system: deploy again, with "
+		       "--keep-persistence";
 	if (r == -EINTR) {
-		log_error("%s: interrupted: %s: deploy it again", path, left);
+		log_error("%s: interrupted: %s", path, left);
 	} else if (r == -ERR_VERIFY && offset != UINT64_MAX) {
 		log_error("%s: does not hold what was written to it, at byte %llu: the medium is "
 			  "worn, or not as large as it says",

@@ -36,8 +36,8 @@ struct job {
  * Reports. Returns -ERR_NO_ROOM; -ERR_NOT_STICK if there is no persistence to keep; -errno. Ends
  * with job_clear().
  */
-int job_make(const struct plan *plan, const struct host *host, const char *path, uint64_t size,
-	bool encrypted, struct job *ret_job);
+int job_make(const struct plan *plan, const char *path, uint64_t size, bool encrypted,
+	struct job *ret_job);
 
 /** Make the persistence, if one is to be made; @passphrase NULL: in the clear. Reports. Returns
  * -errno. */

@@ -43,7 +43,7 @@ int making_run(const struct making *making, struct target *target, const struct 
 	if (!options->dry_run)
 		r = target_open(making->host, target);
 	if (r == 0)
-		r = job_make(plan, making->host, target->path, target->size,
+		r = job_make(plan, target->path, target->size,
 			options->persistence == PERSISTENCE_ENCRYPTED, &job);
 	if (r < 0)
 		return r;

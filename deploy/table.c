@@ -133,7 +133,8 @@ int table_make(const struct layout *layout, const struct ids *ids, struct table 
 	return 0;
 }
 
-int table_read_id(const struct disk *disk, unsigned int number, char ret_uuid[UUID_TEXT])
+int table_read_partition(const struct disk *disk, unsigned int number, struct extent *ret_extent,
+	char ret_uuid[UUID_TEXT])
 {
 	cleanup(free_context) struct fdisk_context *context = fdisk_new_context();
 	struct fdisk_partition *partition = NULL;
@@ -143,20 +144,23 @@ int table_read_id(const struct disk *disk, unsigned int number, char ret_uuid[UU
 	if (!context)
 		return -ENOMEM;
 	r = fdisk_assign_device_by_fd(context, disk_fd(disk), disk_path(disk), 1);
-	if (r == 0)
-		r = fdisk_get_partition(context, number - 1, &partition);
-	if (r == 0)
-		uuid = fdisk_partition_get_uuid(partition);
-	if (r == 0 && (!uuid || strlen(uuid) >= UUID_TEXT))
+	if (r == 0 && !fdisk_has_label(context))
+		r = -ENOENT;
+	if (r == 0 && fdisk_get_partition(context, number - 1, &partition) != 0)
 		r = -ENOENT;
 	if (r == 0)
+		uuid = fdisk_partition_get_uuid(partition);
+	if (r == 0 &&
+		(!uuid || strlen(uuid) >= UUID_TEXT || !fdisk_partition_has_start(partition) ||
+			!fdisk_partition_has_size(partition)))
+		r = -ENOENT;
+	if (r == 0) {
 		snprintf(ret_uuid, UUID_TEXT, "%s", uuid);
-	fdisk_unref_partition(partition);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read partition %u of its table: %m", disk_path(disk), number);
+		ret_extent->start = (uint64_t)fdisk_partition_get_start(partition) * SECTOR_SIZE;
+		ret_extent->size = (uint64_t)fdisk_partition_get_size(partition) * SECTOR_SIZE;
 	}
-	return r < 0 ? r : 0;
+	fdisk_unref_partition(partition);
+	return r;
 }
 
 uint64_t table_backup_offset(const struct layout *layout)

@@ -114,6 +114,24 @@ def test_a_stick_of_the_published_steps(live_image, new_image, tmp_path):
     assert kept(stick) == before and is_whole(stick, new_image)
 
 
+def test_what_an_interruption_left(used, new_image, tmp_path):
+    """The persistence alone, by a table of its own: the same command again ends it well."""
+    stick = used.copy(tmp_path / "stick.img")
+    before = kept(stick)
+    for number in 1, 2, 3, 5:
+        run("sfdisk", "--no-reread", "--no-tell-kernel", "--delete", stick.path, number)
+    stick = deploy(new_image, stick.path, "--keep-persistence")
+    assert kept(stick) == before and is_whole(stick, new_image)
+
+
+def test_a_disk_of_somebody_else(new_image, tmp_path):
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(900 * MIB))
+    run("sfdisk", "--no-reread", "--no-tell-kernel", disk, input=b"label: gpt\n,100M\n,400M\n")
+    with untouched(disk):
+        deployer("--yes", "--keep-persistence", new_image, disk, code=NOT_STICK, says="no liveng stick")
+
+
 # Whatever happens meanwhile
 
 def found_again(repeat, records, before):
