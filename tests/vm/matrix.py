@@ -21,11 +21,12 @@ def outcome(result):
 
 def upgrades(results):
     """A row for each upgrade: firmware x persistence x suite."""
-    rows = ["| firmware | persistence | suite | upgrade | result | seen |", "|---|---|---|---|---|---|"]
+    rows = ["| firmware | persistence | suite | by | kernel | result | seen |", "|---|---|---|---|---|---|---|"]
     for result in results:
         if "firmware" in result:
+            way = "apt install, a new source" if "test_user" in result["test"] else "apt upgrade"
             rows.append(f"| {FIRMWARE[result['firmware']]} | {result['persistence']} "
-                        f"| {SUITE[result['suite']]} | {result['from']} to {result['to']} "
+                        f"| {SUITE[result['suite']]} | {way} | {result['from']} to {result['to']} "
                         f"| {outcome(result)} | {result['date']} |")
     return rows
 
