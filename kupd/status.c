@@ -130,23 +130,27 @@ static void tell_room(struct run *run, const struct stick *stick)
 }
 
 /* For a login message: what the user would not know otherwise, and nothing if there is no news. */
-static void tell_news(const struct run *run, const struct inventory *inventory)
+static void tell_news(
+	const struct run *run, const struct stick *stick, const struct inventory *inventory)
 {
-	const char *current = inventory->has_current ? inventory->current.release : "no kernel set";
+	const char *current = inventory->has_current ? inventory->current.release : NULL;
 	enum host_boot boot = HOST_BOOT_OTHER;
 	struct failed failed;
 
+	if (run->options->target == STICK_RUNNING)
+		(void)host_boot(&run->host, &boot);
 	failed_read(run, &failed);
 	for (size_t i = 0; i < failed.n; i++)
 		printf("The kernel %s did not come up (%s). A newer one will be tried.\n",
 			failed.sets[i].release, failed.sets[i].date);
-	if (run->options->target == STICK_RUNNING && host_boot(&run->host, &boot) == 0 &&
-		boot == HOST_BOOT_FALLBACK)
-		printf("This is the fallback boot, with the kernel that the stick was made with. "
-		       "The next boot takes %s; if it comes back here: livengkupd repair\n",
-			current);
-	else if (failed.n > 0)
-		printf("The stick boots %s; see livengkupd status.\n", current);
+	if (boot == HOST_BOOT_FALLBACK)
+		puts("This is the fallback boot, with the kernel that the stick was made with.");
+	if (boot != HOST_BOOT_FALLBACK && failed.n == 0)
+		return;
+	if (!current || (boot == HOST_BOOT_FALLBACK && assessment_tries(stick) == 0))
+		puts("No other one is left: install one with apt; see livengkupd status.");
+	else
+		printf("The next boot takes %s; see livengkupd status.\n", current);
 }
 
 int status_verb(struct run *run)
@@ -159,7 +163,7 @@ int status_verb(struct run *run)
 	if (r < 0)
 		return r;
 	if (run->options->is_short && !run->options->json) {
-		tell_news(run, &inventory);
+		tell_news(run, stick, &inventory);
 		return 0;
 	}
 
