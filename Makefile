@@ -1,6 +1,5 @@
 # liveng: a live stick whose kernel apt can update. `make help` lists the targets.
 
-PREFIX  ?= /usr
 BUILD   ?= build
 VERSION := $(shell sed -n '1s/.*(\([^-)]*\).*/\1/p' debian/changelog)
 
@@ -11,7 +10,7 @@ LIBS = libisofs-1 libburn-1 blkid fdisk libcryptsetup libkmod liblzma libzstd li
 # Own flags before the user's, so that the user's win. Not `:=`: `make check` installs pkg-config first.
 WARNINGS     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(CI),-Werror)
 OWN_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' \
-	-DLIVENG_DATA='"$(PREFIX)/share/liveng-deploy"' -Ikupd -Ikupd/lib -Ideploy \
+	-DLIVENG_DATA='"/usr/share/liveng-deploy"' -Ikupd -Ikupd/lib -Ideploy \
 	$(LIBS_CFLAGS) $(CPPFLAGS)
 OWN_CFLAGS   = -std=gnu11 -O2 -g $(WARNINGS) $(SANITIZE) $(CFLAGS)
 OWN_LDFLAGS  = -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
@@ -49,7 +48,7 @@ help:
 	@echo 'make bench         compare with the published way of writing'
 	@echo 'make deb           Debian packages, into $(BUILD)/'
 	@echo 'make deps          install what all of these need (apt)'
-	@echo 'make install       into DESTDIR and PREFIX ($(PREFIX)); make uninstall'
+	@echo 'make install       into DESTDIR; make uninstall'
 	@echo 'SAN=1, CI=1        with address and undefined behaviour sanitizers; warnings are errors'
 
 $(BUILD)/livengkupd: $(KUPD_OBJ) $(BUILD)/libliveng.a
@@ -68,8 +67,8 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libdeploy.a $(BUILD)/lib
 unit: $(UNIT_BIN)
 
 # SOURCE:TARGET; what can be run here can be run there.
-SHARE   = $(PREFIX)/share
-FILES   = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p):$(PREFIX)/sbin/$(notdir $p) \
+SHARE   = /usr/share
+FILES   = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p):/usr/sbin/$(notdir $p) \
 		$p.8:$(SHARE)/man/man8/$(notdir $p).8 $p.bash-completion:$(SHARE)/bash-completion/completions/$(notdir $p)) \
 	$(foreach f,grub.cfg theme/theme.txt theme/bar_c.png,deploy/grub/$f:$(SHARE)/liveng-deploy/$f) \
 	$(foreach f,postinst.d postrm.d,kernel-hooks/$f/zz-liveng:/etc/kernel/$f/zz-liveng) \
