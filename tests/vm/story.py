@@ -83,8 +83,10 @@ def guards(machine):
 
 
 def begin_upgrade(machine, packages="--with-new-pkgs upgrade"):
-    """Have apt begin what it calls an upgrade."""
-    machine.run("apt-get update -q=2", 600)
+    """Have apt begin what it calls an upgrade, once there is a network: apt-get update calls it a success
+    if it reached nobody."""
+    machine.run("for i in $(seq 120); do ip route | grep -q ^default && break; sleep 1; done", 300)
+    machine.run("apt-get update -q=2 -o APT::Update::Error-Mode=any", 600)
     machine.start(f"DEBIAN_FRONTEND=noninteractive apt-get -y -q {packages}")
 
 
