@@ -88,7 +88,9 @@ static int go_back(
 		return 0;
 	}
 	run->changed = true;
-	r = rollback_switch(stick, inventory, on_trial);
+	r = assessment_drop_once(stick);
+	if (r == 0)
+		r = rollback_switch(stick, inventory, on_trial);
 	if (r < 0)
 		return r;
 	rollback_done(run, stick);

@@ -137,7 +137,9 @@ int revive_from_slots(struct run *run, struct stick *stick)
 		return 0;
 	}
 	run->changed = true;
-	r = assess(stick, chosen);
+	r = assessment_drop_once(stick);
+	if (r == 0)
+		r = assess(stick, chosen);
 	if (r < 0)
 		return r;
 	r = slot_write_head(stick->disk, stick_kernel(stick), &chosen->pvd);
@@ -186,7 +188,9 @@ static int write_volume(struct run *run, struct stick *stick, const struct candi
 	int r;
 
 	run->changed = true;
-	r = assessment_set(stick, ASSESSMENT_TRIES, PREVIOUS_GONE);
+	r = assessment_drop_once(stick);
+	if (r == 0)
+		r = assessment_set(stick, ASSESSMENT_TRIES, PREVIOUS_GONE);
 	if (r < 0)
 		return r;
 	r = format_partition(stick->disk, stick_kernel(stick), &format, &run->observer);

@@ -133,11 +133,14 @@ int rollback_verb(struct run *run)
 			options->undo ? "forward" : "back", release);
 		return 0;
 	}
+	run->changed = true;
+	r = assessment_drop_once(stick);
+	if (r < 0)
+		return r;
 	r = options->undo ? forward_switch(stick, &inventory)
 			  : rollback_switch(stick, &inventory, assessment_doubts_previous(stick));
 	if (r < 0)
 		return r;
-	run->changed = true;
 	rollback_done(run, stick);
 	if (options->undo)
 		log_info("%s: forward again: the next boot tries %s", stick->name, release);

@@ -79,6 +79,9 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 {
 	int r;
 
+	r = assessment_drop_once(stick);
+	if (r < 0)
+		return r;
 	if (run->options->in_place)
 		return assessment_set(stick, 0, PREVIOUS_GONE); /* 0 boots left: the fallback */
 	if (!plan->roll_back_first)

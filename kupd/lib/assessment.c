@@ -91,3 +91,13 @@ int assessment_set_once(struct stick *stick, const char *entry)
 		       ? write_block(stick, grubenv_set(stick->grubenv, "liveng_once", entry))
 		       : 0;
 }
+
+int assessment_drop_once(struct stick *stick)
+{
+	const char *entry = assessment_once(stick);
+
+	if (!entry)
+		return 0;
+	log_info("%s: dropping the choice of %s for the next boot", stick->name, entry);
+	return assessment_set_once(stick, NULL);
+}

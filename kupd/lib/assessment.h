@@ -43,3 +43,7 @@ const char *assessment_once(const struct stick *stick);
 /** Choose it: "standard", "previous" or "fallback". Nothing if the assessment is off. Reports.
  * Returns as assessment_set(). */
 int assessment_set_once(struct stick *stick, const char *entry);
+
+/** Another set is going to be current: whatever was chosen for the next boot was meant for what the
+ * stick held before. Reports, also that there was a choice. Returns as assessment_set(). */
+int assessment_drop_once(struct stick *stick);

@@ -41,7 +41,35 @@ def test_a_previous_set_that_goes_is_chosen_no_more(stick, small_sets):
     assert stick.grubenv() == {"liveng_previous": "0"}
 
 
-def test_an_update_leaves_the_choice_alone(stick, small_sets):
-    kupd("next", "--once", "fallback", "--disk", stick.path)
+def choose(stick, entry="fallback"):
+    kupd("next", "--once", entry, "--disk", stick.path)
+    assert stick.grubenv()["liveng_once"] == entry
+
+
+def test_another_current_set_drops_the_choice(stick, small_sets):
+    """Else it would not be what the next boot runs."""
+    choose(stick)
+    update(stick, small_sets[1], says="dropping the choice of fallback")
+    assert "liveng_once" not in stick.grubenv()
+    for words in ["rollback"], ["rollback", "--undo"]:
+        choose(stick, "standard")
+        kupd(*words, "--disk", stick.path, says="dropping the choice of standard")
+        assert "liveng_once" not in stick.grubenv()
+
+
+def test_a_repair_drops_the_choice(stick, small_sets, tmp_path):
     update(stick, small_sets[1])
+    stick.set_grubenv({"liveng_tries": "0", "liveng_previous": "1", "liveng_once": "standard"})
+    kupd("repair", "--disk", stick.path, "--root", tmp_path, says="dropping the choice of standard")
+    assert "liveng_once" not in stick.grubenv()
+
+
+def test_what_changes_no_set_leaves_the_choice_alone(stick, small_sets):
+    update(stick, small_sets[1])
+    choose(stick)
+    with untouched(stick.path):
+        update(stick, small_sets[1], says="there already")
+        update(stick, small_sets[2], "--dry-run")
+        kupd("rollback", "--dry-run", "--disk", stick.path)
+    kupd("bless", "--disk", stick.path, says="proven")
     assert stick.grubenv()["liveng_once"] == "fallback"
