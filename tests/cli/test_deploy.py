@@ -38,8 +38,13 @@ def entries(stick):
     """The kernel lines of the boot menu by the ids of their entries."""
     ids = {"load_current": "standard", "load_previous": "previous", "load_factory": "fallback",
            "pristine": "pristine"}
-    found = re.findall(r"(\w+) \{\n\s*(?:if )?linux (.*?)(?:; then)?\n", grub_cfg(stick))
-    return {ids[name]: line.split() for name, line in found}
+    found, name = {}, None
+    for line in grub_cfg(stick).splitlines():
+        if begins := re.search(r"(\w+) \{$", line):
+            name = begins[1]
+        if kernel := re.match(r"\s*(?:if |elif )?linux (.*?)(?:; then)?$", line):
+            found[ids[name]] = kernel[1].split()
+    return found
 
 
 def assert_sound(stick, image, tmp_path, kernel_set=None, persistence="ext4"):

@@ -17,6 +17,7 @@ import luks
 from conftest import (DEPLOYER, DONE, ENVIRONMENT, FAILED, REFUSED, SIZE, USAGE, deploy, deployer,
                       finish, start, untouched)
 from stick import MIB, Stick, run
+from test_deploy import entries
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -82,11 +83,10 @@ def test_a_machine_of_two_gib_can_open_it(encrypted, tmp_path):
 
 
 def test_the_menu_asks_for_it(encrypted):
-    text = encrypted.mtools("mtype", "::boot/grub/grub.cfg").decode()
-    kernels = re.findall(r"--id (\S+) \{.*?\n\s*linux ([^\n]*)", text, re.DOTALL)
+    kernels = entries(encrypted)
     assert len(kernels) == 4
-    for name, line in kernels:
-        assert ("persistence-encryption=luks" in line) == (name != "pristine")
+    for name, words in kernels.items():
+        assert ("persistence-encryption=luks" in words) == (name != "pristine")
 
 
 # The initrd must be able to open it
