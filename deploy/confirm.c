@@ -28,7 +28,7 @@ static const char *name_of(const struct target *target)
 
 static void show_partitions(FILE *to, const struct contents *contents)
 {
-	char size[16], text[96];
+	char size[SIZE_TEXT], text[96];
 
 	for (size_t i = 0; i < contents->n; i++) {
 		const struct contents_partition *partition = &contents->partitions[i];
@@ -44,7 +44,7 @@ static void show_partitions(FILE *to, const struct contents *contents)
 
 static void show(FILE *to, const struct target *target)
 {
-	char text[512], size[16];
+	char text[512], size[SIZE_TEXT];
 
 	if (target->kind == TARGET_DRIVE)
 		drive_describe(&target->drive, text, sizeof(text));
@@ -55,6 +55,19 @@ static void show(FILE *to, const struct target *target)
 	contents_summary(&target->contents, text, sizeof(text));
 	fprintf(to, "  holds %s\n", text);
 	show_partitions(to, &target->contents);
+}
+
+static const char *what_is_lost(const struct confirm_wish *wish)
+{
+	return wish->keeps_persistence ? "Everything but the persistence" : "Everything";
+}
+
+void confirm_show(FILE *to, const struct target *target, const struct confirm_wish *wish)
+{
+	if (!target->holds_data)
+		return;
+	show(to, target);
+	fprintf(to, "%s on it would be lost.\n", what_is_lost(wish));
 }
 
 /* Wait for a line, or for Ctrl-C, which is no end of this program by itself. */
@@ -95,8 +108,7 @@ static int ask(FILE *tty, const struct target *target, const struct confirm_wish
 	char answer[512];
 	int r = 0;
 
-	fprintf(tty, "%s on it will be lost.\n",
-		wish->keeps_persistence ? "Everything but the persistence" : "Everything");
+	fprintf(tty, "%s on it will be lost.\n", what_is_lost(wish));
 	for (unsigned int i = 0; i < TRIES; i++) {
 		fprintf(tty, "To go on, type its name, %s: ", name);
 		fflush(tty);
@@ -132,10 +144,9 @@ int confirm(const struct target *target, const struct confirm_wish *wish,
 	}
 	tty = fopen(TERMINAL, "r+e");
 	if (!tty) {
-		log_error(
-			"%s: all that is on it would be lost, and there is no terminal to ask on: "
-			"--yes goes ahead",
-			target->path);
+		log_error("%s: all that is on it%s would be lost, and there is no terminal to ask "
+			  "on: --yes goes ahead",
+			target->path, wish->keeps_persistence ? " but its persistence" : "");
 		return -ERR_REFUSED;
 	}
 	show(tty, target);

@@ -5,6 +5,8 @@
  * Showing people what is lost, and asking whether they mean it.
  */
 
+#include <stdio.h>
+
 #include "observer.h"
 #include "target.h"
 
@@ -20,3 +22,6 @@ struct confirm_wish {
  */
 int confirm(const struct target *target, const struct confirm_wish *wish,
 	const struct observer *observer);
+
+/** Print the same of a target that is only looked at; nothing of a new or empty file. */
+void confirm_show(FILE *to, const struct target *target, const struct confirm_wish *wish);

@@ -56,7 +56,9 @@ int data_read(const char *name, void **ret_data, size_t *ret_size)
 	r = data_read_file(path, DATA_MAX, ret_data, ret_size);
 	if (r < 0) {
 		errno = -r;
-		log_error("%s: cannot read a part of the boot menu: %m", path);
+		log_error("%s: cannot read a part of the boot menu: %m: `make install` puts it "
+			  "there, LIVENG_DEPLOY_DATA=deploy/grub takes that of the source",
+			path);
 	}
 	return r;
 }

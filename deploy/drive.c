@@ -260,7 +260,7 @@ const char *drive_name(const struct drive *drive)
 
 void drive_describe(const struct drive *drive, char *text, size_t size)
 {
-	char bytes[16];
+	char bytes[SIZE_TEXT];
 
 	snprintf(text, size, "%s: %s%s%s%s%s%s%s", drive->node, drive->model,
 		drive->model[0] ? ", " : "", size_text(drive->size, bytes),

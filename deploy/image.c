@@ -6,6 +6,7 @@
 
 #include "bootentry.h"
 #include "log.h"
+#include "size.h"
 #include "tree.h"
 #include "util.h"
 
@@ -43,6 +44,7 @@ static int note_nothing(void *data, const char *name, struct extent extent)
 static int open_volume(struct image *image, const char *path)
 {
 	struct extent all;
+	char has[SIZE_TEXT], whole[SIZE_TEXT];
 	struct pvd pvd;
 	uint64_t blocks;
 	int r;
@@ -65,9 +67,8 @@ static int open_volume(struct image *image, const char *path)
 	}
 	blocks = r == -EUCLEAN ? 0 : pvd_blocks(&pvd);
 	if (r == 0 && blocks > all.size / ISO_BLOCK) {
-		log_error("%s: is cut short: it has %llu MiB of %llu MiB: get it again", path,
-			(unsigned long long)(all.size / MIB),
-			(unsigned long long)(blocks * ISO_BLOCK / MIB));
+		size_texts(all.size, blocks * ISO_BLOCK, has, whole);
+		log_error("%s: is cut short: it has %s of %s: get it again", path, has, whole);
 		return -ERR_REFUSED;
 	}
 	/* Not what lies behind it: the image may be on a stick that is much larger. */

@@ -9,6 +9,7 @@
 #include "format.h"
 #include "log.h"
 #include "menu.h"
+#include "size.h"
 #include "util.h"
 #include "wipe.h"
 
@@ -44,6 +45,7 @@ static int find_kept(struct job *job, const char *path, uint64_t size, struct ex
 	cleanup(disk_closep) struct disk *disk = NULL;
 	struct extent kept = {0};
 	struct luks luks;
+	char text[SIZE_TEXT];
 	uint64_t needed;
 	int r, s = 0;
 
@@ -64,8 +66,8 @@ static int find_kept(struct job *job, const char *path, uint64_t size, struct ex
 		return r;
 	needed = kept.start + kept.size + TABLE_BACKUP_SIZE;
 	if (needed > size) {
-		log_error("%s: its persistence does not fit into a --size of less than %llu bytes",
-			path, (unsigned long long)needed);
+		log_error("%s: its persistence does not fit into that --size: give --size %s", path,
+			size_option(needed, text));
 		return -ERR_NO_ROOM;
 	}
 	job->is_kept = true;
@@ -85,20 +87,19 @@ static int make_layout(struct job *job, const char *path, uint64_t size, struct 
 		.persistence = plan->options->persistence != PERSISTENCE_NONE,
 		.kept = kept,
 	};
+	char needs[SIZE_TEXT], has[SIZE_TEXT];
 	uint64_t needed = 0;
 	int r;
 
 	r = layout_make(&wish, &job->layout, &needed);
+	if (r == -ERR_NO_ROOM)
+		size_texts(needed, kept.size > 0 ? kept.start : size, needs, has);
 	if (r == -ERR_NO_ROOM && kept.size > 0)
-		log_error("%s: the new system needs %llu MiB ahead of the persistence, there are "
-			  "%llu MiB: give it a smaller --kernel-size, or deploy without "
-			  "--keep-persistence",
-			path, (unsigned long long)(needed / MIB),
-			(unsigned long long)(kept.start / MIB));
+		log_error("%s: the new system needs %s ahead of the persistence, there are %s: "
+			  "give it a smaller --kernel-size, or deploy without --keep-persistence",
+			path, needs, has);
 	else if (r == -ERR_NO_ROOM)
-		log_error("%s: has %llu MiB, the image needs %llu MiB", path,
-			(unsigned long long)(wish.disk_size / MIB),
-			(unsigned long long)(needed / MIB));
+		log_error("%s: has %s, the image needs %s", path, has, needs);
 	return r;
 }
 

@@ -46,7 +46,7 @@ static void read_contents(const struct host *host, struct entry *entry)
 	if (r == 0) {
 		contents_summary(&entry->contents, text, sizeof(text));
 		snprintf(entry->holds, sizeof(entry->holds), "holds %s", text);
-	} else if (r == -EACCES || r == -EPERM) {
+	} else if ((r == -EACCES || r == -EPERM) && geteuid() != 0) {
 		strcpy(entry->holds, "what it holds only root can see");
 	} else {
 		errno = -r;
@@ -145,7 +145,7 @@ static void widen(int *width, const char *text)
 static struct widths measure(const struct entry *entries, size_t n)
 {
 	struct widths widths = {0};
-	char size[16];
+	char size[SIZE_TEXT];
 
 	for (size_t i = 0; i < n; i++) {
 		widen(&widths.node, entries[i].drive.node);
@@ -161,7 +161,7 @@ static void print_entries(const char *title, const struct entry *entries, size_t
 {
 	const struct widths widths = measure(entries, n);
 	bool is_first = true;
-	char size[16];
+	char size[SIZE_TEXT];
 
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *entry = &entries[i];

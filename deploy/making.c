@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "confirm.h"
 #include "job.h"
 #include "log.h"
 #include "report.h"
@@ -32,6 +33,17 @@ static int make_persistence(const struct making *making, struct job *job)
 	return r;
 }
 
+static void show_plan(
+	const struct job *job, const struct target *target, const struct options *options)
+{
+	const struct confirm_wish wish = {
+		.keeps_persistence = options->persistence == PERSISTENCE_KEPT};
+
+	confirm_show(stdout, target, &wish);
+	report_print(job, target->path, stdout);
+	puts("nothing was written");
+}
+
 int making_run(const struct making *making, struct target *target, const struct observer *observer,
 	struct json_object *result)
 {
@@ -50,7 +62,7 @@ int making_run(const struct making *making, struct target *target, const struct 
 	report_json(&job, result);
 	if (options->dry_run) {
 		if (!options->json)
-			report_print(&job, target->path, stdout);
+			show_plan(&job, target, options);
 		return 0;
 	}
 	if (log_shows(LOG_VERBOSE))

@@ -5,12 +5,16 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "size.h"
 #include "util.h"
+
+/* Linux, Documentation/admin-guide/serial-console.rst: the device, baud, parity, bits, flow. */
+#define CONSOLE "^(tty[A-Z]+[0-9]+|hvc[0-9]+)(,[0-9]+([noe]([5-8]r?)?)?)?$"
 
 enum {
 	OPTION_SIZE = 256,
@@ -116,6 +120,22 @@ static bool set_fd(const char *name, const char *text, int *fd)
 	return true;
 }
 
+static bool set_console(struct options *options, const char *text)
+{
+	regex_t pattern;
+	bool matches;
+
+	if (regcomp(&pattern, CONSOLE, REG_EXTENDED | REG_NOSUB) != 0)
+		return false;
+	matches = regexec(&pattern, text, 0, NULL, 0) == 0;
+	regfree(&pattern);
+	if (!matches)
+		log_error("--console: \"%s\" is no serial console: ttyS0, ttyS0,115200n8, hvc0",
+			text);
+	options->console = text;
+	return matches;
+}
+
 static bool set_persistence(struct options *options, enum persistence_kind kind)
 {
 	if (options->persistence != PERSISTENCE_CLEAR && options->persistence != kind) {
@@ -155,44 +175,74 @@ static bool set_words(struct options *options, char **words, int n)
 	return true;
 }
 
+static const struct option table[] = {
+	{"size", required_argument, NULL, OPTION_SIZE},
+	{"kernel-size", required_argument, NULL, OPTION_KERNEL_SIZE},
+	{"encrypt", no_argument, NULL, OPTION_ENCRYPT},
+	{"no-persistence", no_argument, NULL, OPTION_NO_PERSISTENCE},
+	{"keep-persistence", no_argument, NULL, OPTION_KEEP_PERSISTENCE},
+	{"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE_FILE},
+	{"passphrase-fd", required_argument, NULL, OPTION_PASSPHRASE_FD},
+	{"kernel", required_argument, NULL, OPTION_KERNEL},
+	{"initrd", required_argument, NULL, OPTION_INITRD},
+	{"append", required_argument, NULL, OPTION_APPEND},
+	{"console", required_argument, NULL, OPTION_CONSOLE},
+	{"preloader", required_argument, NULL, OPTION_PRELOADER},
+	{"allow-fixed", no_argument, NULL, OPTION_ALLOW_FIXED},
+	{"allow-large", no_argument, NULL, OPTION_ALLOW_LARGE},
+	{"yes", no_argument, NULL, 'y'},
+	{"no-verify", no_argument, NULL, OPTION_NO_VERIFY},
+	{"dry-run", no_argument, NULL, 'n'},
+	{"quiet", no_argument, NULL, 'q'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"progress-fd", required_argument, NULL, OPTION_PROGRESS_FD},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{0},
+};
+
+/* The option that @word names in full; NULL: there is none. */
+static const struct option *find_option(const char *word)
+{
+	size_t length = strcspn(word, "=");
+
+	for (const struct option *option = table; option->name; option++)
+		if (length == strlen(option->name) + 2 &&
+			strncmp(word + 2, option->name, length - 2) == 0)
+			return option;
+	return NULL;
+}
+
+/* What getopt_long() found wrong in @word. */
+static void report_misuse(bool lacks_value, const char *word)
+{
+	bool is_long = strncmp(word, "--", 2) == 0;
+	const struct option *option = is_long ? find_option(word) : NULL;
+
+	if (option && lacks_value)
+		log_error("--%s needs a value: see --help", option->name);
+	else if (option)
+		log_error("--%s takes no value: see --help", option->name);
+	else if (is_long)
+		log_error("%s: there is no such option: see --help", word);
+	else
+		log_error("-%c: there is no such option: see --help", optopt);
+}
+
 enum options_result options_parse(int argc, char **argv, struct options *ret_options)
 {
-	static const struct option table[] = {
-		{"size", required_argument, NULL, OPTION_SIZE},
-		{"kernel-size", required_argument, NULL, OPTION_KERNEL_SIZE},
-		{"encrypt", no_argument, NULL, OPTION_ENCRYPT},
-		{"no-persistence", no_argument, NULL, OPTION_NO_PERSISTENCE},
-		{"keep-persistence", no_argument, NULL, OPTION_KEEP_PERSISTENCE},
-		{"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE_FILE},
-		{"passphrase-fd", required_argument, NULL, OPTION_PASSPHRASE_FD},
-		{"kernel", required_argument, NULL, OPTION_KERNEL},
-		{"initrd", required_argument, NULL, OPTION_INITRD},
-		{"append", required_argument, NULL, OPTION_APPEND},
-		{"console", required_argument, NULL, OPTION_CONSOLE},
-		{"preloader", required_argument, NULL, OPTION_PRELOADER},
-		{"allow-fixed", no_argument, NULL, OPTION_ALLOW_FIXED},
-		{"allow-large", no_argument, NULL, OPTION_ALLOW_LARGE},
-		{"yes", no_argument, NULL, 'y'},
-		{"no-verify", no_argument, NULL, OPTION_NO_VERIFY},
-		{"dry-run", no_argument, NULL, 'n'},
-		{"quiet", no_argument, NULL, 'q'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"json", no_argument, NULL, OPTION_JSON},
-		{"progress-fd", required_argument, NULL, OPTION_PROGRESS_FD},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, OPTION_VERSION},
-		{0},
-	};
-	static char name[] = "liveng-deploy";
 	struct options options = {.passphrase_fd = -1, .progress_fd = -1, .level = LOG_NORMAL};
 	bool good = true;
-	int c;
+	int c, place; /* in the table: of a long option */
 
-	/* What getopt says begins with this. */
-	if (argc > 0)
-		argv[0] = name;
-	while (good && (c = getopt_long(argc, argv, "ynqvh", table, NULL)) != -1) {
-		switch (c) {
+	/* The colon: no messages of its own, which would begin with argv[0]. */
+	while (good && (place = -1, c = getopt_long(argc, argv, ":ynqvh", table, &place)) != -1) {
+		const char *word = argv[optind - (optarg && optarg == argv[optind - 1] ? 2 : 1)];
+
+		/* The beginning of a name is taken for all of it: then a typing error may be an
+		 * option, too. */
+		switch (place >= 0 && !find_option(word) ? '?' : c) {
 		case OPTION_SIZE:
 			good = set_size("size", optarg, &options.size);
 			break;
@@ -224,7 +274,7 @@ enum options_result options_parse(int argc, char **argv, struct options *ret_opt
 			options.append = optarg;
 			break;
 		case OPTION_CONSOLE:
-			options.console = optarg;
+			good = set_console(&options, optarg);
 			break;
 		case OPTION_PRELOADER:
 			options.preloader = optarg;
@@ -263,6 +313,7 @@ enum options_result options_parse(int argc, char **argv, struct options *ret_opt
 			puts("liveng-deploy " VERSION);
 			return end_printing();
 		default:
+			report_misuse(c == ':', word);
 			return OPTIONS_USAGE;
 		}
 	}

@@ -7,6 +7,7 @@
 #include "container.h"
 #include "layout.h"
 #include "log.h"
+#include "size.h"
 #include "slot.h"
 #include "util.h"
 
@@ -17,15 +18,8 @@
 int plan_check_set(
 	const struct plan *plan, const struct luks *luks, const struct observer *observer)
 {
-	int r;
-
 	/* No host: the stick will boot on other machines than this one. */
-	r = candidate_check(plan->set.candidate, NULL, luks, observer);
-	if (r == -ERR_REFUSED && luks && plan->set.initrd_is_ours)
-		log_error("%s: an image made for encrypted persistence has cryptsetup-initramfs in "
-			  "it: install it there, or name another initrd with --initrd",
-			image_path(plan->image));
-	return r;
+	return candidate_check(plan->set.candidate, NULL, luks, observer);
 }
 
 /* Kernels cut a longer command line off; the stick's own parameters need some room, too. */
@@ -48,13 +42,12 @@ static int check_kernel_size(const struct plan *plan)
 {
 	const uint64_t set = kernelset_size(&plan->set) + SESSION_SIZE;
 	const uint64_t size = ROUND_UP(plan->options->kernel_size, MIB);
+	char has[SIZE_TEXT], each[SIZE_TEXT], enough[SIZE_TEXT];
 
 	if (size == 0 || slot_get(size, SLOT_B).blocks >= set / ISO_BLOCK)
 		return 0;
-	log_error("--kernel-size: %llu MiB do not hold two kernel sets of %llu MiB each: give it "
-		  "%llu MiB",
-		(unsigned long long)(size / MIB), (unsigned long long)(ROUND_UP(set, MIB) / MIB),
-		(unsigned long long)(ROUND_UP(3 * set, MIB) / MIB));
+	log_error("--kernel-size: %s do not hold two kernel sets of %s each: give it %s",
+		size_text(size, has), size_text(set, each), size_option(3 * set, enough));
 	return -ERR_NO_ROOM;
 }
 

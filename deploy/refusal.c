@@ -214,7 +214,7 @@ static int find_use(const struct host *host, const struct drive *drive, struct r
 static void find_property(
 	const struct drive *drive, const struct drive_rules *rules, struct refusal *refusal)
 {
-	char has[16], needed[16];
+	char has[SIZE_TEXT], needed[SIZE_TEXT];
 
 	size_text(drive->size, has);
 	if (drive->is_read_only) {
@@ -232,10 +232,8 @@ static void find_property(
 		refuse(refusal, -ERR_REFUSED, "has %s, that is more than 512 GB", has);
 		advise(refusal, "--allow-large takes it all the same");
 	} else if (drive->size < rules->needed) {
-		size_text(rules->needed, needed);
-		refuse(refusal, -ERR_NO_ROOM, "has %s (%llu bytes), %s (%llu bytes) are needed",
-			has, (unsigned long long)drive->size, needed,
-			(unsigned long long)rules->needed);
+		size_texts(drive->size, rules->needed, has, needed);
+		refuse(refusal, -ERR_NO_ROOM, "has %s, %s are needed", has, needed);
 		advise(refusal, "take a larger one");
 	}
 }

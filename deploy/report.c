@@ -3,6 +3,7 @@
 #include "report.h"
 
 #include "program.h"
+#include "size.h"
 #include "util.h"
 
 static const struct {
@@ -28,11 +29,12 @@ const char *report_persistence(const struct job *job)
 void report_print(const struct job *job, const char *target, FILE *out)
 {
 	const struct plan *plan = job->plan;
+	char size[SIZE_TEXT];
 
-	fprintf(out, "target       %s, %.1f MiB\n", target, (double)job->layout.disk_size / MIB);
+	fprintf(out, "target       %s, %s\n", target, size_text(job->layout.disk_size, size));
 	fprintf(out, "image        %s\n", image_name(plan->image));
-	fprintf(out, "kernel       %s, %.1f MiB with its initrd\n", plan->set.candidate->release,
-		(double)kernelset_size(&plan->set) / MIB);
+	fprintf(out, "kernel       %s, %s with its initrd\n", plan->set.candidate->release,
+		size_text(kernelset_size(&plan->set), size));
 	fprintf(out, "parameters   %s%s%s\n", image_parameters(plan->image),
 		plan->options->append ? " " : "",
 		plan->options->append ? plan->options->append : "");
@@ -42,8 +44,8 @@ void report_print(const struct job *job, const char *target, FILE *out)
 
 		if (extent->size == 0 || (n == LAYOUT_BIOS && plan->bios.core_size == 0))
 			continue;
-		fprintf(out, "partition %u  %-11s %9.1f MiB  %s\n", n, partitions[n].name,
-			(double)extent->size / MIB, content ? content : report_persistence(job));
+		fprintf(out, "partition %u  %-11s %10s  %s\n", n, partitions[n].name,
+			size_text(extent->size, size), content ? content : report_persistence(job));
 	}
 	loaders_print(plan->loaders, out);
 	if (plan->bios.core_size == 0)

@@ -9,6 +9,8 @@
 
 #include "util.h"
 
+#define MB 1000000ull
+
 static const char units[] = "KMGT";
 
 int size_parse(const char *text, uint64_t *ret_bytes)
@@ -44,18 +46,38 @@ int size_parse(const char *text, uint64_t *ret_bytes)
 	return 0;
 }
 
-const char *size_text(uint64_t bytes, char text[16])
+static const char *exact_text(uint64_t bytes, char text[SIZE_TEXT])
+{
+	snprintf(text, SIZE_TEXT, "%llu byte%s", (unsigned long long)bytes, bytes == 1 ? "" : "s");
+	return text;
+}
+
+const char *size_text(uint64_t bytes, char text[SIZE_TEXT])
 {
 	double number = (double)bytes;
 	size_t i = 0;
 
-	if (bytes < 1000) {
-		snprintf(text, 16, "%u bytes", (unsigned int)bytes);
-		return text;
-	}
+	if (bytes < 1000)
+		return exact_text(bytes, text);
 	/* 999.95 would be shown as 1000.0. */
 	for (number /= 1000; number >= 999.95 && units[i + 1]; i++)
 		number /= 1000;
-	snprintf(text, 16, "%.1f %cB", number, i == 0 ? 'k' : units[i]);
+	snprintf(text, SIZE_TEXT, "%.1f %cB", number, i == 0 ? 'k' : units[i]);
+	return text;
+}
+
+void size_texts(uint64_t one, uint64_t other, char ret_one[SIZE_TEXT], char ret_other[SIZE_TEXT])
+{
+	size_text(one, ret_one);
+	size_text(other, ret_other);
+	if (strcmp(ret_one, ret_other) != 0)
+		return;
+	exact_text(one, ret_one);
+	exact_text(other, ret_other);
+}
+
+const char *size_option(uint64_t least, char text[SIZE_TEXT])
+{
+	snprintf(text, SIZE_TEXT, "%lluMB", (unsigned long long)(least / MB + (least % MB > 0)));
 	return text;
 }

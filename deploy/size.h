@@ -14,5 +14,14 @@
  */
 int size_parse(const char *text, uint64_t *ret_bytes);
 
+/* Of a text, with its final 0. */
+#define SIZE_TEXT 32u
+
 /** "30.8 GB": in 1000s, as the disk's label says. */
-const char *size_text(uint64_t bytes, char text[16]);
+const char *size_text(uint64_t bytes, char text[SIZE_TEXT]);
+
+/** Two sizes that differ, each as size_text(): to the byte if they would look the same. */
+void size_texts(uint64_t one, uint64_t other, char ret_one[SIZE_TEXT], char ret_other[SIZE_TEXT]);
+
+/** "453MB": what size_parse() takes for @least bytes or little more. */
+const char *size_option(uint64_t least, char text[SIZE_TEXT]);

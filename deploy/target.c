@@ -16,6 +16,7 @@
 
 #define LOCK_TIMEOUT_MS 2000
 #define LOOPS		"/sys/class/block"
+#define PIECE		MIB /* of a file, read at once */
 
 static int report(const struct target *target, const char *what, int error)
 {
@@ -174,20 +175,53 @@ static bool is_attached(const struct host *host, const struct target *target, ch
 	return is_found;
 }
 
+/* Something other than a stick, or zeros where one may come. */
+static bool holds_other(const struct target *target)
+{
+	cleanup(disk_closep) struct disk *disk = NULL;
+	autofree uint8_t *piece = malloc(PIECE);
+	uint64_t size;
+
+	if (!target->holds_data || target->contents.is_stick)
+		return false;
+	if (!piece || disk_open(target->path, false, &disk) < 0)
+		return true;
+	size = disk_size(disk);
+	for (uint64_t at = 0; at < size; at += PIECE) {
+		size_t n = (size_t)MIN(size - at, PIECE);
+
+		if (disk_read(disk, at, piece, n) < 0)
+			return true;
+		if (piece[0] != 0 || memcmp(piece, piece + 1, n - 1) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* A file of something else may have been named by mistake: then more room is no help. */
+static int report_size(const struct target *target, uint64_t needed)
+{
+	char has[SIZE_TEXT], needs[SIZE_TEXT], enough[SIZE_TEXT];
+
+	size_texts(target->size, needed, has, needs);
+	size_option(needed, enough);
+	if (holds_other(target))
+		log_error("%s: holds something that is no stick, and has %s, %s are needed: name "
+			  "another file, or give --size %s to have it overwritten",
+			target->path, has, needs, enough);
+	else
+		log_error("%s: has %s, %s are needed: give --size %s", target->path, has, needs,
+			enough);
+	return -ERR_NO_ROOM;
+}
+
 static int check_file(
 	const struct host *host, const struct target *target, const struct drive_rules *rules)
 {
 	char loop[32] = "";
-	char has[16], needed[16];
 
-	if (target->size < rules->needed) {
-		log_error("%s: has %s (%llu bytes), %s (%llu bytes) are needed: give it a larger "
-			  "--size",
-			target->path, size_text(target->size, has),
-			(unsigned long long)target->size, size_text(rules->needed, needed),
-			(unsigned long long)rules->needed);
-		return -ERR_NO_ROOM;
-	}
+	if (target->size < rules->needed)
+		return report_size(target, rules->needed);
 	if (target->kind != TARGET_FILE)
 		return 0;
 	if (access(target->path, W_OK) < 0)

@@ -31,6 +31,7 @@ struct check {
 	struct kmod_ctx *kmod;
 	char *dependencies; /* of all modules: lines of `name path: path path` */
 	bool failed;
+	bool has_way_out; /* named already, for all that is missing from here on */
 };
 
 static void kmod_unrefp(struct kmod_ctx **kmod)
@@ -168,7 +169,9 @@ static enum found look_up(const struct check *check, const char *alias, char ret
 static void report(struct check *check, const char *module, const char *lacks)
 {
 	check->failed = true;
-	if (lacks && !is_same_module(lacks, module))
+	if (check->has_way_out)
+		log_debug("%s: the initrd lacks the module %s, too", check->name, lacks ?: module);
+	else if (lacks && !is_same_module(lacks, module))
 		log_error("%s: the initrd lacks the module %s, which %s needs: add %s to "
 			  "/etc/initramfs-tools/modules",
 			check->name, lacks, module, lacks);
@@ -264,9 +267,14 @@ static void check_program(struct check *check, const char *path)
 	if (initrd_has(check->initrd, path))
 		return;
 	check->failed = true;
-	log_error("%s: the initrd lacks /%s, which opens the encrypted persistence: install "
-		  "cryptsetup-initramfs",
-		check->name, path);
+	if (check->has_way_out)
+		log_debug("%s: the initrd lacks /%s, too", check->name, path);
+	else
+		log_error("%s: the initrd lacks /%s, which opens the encrypted persistence: "
+			  "install cryptsetup-initramfs where it is made; that brings the modules, "
+			  "too",
+			check->name, path);
+	check->has_way_out = true;
 }
 
 int modules_check(const struct initrd *initrd, const char *name, const struct luks *luks)
@@ -303,10 +311,10 @@ int modules_check(const struct initrd *initrd, const char *name, const struct lu
 		check_module(&check, needed[i]);
 	check_xhci(&check);
 	if (luks) {
-		check_module(&check, "dm-crypt");
-		check_cipher(&check, luks);
 		check_program(&check, "sbin/cryptsetup");
 		check_program(&check, "lib/cryptsetup/askpass");
+		check_module(&check, "dm-crypt");
+		check_cipher(&check, luks);
 	}
 	return check.failed ? -ERR_REFUSED : 0;
 }

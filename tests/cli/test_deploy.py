@@ -320,8 +320,10 @@ def test_dry_run_tells_the_plan_and_writes_nothing(deployed, live_image):
         result = deployer("--dry-run", live_image, deployed.path)
     for words in (liveimage.NAME, live_image.set.release, liveimage.PARAMETERS, "partition 1",
                   "partition 2", "partition 3", "partition 4", "partition 5", "x86_64-efi",
-                  "480.0 MiB", "256.0 MiB", "in the clear", "the image's own loaders", "Secure Boot"):
+                  "503.3 MB", "268.4 MB", "in the clear", "the image's own loaders", "Secure Boot",
+                  "holds liveng stick, with persistence", "Everything on it would be lost"):
         assert words in result.out, f"no {words} in\n{result.out}"
+    assert result.out.endswith("\nnothing was written\n")
 
 
 def test_dry_run_makes_no_file(live_image, tmp_path):

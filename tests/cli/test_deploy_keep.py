@@ -81,7 +81,7 @@ def test_a_system_that_does_not_fit_before_it(used, small_sets, tmp_path):
     image = liveimage.make_image(tmp_path / "large.iso", small_sets[4], ballast=30 * MIB)
     with untouched(used.path):
         deployer("--yes", "--keep-persistence", image, used.path, code=NO_ROOM,
-                 says="ahead of the persistence, there are 334 MiB")
+                 says="ahead of the persistence, there are 350.2 MB")
         deployer("--yes", "--keep-persistence", "--kernel-size", "300M", image, used.path,
                  code=NO_ROOM)
     stick = used.copy(tmp_path / "stick.img")

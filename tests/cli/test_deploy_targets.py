@@ -196,7 +196,7 @@ def test_a_disk_with_large_sectors(loop, live_image, tmp_path):
 def test_a_disk_that_is_too_small(loop, live_image, tmp_path):
     node = loop(new_file(tmp_path / "disk.img", "100M"))
     deployer("--yes", "--allow-fixed", live_image, node, code=NO_ROOM,
-             says=["has 104.9 MB (104857600 bytes)", "are needed", "take a larger one"])
+             says=["has 104.9 MB, ", "are needed", "take a larger one"])
 
 
 def test_a_mounted_disk(loop, live_image, tmp_path):
