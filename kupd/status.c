@@ -102,12 +102,12 @@ static void tell_failed(struct run *run)
 	json_object_object_add(run->result, "failed", list);
 }
 
-static void tell_next(struct run *run, const struct stick *stick, const struct inventory *inventory)
+static void tell_update(struct run *run, const struct stick *stick, const struct inventory *inventory)
 {
 	char text[256];
 
 	outlook_describe(run, stick, inventory, text, sizeof(text));
-	tell(run, "next", "next", text);
+	tell(run, "update", "update", text);
 }
 
 static void tell_room(struct run *run, const struct stick *stick)
@@ -183,6 +183,6 @@ int status_verb(struct run *run)
 		tell_set(run, "undone", &inventory.undone, stick);
 	tell_assessment(run, stick, &inventory);
 	tell_failed(run);
-	tell_next(run, stick, &inventory);
+	tell_update(run, stick, &inventory);
 	return 0;
 }

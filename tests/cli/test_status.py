@@ -84,22 +84,22 @@ def test_next_is_what_update_then_does(stick, small_sets, tmp_path):
     for kernel_set in small_sets[:4]:
         install(tmp_path / "root", kernel_set)
         result = status(stick, "--root", tmp_path / "root", "--json").json
-        assert kernel_set.release in result["next"]
+        assert kernel_set.release in result["update"]
         wrote = kupd("update", "--disk", stick.path, "--root", tmp_path / "root", "--json").json
         if "slot" in wrote:
-            assert f"slot {wrote['slot']}" in result["next"]
+            assert f"slot {wrote['slot']}" in result["update"]
 
 
 def test_next_tells_of_a_rebuilt_initrd(stick, small_sets, tmp_path):
     root = tmp_path / "root"
     install(root, small_sets[1])
     kupd("update", "--disk", stick.path, "--root", root)
-    assert status(stick, "--root", root, "--json").json["next"].endswith("is current)")
+    assert status(stick, "--root", root, "--json").json["update"].endswith("is current)")
     initrd = root / f"boot/initrd.img-{small_sets[1].release}"
     os.utime(initrd, (1_800_000_000, 1_800_000_000))
-    assert "unless rebuilt" in status(stick, "--root", root, "--json").json["next"]
+    assert "unless rebuilt" in status(stick, "--root", root, "--json").json["update"]
     initrd.write_bytes(initrd.read_bytes() + bytes(512))
-    assert "rebuilt" in status(stick, "--root", root, "--json").json["next"]
+    assert "rebuilt" in status(stick, "--root", root, "--json").json["update"]
     wrote = kupd("update", "--disk", stick.path, "--root", root, "--json").json
     assert wrote["changed"]
 
@@ -109,9 +109,9 @@ def test_next_tells_that_there_is_no_room(stick, small_sets, tmp_path):
     install(root, small_sets[1])
     initrd = root / f"boot/initrd.img-{small_sets[1].release}"
     os.truncate(initrd, 3 * 1024 * 1024)
-    assert "no room" in status(stick, "--root", root, "--json").json["next"]
+    assert "no room" in status(stick, "--root", root, "--json").json["update"]
     initrd.unlink()
-    assert "no initrd" in status(stick, "--root", root, "--json").json["next"]
+    assert "no initrd" in status(stick, "--root", root, "--json").json["update"]
 
 
 def test_partition_alone_has_no_assessment(stick, tmp_path):
