@@ -102,7 +102,8 @@ static void tell_failed(struct run *run)
 	json_object_object_add(run->result, "failed", list);
 }
 
-static void tell_update(struct run *run, const struct stick *stick, const struct inventory *inventory)
+static void tell_update(
+	struct run *run, const struct stick *stick, const struct inventory *inventory)
 {
 	char text[256];
 
