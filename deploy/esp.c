@@ -166,6 +166,10 @@ static int fill(struct fat *fat, const struct loaders *loaders, const char *menu
 	int r;
 
 	r = child_run(argv, mtools, "mtools");
+	for (size_t i = 0; r == 0 && argv[i + 3]; i++) {
+		fat->folders[i] = strdup(argv[i + 3] + strlen("::"));
+		r = fat->folders[i] ? 0 : -ENOMEM;
+	}
 	if (r == 0)
 		r = loaders_walk(loaders, put_loader, fat);
 	if (r == 0)

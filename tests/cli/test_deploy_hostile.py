@@ -11,7 +11,7 @@ import struct
 import pytest
 
 import liveimage
-from conftest import (DEPLOYER, FAILED, REFUSED, SIZE, deploy, deployer, extract, finish, start,
+from conftest import (DEPLOYER, FAILED, REFUSED, SIZE, USAGE, deploy, deployer, extract, finish, start,
                       untouched)
 from stick import BLOCK, PVD, run
 from test_deploy import assert_sound, entries, files, grub_cfg
@@ -141,7 +141,9 @@ def test_what_would_be_a_command(small_sets, deployed, tmp_path, text):
         grub_cfg=liveimage.menu("live/vmlinuz-6.1.0-1-amd64", "live/initrd.img-6.1.0-1-amd64",
                                 f"boot=live {text} quiet"))
     stick = deploy(image, tmp_path / "stick.img", "--size", SIZE, "--no-verify",
-                   "--append", text[:400], "--console", "ttyS0" + text[:100])
+                   "--append", text[:400], "--console", "ttyS0")
+    deployer("--size", SIZE, "--console", "tty" + text[:100], image, tmp_path / "none", code=USAGE,
+             says="no serial console")
     made = grub_cfg(stick)
     (tmp_path / "grub.cfg").write_text(made)
     run("grub-script-check", tmp_path / "grub.cfg")
