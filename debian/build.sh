@@ -7,6 +7,8 @@
 set -eu
 umask 022
 
+# Called by a make that is to be silent, this build is not: its log is what blhc reads.
+unset MAKEFLAGS
 out=${1:?usage: build.sh DIR}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)

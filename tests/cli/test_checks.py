@@ -9,7 +9,8 @@ import os
 import pytest
 
 import stick as sticks
-from conftest import REFUSED, kupd, untouched, update
+from programs import REFUSED, kupd, update
+from proof import untouched
 from stick import MIB
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import deployer, kupd
+from programs import deployer, kupd
 
 TOP = Path(__file__).resolve().parents[2]
 COMPLETIONS = {"livengkupd": TOP / "kupd/livengkupd.bash-completion",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 import stick as sticks
-from conftest import kupd, update
+from programs import kupd, update
 from iotrace import PROGRAM, ROOT, read_log, write_log
 
 SAMPLES = 480

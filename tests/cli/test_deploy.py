@@ -11,7 +11,8 @@ import pytest
 
 import liveimage
 import stick as sticks
-from conftest import SIZE, TOP, assert_holds, deploy, deployer, extract, kupd, untouched
+from programs import SIZE, TOP, deploy, deployer, kupd
+from proof import assert_holds, extract, untouched
 from stick import MIB, run
 
 LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"

@@ -16,7 +16,8 @@ from collections import Counter
 import pytest
 
 import stick as sticks
-from conftest import (DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, SIZE, VERIFY, state_of)
+from programs import DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, SIZE, VERIFY
+from proof import state_of
 from iotrace import read_log
 from stick import SECTOR, run
 

@@ -11,8 +11,8 @@ import struct
 import pytest
 
 import liveimage
-from conftest import (DEPLOYER, FAILED, REFUSED, SIZE, USAGE, deploy, deployer, extract, finish, start,
-                      untouched)
+from programs import DEPLOYER, FAILED, REFUSED, SIZE, USAGE, deploy, deployer, finish, start
+from proof import extract, untouched
 from stick import BLOCK, PVD, run
 from test_deploy import assert_sound, entries, files, grub_cfg
 

@@ -9,8 +9,8 @@ import pytest
 
 import liveimage
 import stick as sticks
-from conftest import (DONE, FAILED, NO_ROOM, NOT_STICK, PUBLISHED, REFUSED, assert_holds, deploy,
-                      deployer, kupd, untouched)
+from programs import DONE, FAILED, NO_ROOM, NOT_STICK, PUBLISHED, REFUSED, deploy, deployer, kupd
+from proof import assert_holds, untouched
 from stick import MIB, run
 from test_deploy import assert_table_is_sound, entries
 from test_deploy_faults import Repeat, crash_states, is_whole

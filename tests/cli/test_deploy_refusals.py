@@ -11,8 +11,8 @@ import subprocess
 import pytest
 
 import liveimage
-from conftest import (BUSY, DONE, FAILED, NO_ROOM, NOT_STICK, REFUSED, SIZE, USAGE, deploy, deployer,
-                      untouched)
+from programs import BUSY, DONE, FAILED, NO_ROOM, NOT_STICK, REFUSED, SIZE, USAGE, deploy, deployer
+from proof import untouched
 from stick import MIB, run, tiny_kernel
 
 

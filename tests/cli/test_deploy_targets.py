@@ -15,8 +15,9 @@ import time
 import pytest
 
 import stick as sticks
-from conftest import (BUSY, DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, REFUSED, SIZE, USAGE, Result,
-                      deployer, finish, start, untouched)
+from programs import (BUSY, DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, REFUSED, SIZE, USAGE, Result,
+                      deployer, finish, start)
+from proof import untouched
 from stick import MIB, run
 
 

@@ -2,7 +2,8 @@
 """A stick that liveng-deploy has made is one that livengkupd looks after. That a power cut in an update
 of it does no harm is among the scenes of test_crash.py."""
 
-from conftest import assert_holds, deploy, identity, kupd, update
+from programs import deploy, kupd, update
+from proof import assert_holds, identity
 from test_deploy import assert_table_is_sound
 
 

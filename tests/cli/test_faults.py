@@ -12,9 +12,8 @@ from collections import Counter
 
 import pytest
 
-import stick as sticks
-from conftest import DONE, FAILED, NO_ROOM, REFUSED, VERIFY
 from iotrace import read_log
+from programs import DONE, FAILED, NO_ROOM, REFUSED, VERIFY
 from test_crash import rollback_argv, rollback_scene, update_argv, update_scene
 
 

@@ -9,9 +9,8 @@ import signal
 import pytest
 
 import stick as sticks
-from conftest import (DONE, FAILED, NO_ROOM, REFUSED, VERIFY, assert_holds, damage,
-                      finish, identity, install, kernel_place, kupd, outside, start, untouched,
-                      update)
+from programs import DONE, FAILED, NO_ROOM, REFUSED, VERIFY, finish, install, kupd, start, update
+from proof import assert_holds, damage, identity, kernel_place, outside, untouched
 from iotrace import PROGRAM, read_log
 
 TERMINATOR = 17 * sticks.BLOCK  # ends the volume descriptors, in bytes of partition 2

@@ -10,7 +10,8 @@ import time
 import pytest
 
 import stick as sticks
-from conftest import FAILED, assert_holds, finish, identity, kupd, start, state_of, update
+from programs import FAILED, finish, kupd, start, update
+from proof import assert_holds, identity, state_of
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import liveimage
-from conftest import REFUSED, SIZE, deployer, untouched
+from programs import REFUSED, SIZE, deployer
+from proof import untouched
 from stick import MIB, Stick
 
 SHIM = Path("/usr/lib/shim/shimx64.efi.signed")

@@ -8,7 +8,7 @@ import pytest
 
 import grubemu
 import liveimage
-from conftest import SIZE, deploy, kupd, update
+from programs import SIZE, deploy, kupd, update
 
 TRIALS = ["3", "2", "1"]
 

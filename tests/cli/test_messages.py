@@ -4,7 +4,7 @@ terminal."""
 
 import pytest
 
-from conftest import DONE, FAILED, NOT_STICK, USAGE, kupd, update
+from programs import DONE, FAILED, NOT_STICK, USAGE, kupd, update
 from stick import PVD
 
 CONTROL = [chr(n) for n in range(32) if n != 10] + ["\x7f", "\x9b"]

@@ -20,7 +20,8 @@ import pytest
 import bootmenu
 import grubemu
 import stick as sticks
-from conftest import DONE, NOT_STICK, PROGRAM, REFUSED, VERIFY, install, kernel_place, kupd, update
+from programs import DONE, NOT_STICK, PROGRAM, REFUSED, VERIFY, install, kupd, update
+from proof import kernel_place
 from iotrace import read_log
 
 BOOTS = 6       # after so many at the latest something is up

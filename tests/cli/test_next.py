@@ -3,7 +3,8 @@
 
 import pytest
 
-from conftest import REFUSED, damage_root, kupd, untouched, update
+from programs import REFUSED, kupd, update
+from proof import damage_root, untouched
 
 
 @pytest.mark.parametrize("entry", ["previous", "fallback", "standard"])

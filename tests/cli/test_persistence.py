@@ -14,8 +14,9 @@ import pytest
 
 import liveimage
 import luks
-from conftest import (DEPLOYER, DONE, ENVIRONMENT, FAILED, REFUSED, SIZE, USAGE, deploy, deployer,
-                      finish, start, untouched)
+from programs import (DEPLOYER, DONE, ENVIRONMENT, FAILED, REFUSED, SIZE, USAGE, deploy, deployer, finish,
+                      start)
+from proof import untouched
 from stick import MIB, Stick, run
 from test_deploy import entries
 

@@ -7,8 +7,8 @@ import fcntl
 
 import pytest
 
-from conftest import (BUSY, FAILED, REFUSED, VERIFY, assert_holds, damage, damage_root, identity, install,
-                      kernel_place, kupd, untouched, update)
+from programs import BUSY, FAILED, REFUSED, VERIFY, install, kupd, update
+from proof import assert_holds, damage, damage_root, identity, kernel_place, untouched
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@
 
 import pytest
 
-from conftest import (NOT_STICK, REFUSED, assert_holds, damage_root, identity, install, kupd,
-                      untouched, update)
+from programs import NOT_STICK, REFUSED, install, kupd, update
+from proof import assert_holds, damage_root, identity, untouched
 from stick import BLOCK, PVD
 
 

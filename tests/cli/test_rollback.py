@@ -3,8 +3,8 @@
 
 import pytest
 
-from conftest import (REFUSED, VERIFY, assert_holds, damage, identity, kupd, outside, untouched,
-                      update)
+from programs import REFUSED, VERIFY, kupd, update
+from proof import assert_holds, damage, identity, outside, untouched
 
 
 # rollback

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from conftest import VERIFY, damage_root, identity, install, kupd, untouched, update
+from programs import VERIFY, install, kupd, update
+from proof import damage_root, identity, untouched
 
 
 def status(stick, *arguments, **kwargs):

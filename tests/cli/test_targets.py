@@ -7,7 +7,8 @@ import os
 import pytest
 
 import stick as sticks
-from conftest import BUSY, DONE, FAILED, NOT_STICK, kupd, untouched, update
+from programs import BUSY, DONE, FAILED, NOT_STICK, kupd, update
+from proof import untouched
 from stick import MIB, PVD
 
 

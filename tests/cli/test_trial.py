@@ -4,7 +4,8 @@
 import pytest
 
 import stick as sticks
-from conftest import TOP, damage, install, kupd, untouched, update
+from programs import TOP, install, kupd, update
+from proof import damage, untouched
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 import stick as sticks
-from conftest import (NO_ROOM, PUBLISHED, REFUSED, assert_holds, extract, identity, install, kupd,
-                      outside, untouched, update)
+from programs import NO_ROOM, PUBLISHED, REFUSED, install, kupd, update
+from proof import assert_holds, extract, identity, outside, untouched
 
 
 @pytest.mark.parametrize("form", [

@@ -11,7 +11,8 @@ import threading
 import pytest
 
 import stick as sticks
-from conftest import DONE, ENVIRONMENT, FAILED, NOT_STICK, USAGE, install, kupd, untouched, update
+from programs import DONE, ENVIRONMENT, FAILED, NOT_STICK, USAGE, install, kupd, update
+from proof import untouched
 
 VERBS = ["update", "status", "verify", "rollback", "next", "bless", "repair"]
 OPTIONS = ["--disk", "--partition", "--root", "--kernel", "--initrd", "--no-verify", "--in-place",
