@@ -2,6 +2,7 @@
 """The boot menu on firmware, up to the kernel's first words: what only a machine can show. How it counts
 in each state of grubenv is in tests/cli/test_menu.py."""
 
+import difflib
 import os
 import random
 import re
@@ -83,8 +84,10 @@ def updated(stick):
 
 
 class Boot:
-    """One boot, until the kernel has said how it was started: twice, the serial line may lose a letter
-    when the machine is slow."""
+    """One boot, until the kernel has said how it was started: twice, since an emulated serial line loses
+    a letter now and then, or doubles it."""
+
+    KERNELS = ("gpt2)/live/vmlinuz", "gpt2)/live/vmlinuz.old", "gpt1)/live/vmlinuz")
 
     def __init__(self, stick, folder, firmware, machine=Machine, **options):
         with machine(stick.path, folder, "boot", firmware, **options) as pc:
@@ -93,21 +96,24 @@ class Boot:
         lines = re.findall(r"ommand line: ([^\r\n]*)", self.said)
         self.words = {word for line in lines for word in line.split()}
 
+    def nearness(self, word):
+        """How near the kernel's command line comes to having this word: 1 if it has it."""
+        return max(difflib.SequenceMatcher(None, word, heard).ratio() for heard in self.words)
+
     @property
     def kernel(self):
         """What was loaded, with its partition."""
-        return {word.partition(",")[2] for word in self.words if "BOOT_IMAGE=" in word} & {
-            "gpt2)/live/vmlinuz", "gpt2)/live/vmlinuz.old", "gpt1)/live/vmlinuz"}
+        return max(self.KERNELS, key=lambda path: self.nearness(f"BOOT_IMAGE=(hd0,{path}"))
 
     @property
     def entry(self):
-        if "liveng-fallback" in self.words:
-            assert self.kernel == {"gpt1)/live/vmlinuz"}
+        if self.nearness("liveng-fallback") > 0.9:
+            assert self.kernel == "gpt1)/live/vmlinuz"
             return "fallback"
-        if "liveng.boot=previous" in self.words:
-            assert self.kernel == {"gpt2)/live/vmlinuz.old"}
+        if self.nearness("liveng.boot=previous") > 0.9:
+            assert self.kernel == "gpt2)/live/vmlinuz.old"
             return "previous"
-        assert self.kernel == {"gpt2)/live/vmlinuz"}
+        assert self.kernel == "gpt2)/live/vmlinuz"
         return "standard"
 
 
@@ -161,7 +167,8 @@ def test_of_two_sticks_the_one_that_was_booted_is_used(stick, made, folder, firm
     run("liveng-deploy", "--yes", "--quiet", "--no-persistence", "--no-verify", "--size", "480M",
         made.path.parent / "OLD.iso", folder / "other.img")
     boot = Boot(stick, folder, firmware, others=[folder / "other.img"])
-    assert f"live-media=/dev/disk/by-partuuid/{stick.table[1]['uuid'].lower()}" in boot.words
+    medium = stick.table[1]["uuid"].lower()
+    assert boot.nearness(f"live-media=/dev/disk/by-partuuid/{medium}") > 0.95
 
 
 @pytest.mark.parametrize("firmware", ["secureboot", pytest.param("uefi", marks=FULL)])
