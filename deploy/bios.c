@@ -83,29 +83,37 @@ static int finish_core(void **core, size_t *size)
 	return 0;
 }
 
-int bios_build(struct bios *ret_bios)
+int bios_begin(struct bios *ret_bios)
 {
 	struct bios bios = {0};
 	int r;
 
 	r = read_boot(bios.boot);
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
 		log_warning("no boot by BIOS, only by UEFI: GRUB's files for it are not installed "
 			    "(grub-pc-bin)");
-	if (r == 0)
-		r = grubimage_make(PLATFORM, PREFIX, false, &bios.core, &bios.core_size);
-	if (r == 0)
-		r = finish_core(&bios.core, &bios.core_size);
-	if (r < 0) {
-		bios_clear(&bios);
-		return r;
+		return 0;
 	}
-	*ret_bios = bios;
-	return 0;
+	if (r == 0)
+		r = grubimage_begin(PLATFORM, PREFIX, false, &bios.grub);
+	if (r == 0)
+		*ret_bios = bios;
+	return r;
+}
+
+int bios_finish(struct bios *bios)
+{
+	int r;
+
+	if (bios->grub.child.pid == 0)
+		return 0;
+	r = grubimage_finish(&bios->grub, &bios->core, &bios->core_size);
+	return r == 0 ? finish_core(&bios->core, &bios->core_size) : r;
 }
 
 void bios_clear(struct bios *bios)
 {
+	grubimage_stop(&bios->grub);
 	free(bios->core);
 	*bios = (struct bios){0};
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "grubimage.h"
+
 #define BIOS_BOOT_SIZE 440u /* of the MBR: behind it stand the disk's signature and the table */
 #define BIOS_CORE_LBA  34u  /* where the core image begins, sectors of 512 bytes */
 #define BIOS_CORE_MAX  (2014u * 512u) /* up to 1 MiB, where partition 1 begins */
@@ -16,14 +18,18 @@
 struct bios {
 	uint8_t boot[BIOS_BOOT_SIZE];
 	void *core;
-	size_t core_size; /* bytes, full sectors */
+	size_t core_size;      /* bytes, full sectors; 0: none is there */
+	struct grubimage grub; /* the core image, while it is made */
 };
 
 /**
- * Make both, so that GRUB finds its files on partition 3 of the disk that it was started from.
- * Reports; if GRUB's files for a BIOS are not installed, as a warning. Returns -ENOENT then;
- * -errno. The caller frees it with bios_clear().
+ * Begin to make both, so that GRUB finds its files on partition 3 of the disk that it was started
+ * from. If GRUB's files for a BIOS are not installed, that is a warning, and there will be none.
+ * Reports. Returns -errno. Ends with bios_clear().
  */
-int bios_build(struct bios *ret_bios);
+int bios_begin(struct bios *ret_bios);
+
+/** Wait until they are made, if that has begun. Reports. Returns -errno. */
+int bios_finish(struct bios *bios);
 
 void bios_clear(struct bios *bios);

@@ -3,6 +3,7 @@
 #include "child.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -47,11 +48,10 @@ static void read_output(int fd, char ret_text[OUTPUT_MAX])
 			*c = ' ';
 }
 
-int child_run(const char *const argv[], const char *const environment[], const char *package)
+int child_start(const char *const argv[], const char *const environment[], const char *package,
+	struct child *ret_child)
 {
 	autoclose int output = memfd_create("output", MFD_CLOEXEC);
-	char text[OUTPUT_MAX];
-	int status = 0;
 	pid_t pid;
 
 	if (output < 0)
@@ -62,22 +62,60 @@ int child_run(const char *const argv[], const char *const environment[], const c
 		return -errno;
 	if (pid == 0)
 		start(argv, environment, output);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
+	*ret_child = (struct child){pid, steal_fd(&output), argv[0], package};
+	return 0;
+}
+
+static int report_end(const struct child *child, int status)
+{
+	char text[OUTPUT_MAX];
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	read_output(output, text);
+	read_output(child->output, text);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_START && !*text) {
-		log_error("%s is not installed: install %s", argv[0], package);
+		log_error("%s is not installed: install %s", child->name, child->package);
 		return -ENOENT;
 	}
 	if (WIFEXITED(status))
-		log_error("%s: failed (%d)%s%s", argv[0], WEXITSTATUS(status), *text ? ": " : "",
-			text);
+		log_error("%s: failed (%d)%s%s", child->name, WEXITSTATUS(status),
+			*text ? ": " : "", text);
 	else
-		log_error("%s: ended by signal %d%s%s", argv[0], WTERMSIG(status),
+		log_error("%s: ended by signal %d%s%s", child->name, WTERMSIG(status),
 			*text ? ": " : "", text);
 	return -EIO;
+}
+
+int child_wait(struct child *child)
+{
+	int status = 0, r;
+
+	do
+		r = waitpid(child->pid, &status, 0) < 0 ? -errno : 0;
+	while (r == -EINTR);
+	if (r == 0)
+		r = report_end(child, status);
+	close_fd(&child->output);
+	child->pid = 0;
+	return r;
+}
+
+void child_stop(struct child *child)
+{
+	if (child->pid == 0)
+		return;
+	(void)kill(child->pid, SIGKILL);
+	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	close_fd(&child->output);
+	child->pid = 0;
+}
+
+int child_run(const char *const argv[], const char *const environment[], const char *package)
+{
+	struct child child;
+	int r;
+
+	r = child_start(argv, environment, package, &child);
+	return r < 0 ? r : child_wait(&child);
 }

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "child.h"
 #include "data.h"
 #include "log.h"
 #include "tempfile.h"
@@ -48,8 +47,8 @@ char *grubimage_folder(const char *platform)
 	return access(list, R_OK) == 0 ? steal_pointer(folder) : NULL;
 }
 
-int grubimage_make(
-	const char *platform, const char *prefix, bool no_shim, void **ret_data, size_t *ret_size)
+int grubimage_begin(
+	const char *platform, const char *prefix, bool no_shim, struct grubimage *ret_image)
 {
 	const char *argv[16 + ARRAY_SIZE(common) + ARRAY_SIZE(efi)] = {
 		"grub-mkimage", "-O", platform};
@@ -82,13 +81,34 @@ int grubimage_make(
 		argv[n++] = common[j];
 	for (size_t j = 0; platforms[i].modules[j]; j++)
 		argv[n++] = platforms[i].modules[j];
-	r = child_run(argv, NULL, "grub-common");
+	r = child_start(argv, NULL, "grub-common", &ret_image->child);
+	if (r == 0)
+		ret_image->fd = steal_fd(&fd);
+	return r;
+}
+
+int grubimage_finish(struct grubimage *image, void **ret_data, size_t *ret_size)
+{
+	autoclose int fd = steal_fd(&image->fd);
+	char path[64];
+	int r;
+
+	r = child_wait(&image->child);
 	if (r < 0)
 		return r;
+	tempfile_path(fd, path);
 	r = data_read_file(path, IMAGE_MAX, ret_data, ret_size);
 	if (r < 0) {
 		errno = -r;
 		log_error("cannot read what grub-mkimage made: %m");
 	}
 	return r;
+}
+
+void grubimage_stop(struct grubimage *image)
+{
+	if (image->child.pid == 0)
+		return;
+	child_stop(&image->child);
+	close_fd(&image->fd);
 }

@@ -8,14 +8,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "child.h"
+
+/* One that is being made. */
+struct grubimage {
+	struct child child; /* grub-mkimage */
+	int fd;		    /* what it writes */
+};
+
 /** Where GRUB's files of a platform ("i386-pc", "x86_64-efi") are; NULL if they are not installed.
  * The caller frees it. */
 char *grubimage_folder(const char *platform);
 
 /**
- * Make one for @platform that finds its files in @prefix. @no_shim: not to insist on shim, although
- * Secure Boot is on. Reports, also what is not installed (-ENOENT). Returns -errno.
- * The caller frees @ret_data.
+ * Begin to make one for @platform that finds its files in @prefix. @no_shim: not to insist on shim,
+ * although Secure Boot is on. Reports, also what is not installed (-ENOENT). Returns -errno. To be
+ * ended with grubimage_finish() or grubimage_stop().
  */
-int grubimage_make(
-	const char *platform, const char *prefix, bool no_shim, void **ret_data, size_t *ret_size);
+int grubimage_begin(
+	const char *platform, const char *prefix, bool no_shim, struct grubimage *ret_image);
+
+/** Wait until it is made. Reports. Returns -errno. The caller frees @ret_data. */
+int grubimage_finish(struct grubimage *image, void **ret_data, size_t *ret_size);
+
+/** End the making, if one has begun. */
+void grubimage_stop(struct grubimage *image);

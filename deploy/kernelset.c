@@ -125,13 +125,17 @@ int kernelset_open(const struct image *image, const char *kernel, const char *in
 	r = size_of(candidate->kernel_fd, &candidate->kernel_stat, &candidate->kernel_size);
 	if (r == 0)
 		r = size_of(candidate->initrd_fd, &candidate->initrd_stat, &candidate->initrd_size);
-	if (r == 0)
-		r = candidate_digest(candidate, NULL);
 	if (r < 0)
 		return r;
+	set.is_for_pc = strcmp(facts.machine, "x86") == 0;
 	set.candidate = steal_pointer(candidate);
 	*ret_set = set;
 	return 0;
+}
+
+int kernelset_digest(struct kernelset *set, const struct observer *observer)
+{
+	return candidate_digest(set->candidate, observer);
 }
 
 void kernelset_close(struct kernelset *set)

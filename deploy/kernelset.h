@@ -10,11 +10,12 @@
 #include "session.h"
 
 struct kernelset {
-	struct candidate *candidate; /* with its digests */
-	struct tree_file kernel;     /* where to read them from; the paths are the candidate's */
+	struct candidate *candidate;
+	struct tree_file kernel; /* where to read them from; the paths are the candidate's */
 	struct tree_file initrd;
 	bool kernel_is_ours; /* the image's own kernel and initrd, or files? */
 	bool initrd_is_ours;
+	bool is_for_pc; /* which a BIOS can boot, too */
 };
 
 /**
@@ -23,6 +24,9 @@ struct kernelset {
  */
 int kernelset_open(const struct image *image, const char *kernel, const char *initrd,
 	struct kernelset *ret_set);
+
+/** Read all of it for its digests. Reports. Returns -EINTR; -errno. */
+int kernelset_digest(struct kernelset *set, const struct observer *observer);
 
 void kernelset_close(struct kernelset *set);
 

@@ -183,11 +183,6 @@ void loaders_freep(struct loaders **loaders)
 	loaders_free(*loaders);
 }
 
-bool loaders_are_for_pc(const struct loaders *loaders)
-{
-	return loaders->kernel.machine != PE_MACHINE_ARM64;
-}
-
 static int give(const char *name, const struct efiprogram *program, loaders_file found, void *data)
 {
 	char path[64];

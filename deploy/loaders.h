@@ -28,9 +28,6 @@ int loaders_choose(const struct image *image, const struct tree_file *kernel, co
 void loaders_free(struct loaders *loaders);
 void loaders_freep(struct loaders **loaders);
 
-/** Is the kernel one for PCs, which a BIOS can boot, too? */
-bool loaders_are_for_pc(const struct loaders *loaders);
-
 /** Called for each file of the ESP; a negative errno ends the walk. */
 typedef int (*loaders_file)(void *data, const char *path, const void *content, size_t size);
 

@@ -217,11 +217,14 @@ int loaderset_from_host(const struct firmware *firmware, struct loaderset *ret_s
 int loaderset_make(const struct firmware *firmware, bool no_shim, struct loaderset *ret_set)
 {
 	struct loaderset set = {.firmware = firmware, .source = LOADER_MADE};
+	struct grubimage grub;
 	void *data;
 	size_t size;
 	int r;
 
-	r = grubimage_make(firmware->platform, GRUB_PREFIX, no_shim, &data, &size);
+	r = grubimage_begin(firmware->platform, GRUB_PREFIX, no_shim, &grub);
+	if (r == 0)
+		r = grubimage_finish(&grub, &data, &size);
 	if (r == 0)
 		r = add(&set, LOADER_FIRST, "grub-mkimage", data, size);
 	return finish(r, &set, ret_set);

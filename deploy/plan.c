@@ -61,6 +61,11 @@ int plan_make(const struct options *options, bool encrypted, const struct observ
 	r = image_open(options->image, &plan.image);
 	if (r == 0)
 		r = kernelset_open(plan.image, options->kernel, options->initrd, &plan.set);
+	/* This takes the longest, by another program: beside all that follows. */
+	if (r == 0 && plan.set.is_for_pc)
+		r = bios_begin(&plan.bios);
+	if (r == 0)
+		r = kernelset_digest(&plan.set, observer);
 	if (r == 0)
 		r = plan_check_set(&plan, encrypted ? &luks : NULL, observer);
 	if (r == 0)
@@ -69,12 +74,9 @@ int plan_make(const struct options *options, bool encrypted, const struct observ
 		r = check_parameters(&plan);
 	if (r == 0)
 		r = loaders_choose(plan.image, &plan.set.kernel, options->preloader, &plan.loaders);
+	if (r == 0)
+		r = bios_finish(&plan.bios);
 	if (r < 0)
-		return r;
-	if (loaders_are_for_pc(plan.loaders))
-		r = bios_build(&plan.bios);
-	/* -ENOENT, said by bios_build(): such a stick boots by UEFI only. */
-	if (r < 0 && r != -ENOENT)
 		return r;
 	*ret_plan = plan;
 	plan = (struct plan){0};

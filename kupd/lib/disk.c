@@ -16,6 +16,8 @@
 /* Not /run/lock: anyone may write there, and so hold a lock that stops us. */
 #define LOCK_FOLDER "/run/liveng"
 
+#define BOUNCE_MAX MIB /* bytes that are read past the cache although they are not aligned */
+
 struct disk {
 	char *path;
 	int fd;	       /* through the page cache */
@@ -258,12 +260,15 @@ int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, siz
 	autofree void *bounce = NULL;
 	int r;
 
-	if (disk->direct_fd >= 0 && is_aligned(offset, buffer, size, DISK_ALIGN)) {
+	/* Most disks want no more than full sectors; those that do say so. */
+	if (disk->direct_fd >= 0 && is_aligned(offset, NULL, size, SECTOR_SIZE) &&
+		is_aligned(0, buffer, 0, DISK_ALIGN)) {
 		r = read_fully(disk->direct_fd, offset, buffer, size);
 		if (r != -EINVAL)
 			return r;
-	} else if (disk->direct_fd >= 0 && end <= disk->size && end - start <= MIB) {
-		/* The few bytes of a sector: read the aligned piece around them. */
+	}
+	/* Else the aligned piece around what is wanted. */
+	if (disk->direct_fd >= 0 && end <= disk->size && size <= BOUNCE_MAX) {
 		bounce = disk_buffer((size_t)(end - start));
 		if (!bounce)
 			return -ENOMEM;

@@ -19,8 +19,8 @@ struct extent {
 	uint64_t size;
 };
 
-/* Alignment of buffers, offsets and sizes for which disk_read() and disk_write() bypass the page
- * cache; other requests work too, through it. */
+/* Alignment of buffers, offsets and sizes for which all disks take requests past the page cache;
+ * most take full sectors, too. */
 #define DISK_ALIGN 4096u
 
 /**

@@ -175,19 +175,13 @@ static int digest_extent(const struct disk *disk, struct extent extent, uint8_t 
 		return -ENOMEM;
 	while (extent.size > 0) {
 		size_t size = (size_t)MIN(extent.size, (uint64_t)PIECE);
-		/* Whole aligned pieces bypass the cache; the tail is read with what follows it. */
-		size_t skip = (size_t)(extent.start % DISK_ALIGN);
-		size_t span = (size_t)ROUND_UP(skip + size, DISK_ALIGN);
 		int r;
 
 		if (observer_interrupted(observer))
 			return -EINTR;
-		if (extent.start - skip + span <= disk_size(disk))
-			r = disk_read_medium(disk, extent.start - skip, buffer, span);
-		else
-			r = disk_read_medium(disk, extent.start - skip, buffer, skip + size);
+		r = disk_read_medium(disk, extent.start, buffer, size);
 		if (r == 0)
-			r = digest_add(digest, buffer + skip, size);
+			r = digest_add(digest, buffer, size);
 		if (r < 0)
 			return r;
 		extent.start += size;
@@ -201,7 +195,7 @@ static int digest_extent(const struct disk *disk, struct extent extent, uint8_t 
 int set_digest(const struct disk *disk, const struct set *set, const struct observer *observer,
 	char ret_kernel_sum[DIGEST_TEXT], char ret_initrd_sum[DIGEST_TEXT])
 {
-	autofree uint8_t *buffer = disk_buffer(PIECE + DISK_ALIGN);
+	autofree uint8_t *buffer = disk_buffer(PIECE);
 	char kernel_sum[DIGEST_TEXT];
 	uint64_t done = 0;
 	int r;

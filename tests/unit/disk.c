@@ -18,6 +18,7 @@
 #define SIZE (1024 * 1024)
 
 static int read_error; /* what each read of the disk ends with; 0: it reads */
+static unsigned int cached_reads;
 
 /* In place of the C library's. */
 ssize_t pread(int fd, void *buffer, size_t size, off_t offset)
@@ -26,6 +27,7 @@ ssize_t pread(int fd, void *buffer, size_t size, off_t offset)
 		errno = read_error;
 		return -1;
 	}
+	cached_reads += !(fcntl(fd, F_GETFL) & O_DIRECT);
 	return syscall(SYS_pread64, fd, buffer, size, offset);
 }
 
@@ -101,6 +103,27 @@ static void writes_are_read_back(void **state)
 	assert_int_equal(cached[1024], 1);
 }
 
+/* Whatever an image's file begins and ends with: sectors, a few bytes, a tail. */
+static void the_medium_is_read_past_the_cache(void **state)
+{
+	static const struct {
+		uint64_t offset;
+		size_t size;
+	} reads[] = {{0, 65536}, {2048, 65536}, {2048, 512}, {SIZE - 512, 512}, {2048, 65537},
+		{777, 13}};
+	cleanup(disk_closep) struct disk *disk = NULL;
+	autofree uint8_t *bytes = disk_buffer(2 * 65536);
+
+	assert_int_equal(disk_open(*state, false, &disk), 0);
+	if (open(*state, O_RDONLY | O_DIRECT | O_CLOEXEC) < 0)
+		skip(); /* a file system that always caches */
+	cached_reads = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(reads); i++)
+		assert_int_equal(disk_read_medium(disk, reads[i].offset, bytes, reads[i].size), 0);
+	assert_int_equal(disk_read_medium(disk, 0, bytes + 512, 512), 0);
+	assert_int_equal(cached_reads, 0);
+}
+
 static void the_end_is_an_error(void **state)
 {
 	cleanup(disk_closep) struct disk *disk = NULL;
@@ -148,6 +171,8 @@ int main(void)
 		cmocka_unit_test(open_refuses_what_is_no_disk),
 		cmocka_unit_test(a_fifo_does_not_block_open),
 		cmocka_unit_test_setup_teardown(writes_are_read_back, make_file, remove_file),
+		cmocka_unit_test_setup_teardown(
+			the_medium_is_read_past_the_cache, make_file, remove_file),
 		cmocka_unit_test_setup_teardown(the_end_is_an_error, make_file, remove_file),
 		cmocka_unit_test_setup_teardown(a_bad_place_is_not_the_end, make_file, remove_file),
 		cmocka_unit_test_setup_teardown(a_lock_excludes_others, make_file, remove_file),
