@@ -3,6 +3,9 @@
 it booted before."""
 
 import fcntl
+import re
+
+from system import TOP
 
 
 def test_failed_write_is_loud_and_tried_again(system):
@@ -76,3 +79,21 @@ def test_initrd_built_by_hand_is_written_as_it_is(system):
     assert done.text.count("wrote") == 1
     assert sorted(system.builds()) == sorted([system.old, system.new])
     assert system.current() == system.new
+
+
+def test_repair_waits_for_apt(system):
+    """What the unit runs first ends with apt. Without it repair gives up at once: it fights no apt."""
+    unit = (TOP / "debian/linux-image-liveng-common.liveng-repair.service").read_text()
+    wait = re.search(r"^ExecStartPre=-(.*)$", unit, re.MULTILINE)[1]
+    done = system.run(f"""
+        apt-get -qqy -o DPkg::Pre-Invoke::='touch /at-work && sleep 3' \
+            install --reinstall cryptsetup-initramfs > /log 2>&1 &
+        until [ -e /at-work ]; do sleep 0.1; done
+        livengkupd --disk /stick.img repair
+        echo $?
+        {wait} && livengkupd --disk /stick.img repair && grep wrote /log""")
+    at_once, code, later, apt = done.text.splitlines()
+    assert re.search(r"apt or dpkg is at work \(process [0-9]+\): repair when it is done", at_once)
+    assert code == "7"
+    assert later.endswith("the current kernel set is whole, nothing to repair")
+    assert "livengkupd: /stick.img" in apt
