@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # live-image.sh [--suite SUITE] OUT.iso [PACKAGE.deb]...: build the live image that the tests in virtual
-# machines boot: Debian, small, with the oldest kernel that the archive has, so that there is a newer one
-# to upgrade to. The packages are installed in it; without any it is the image of somebody who does not
-# know of liveng yet.
+# machines boot: that of debian/examples/live-build, small, with the oldest kernel that the archive has, so
+# that there is a newer one to upgrade to. The packages come from a repository, as a distribution's would;
+# without any it is the image of somebody who does not know of liveng yet.
 #
 # Nothing is built if OUT.iso stands and was made of the same: OUT.iso.inputs has their digest. Takes
 # the mirrors of this machine's own apt. Needs root; asks sudo for it.
@@ -20,9 +20,11 @@ if [ "${1-}" = --suite ]; then
 fi
 [ $# -ge 1 ] || { echo "usage: $0 [--suite SUITE] OUT.iso [PACKAGE.deb]..." >&2; exit 2; }
 
+example=$(cd "$(dirname "$0")/../.." && pwd)/debian/examples/live-build
 mkdir -p "$(dirname "$1")"
 out=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
-inputs=$({ echo "$suite ${DEMO_MODULES-}" && cat "$0" && shift && cat /dev/null "$@"; } | sha256sum)
+inputs=$({ echo "$suite ${DEMO_MODULES-}" && cat "$0" && shift && cat /dev/null "$@" &&
+	find "$example" -type f -print0 | sort -z | xargs -0 cat; } | sha256sum)
 if [ -e "$out" ] && [ "$inputs" = "$(cat "$out.inputs" 2> /dev/null)" ]; then
 	exit
 fi
@@ -74,33 +76,28 @@ cd "$work"
 find . -mindepth 1 -maxdepth 1 ! -name cache ! -name lock -exec rm -rf --one-file-system {} +
 rm -rf cache/bootstrap
 
+# The example, and what only the tests need: the mirrors of this machine, nothing that takes long.
+cp -R "$example/." .
+shift
+kernel=linux-image # -amd64, which liveng depends on, too
+[ $# -gt 0 ] || kernel=linux-image-$old
 lb config \
-	--distribution "$suite" --archive-areas main --architecture amd64 \
+	--distribution "$suite" \
 	--mirror-bootstrap "$main" --parent-mirror-bootstrap "$main" \
 	--mirror-chroot "$main" --parent-mirror-chroot "$main" \
 	--mirror-binary "$main" --parent-mirror-binary "$main" \
 	--mirror-chroot-security "$security" --parent-mirror-chroot-security "$security" \
 	--mirror-binary-security "$security" --parent-mirror-binary-security "$security" \
-	--debootstrap-options --variant=minbase --apt-recommends false --apt-indices true \
-	--linux-packages "linux-image-$old" --linux-flavours amd64 \
-	--bootloaders grub-efi --uefi-secure-boot enable \
+	--debootstrap-options --variant=minbase --apt-indices true --linux-packages "$kernel" \
 	--chroot-squashfs-compression-type lz4 \
 	--firmware-chroot false --firmware-binary false --memtest none --debian-installer none \
 	--checksums none --zsync false --win32-loader false > lb-config.log 2>&1
+echo "live-boot systemd-sysv login zstd iproute2 procps ca-certificates" > config/package-lists/live.list.chroot
 
-# What a live image needs for an encrypted persistence, and what liveng is installed with.
-cat > config/package-lists/live.list.chroot <<-END
-	live-boot live-tools systemd-sysv zstd iproute2 procps ca-certificates
-	cryptsetup-initramfs console-setup
-END
-
-# The packages under test, and the kernel's meta package as it was when that kernel was the newest: an
-# archive keeps only the newest one. A hook installs them. (With config/packages.chroot live-build's binary
-# stage takes a base system whose apt it then cannot upgrade to the archive's.)
-shift
 if [ $# -gt 0 ]; then
-	packages=config/includes.chroot_after_packages/root/packages
-	mkdir -p meta/DEBIAN $packages
+	# A repository: the packages under test, and the kernel's meta package as it was when that kernel was
+	# the newest, since an archive keeps only the newest one.
+	mkdir -p meta/DEBIAN repository
 	cat > meta/DEBIAN/control <<-END
 		Package: linux-image-amd64
 		Version: $version
@@ -110,14 +107,27 @@ if [ $# -gt 0 ]; then
 		Depends: linux-image-$old-amd64 (= $version)
 		Description: Linux for 64-bit PCs (meta-package)
 	END
-	dpkg-deb --root-owner-group --build meta $packages > meta.log
-	(cd "$start" && cp -- "$@" "$work/$packages/")
-	cat > config/hooks/normal/9800-packages.hook.chroot <<-END
-		#!/bin/sh
-		set -e
-		apt-get install -y --no-install-recommends /root/packages/*.deb
-		rm -r /root/packages
+	dpkg-deb --root-owner-group --build meta repository > meta.log
+	(cd "$start" && cp -- "$@" "$work/repository/")
+	(cd repository && dpkg-scanpackages . > Packages 2> ../scan.log)
+	python3 -u -m http.server --bind 127.0.0.1 --directory repository 0 > http.log 2>&1 9>&- &
+	server=$!
+	trap 'kill $server' EXIT
+	trap 'exit 1' HUP INT TERM
+	until grep -q '^Serving ' http.log; do
+		kill -0 $server
+		sleep 0.1
+	done
+	port=$(sed -n 's/^Serving .* port \([0-9]*\) .*/\1/p' http.log)
+	echo "deb [trusted=yes] http://127.0.0.1:$port ./" > config/archives/liveng.list.chroot
+	cat > config/archives/kernel.pref.chroot <<-END
+		Package: linux-image-amd64
+		Pin: version $version
+		Pin-Priority: 1001
 	END
+else
+	rm config/package-lists/liveng.list.chroot
+	echo "live-tools cryptsetup-initramfs console-setup" >> config/package-lists/live.list.chroot
 fi
 
 # put FILE: what stands on stdin becomes that file of the image.
