@@ -64,12 +64,13 @@ liveng_persists()
 }
 
 # liveng_note RELEASE [built]: that it is to be written. Not to be called where the shell overlooks
-# errors, behind `if` or before `||`: a full disk is one.
+# errors, behind `if` or before `||`: a full disk is one. All of the file system is synced: a power cut
+# leaves what depmod wrote empty, and dpkg has no reason to call it again.
 liveng_note()
 {
 	mkdir -p "${liveng_pending%/*}"
 	echo "$*" > "$liveng_pending.new"
-	sync "$liveng_pending.new"
+	sync -f "$liveng_pending.new"
 	mv "$liveng_pending.new" "$liveng_pending"
 }
 
@@ -95,6 +96,8 @@ liveng_work()
 		liveng_say "no kernel is installed: the stick keeps the one that it has"
 		return 0
 	fi
+	# Of a kernel that came before this package, and then the power went.
+	[ -s "/lib/modules/$release/modules.dep.bin" ] || depmod "$release" || return
 	if ! [ "$built" ] || ! [ -e "/boot/initrd.img-$release" ]; then
 		LIVENG_WORKS=1 "$(dpkg-divert --truename /usr/sbin/update-initramfs)" \
 			-c -k "$release" -b /boot || return

@@ -49,6 +49,23 @@ def test_power_cut_between_note_and_work(system):
     assert system.noted() == ""
 
 
+def test_power_cut_that_emptied_the_index_of_the_modules(bare):
+    """Files that nobody synced: apt had configured the kernel, but not yet the package."""
+    bare.put("/etc/kernel/postinst.d/zzz-die", "#!/bin/sh\nrm $0\nkill -9 -1\n", mode="755")
+    assert bare.install(check=False).code != 0
+    bare.run(f"for file in /lib/modules/{bare.new}/modules.*.bin; do : > $file; done")
+    bare.run("dpkg --force-confold --configure -a")
+    assert bare.current() == bare.new
+
+
+def test_what_depmod_wrote_is_synced_before_the_kernel_counts_as_configured(system):
+    system.run("mv /bin/sync /bin/sync.true")
+    system.put("/bin/sync", '#!/bin/sh\necho "$*" >> /sync.log\nexec $0.true "$@"\n', mode="755")
+    system.put("/etc/kernel/postinst.d/zzz-log", "#!/bin/sh\necho configured >> /sync.log\n", mode="755")
+    system.apt(f"install --reinstall linux-image-{system.new}")
+    assert "-f /var/lib/liveng/pending.new\nconfigured\n" in system.run("cat /sync.log").text
+
+
 def test_power_cut_while_the_stick_is_written(system):
     """All dies with the first bytes that are written; the trigger runs again."""
     system.run("mv /usr/sbin/livengkupd /usr/sbin/livengkupd.true")
