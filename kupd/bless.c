@@ -84,7 +84,8 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 	}
 	run_add(run, "release", inventory->current.release);
 	if (assessment_tries(stick) < 0) {
-		log_debug("%s: no set is on trial", stick->name);
+		log_info("%s: %s is not on trial, nothing to do", stick->name,
+			inventory->current.release);
 		return 0;
 	}
 	if (run->options->dry_run) {
@@ -141,7 +142,7 @@ int bless_verb(struct run *run)
 		return r;
 	}
 	if (boot == HOST_BOOT_OTHER || boot == HOST_BOOT_FALLBACK) {
-		log_debug("this boot proves nothing of the kernel partition");
+		log_info("this boot ran no set of a kernel partition, nothing to do");
 		return 0;
 	}
 	if (options->target == STICK_RUNNING && marker_is_written(run->host.root)) {

@@ -22,7 +22,7 @@ static int (*const verb_functions[])(struct run *run) = {
 
 void run_add(struct run *run, const char *name, const char *value)
 {
-	json_object_object_add(run->result, name, program_text(value));
+	json_object_object_add(run->result, name, value ? program_text(value) : NULL);
 }
 
 int run_open_stick(const struct run *run, unsigned int flags, struct stick **ret_stick)

@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "installed.h"
 #include "util.h"
@@ -48,6 +49,9 @@ static const struct option table[] = {
 	{"version", no_argument, NULL, OPTION_VERSION},
 	{0},
 };
+
+/* Tell of wrong use, and the way out. */
+#define misuse(format, ...) log_error(format ": see --help", ##__VA_ARGS__)
 
 /* What every verb takes. */
 static const char common[] = "disk partition quiet verbose json help version";
@@ -119,32 +123,28 @@ static const struct option *find_option(int value)
 	return NULL;
 }
 
-/* Is @word this option as it is called, or only the beginning of that, which getopt_long() takes,
- * too? */
+/* Is @word, a long option, this one as it is called, or only the beginning of that, which
+ * getopt_long() takes, too? */
 static bool is_written_out(const char *word, const struct option *option)
 {
 	size_t length = strcspn(word, "=");
 
-	return strncmp(word, "--", 2) != 0 ||
-	       (length == strlen(option->name) + 2 &&
-		       strncmp(word + 2, option->name, length - 2) == 0);
+	return length == strlen(option->name) + 2 &&
+	       strncmp(word + 2, option->name, length - 2) == 0;
 }
 
-/* What getopt_long() found wrong, in @word if it is a long option. */
+/* What getopt_long() found wrong; @word is the last that it took, if that is a long option. */
 static void report_misuse(bool lacks_value, const char *word)
 {
 	const struct option *option = find_option(optopt);
 
-	if (option && !is_written_out(word, option))
-		option = NULL;
-	if (option && lacks_value)
-		log_error("--%s needs a value: see --help", option->name);
-	else if (option)
-		log_error("--%s takes no value: see --help", option->name);
-	else if (strncmp(word, "--", 2) != 0)
-		log_error("-%c: there is no such option: see --help", optopt);
+	/* Short options take no values: only of a long one is that the fault. */
+	if (option && is_written_out(word, option))
+		misuse("--%s %s", option->name, lacks_value ? "needs a value" : "takes no value");
+	else if (option || !optopt)
+		misuse("%s: there is no such option", word);
 	else
-		log_error("%s: there is no such option: see --help", word);
+		misuse("-%c: there is no such option", optopt);
 }
 
 static bool is_word_of(const char *word, const char *list)
@@ -160,10 +160,10 @@ static bool is_word_of(const char *word, const char *list)
 static bool set_target(struct options *options, enum stick_target target, const char *path)
 {
 	if (options->target_path && options->target == target)
-		log_error("--%s was given twice: name one stick",
+		misuse("--%s was given twice, name one stick",
 			target == STICK_DISK ? "disk" : "partition");
 	else if (options->target_path)
-		log_error("--disk and --partition exclude each other: name one stick");
+		misuse("--disk and --partition exclude each other, name one stick");
 	if (options->target_path)
 		return false;
 	options->target = target;
@@ -185,7 +185,7 @@ static bool parse_entry(const char *option, const char *word, enum host_boot *re
 			*ret_boot = (enum host_boot)i;
 		return true;
 	}
-	log_error("--%s: standard, previous or fallback, not \"%s\"", option, word);
+	misuse("--%s: standard, previous or fallback, not \"%s\"", option, word);
 	return false;
 }
 
@@ -197,13 +197,39 @@ static bool is_release(const struct options *options, const char *word)
 	return isdigit((unsigned char)word[0]) && (options->kernel || installed);
 }
 
+/* The option that names a stick, if that is what @word is; NULL: it is no disk or file. */
+static const char *target_option(const char *word)
+{
+	const struct host host = {.root = ""};
+	autofree char *disk = NULL;
+	unsigned int number;
+	struct stat st;
+
+	if (stat(word, &st) < 0 || !(S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+		return NULL;
+	return S_ISBLK(st.st_mode) && host_partition_disk(&host, st.st_rdev, &disk, &number) == 0
+		       ? "partition"
+		       : "disk";
+}
+
+/* Tell that @word is not what its place on the command line is for. */
+static void report_word(const char *word, const char *what)
+{
+	const char *option = target_option(word);
+
+	if (option)
+		misuse("\"%s\" is %s; a stick is named with --%s %s", word, what, option, word);
+	else
+		misuse("\"%s\" is %s", word, what);
+}
+
 static bool set_words(struct options *options, const struct verb *verbs, char **words, int n,
 	const struct verb **ret_verb)
 {
 	const struct verb *verb = verbs;
 
 	if (n == 0) {
-		log_error("what is to be done? Name a verb, or see --help");
+		misuse("what is to be done? Name a verb");
 		return false;
 	}
 	while (verb->name && strcmp(verb->name, words[0]) != 0)
@@ -214,18 +240,21 @@ static bool set_words(struct options *options, const struct verb *verbs, char **
 	} else if (is_release(options, words[0])) {
 		verb = verbs; /* update */
 	} else {
-		log_error("%s: neither a verb nor the release of an installed kernel: see --help",
-			words[0]);
+		report_word(words[0], "neither a verb nor the release of an installed kernel");
 		return false;
 	}
 	options->verb = verb->name;
 	if (n > 0 && verb == verbs) {
+		if (!isdigit((unsigned char)words[0][0]) && target_option(words[0])) {
+			report_word(words[0], "no release");
+			return false;
+		}
 		options->release = words[0];
 		words++;
 		n--;
 	}
 	if (n > 0) {
-		log_error("%s: \"%s\" is one word too many", options->verb, words[0]);
+		report_word(words[0], "one word too many");
 		return false;
 	}
 	*ret_verb = verb;
@@ -236,9 +265,9 @@ static bool set_words(struct options *options, const struct verb *verbs, char **
 static bool check_together(const struct verb *verb, const struct options *options, bool booted)
 {
 	if (strcmp(verb->name, "next") == 0 && !options->once)
-		log_error("next: name what to boot: --once previous, fallback or standard");
+		misuse("next: name what to boot, --once previous, fallback or standard");
 	else if (booted && options->target == STICK_RUNNING)
-		log_error("--booted is told of a stick that is named: with --disk or --partition");
+		misuse("--booted is told of a stick that is named, with --disk or --partition");
 	else
 		return true;
 	return false;
@@ -251,7 +280,7 @@ static bool check_use(const struct verb *verb, const bool given[ARRAY_SIZE(table
 		if (!given[i] || is_word_of(table[i].name, common) ||
 			is_word_of(table[i].name, verb->options))
 			continue;
-		log_error("%s: does not use --%s: see --help", verb->name, table[i].name);
+		misuse("%s: does not use --%s", verb->name, table[i].name);
 		return false;
 	}
 	return true;
@@ -265,24 +294,23 @@ enum options_result options_parse(
 	const struct option *option;
 	const struct verb *verb;
 	struct options options = {.root = "", .level = LOG_NORMAL, .booted = HOST_BOOT_STANDARD};
-	int c;
+	int c, place; /* in the table: of a long option */
 
 	/* The colon: no messages of its own, which would begin with argv[0]. */
-	while ((c = getopt_long(argc, argv, ":nqvh", table, NULL)) != -1) {
-		option = find_option(c);
-		if (option) {
-			const char *word = argv[optind - (optarg == argv[optind - 1] ? 2 : 1)];
+	while (place = -1, (c = getopt_long(argc, argv, ":nqvh", table, &place)) != -1) {
+		const char *word = argv[optind - (optarg && optarg == argv[optind - 1] ? 2 : 1)];
 
-			if (!is_written_out(word, option)) {
-				log_error("%s: there is no such option: see --help", word);
-				return OPTIONS_USAGE;
-			}
-			given[option - table] = true;
-		}
-		if (option && optarg && !*optarg) {
-			log_error("--%s must not be empty: see --help", option->name);
+		option = find_option(c);
+		if (place >= 0 && !is_written_out(word, option)) {
+			misuse("%s: there is no such option", word);
 			return OPTIONS_USAGE;
 		}
+		if (option && optarg && !*optarg) {
+			misuse("--%s must not be empty", option->name);
+			return OPTIONS_USAGE;
+		}
+		if (option)
+			given[option - table] = true;
 		switch (c) {
 		case OPTION_DISK:
 			if (!set_target(&options, STICK_DISK, optarg))
@@ -348,7 +376,7 @@ enum options_result options_parse(
 			puts("livengkupd " VERSION);
 			return end_printing();
 		default:
-			report_misuse(c == ':', argv[optind - 1]);
+			report_misuse(c == ':', word);
 			return OPTIONS_USAGE;
 		}
 	}

@@ -41,7 +41,7 @@ enum update_result {
  */
 int update_run(struct run *run, const char *release, bool tolerant, enum update_result *ret_result);
 
-/** Add text to the JSON result. */
+/** Add text to the JSON result, or null. What stood there by that name goes. */
 void run_add(struct run *run, const char *name, const char *value);
 
 /** Open the stick that the options name; @flags are stick_open()'s. Reports. */

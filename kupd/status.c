@@ -22,22 +22,18 @@ static void tell(struct run *run, const char *name, const char *key, const char 
 static void tell_set(
 	struct run *run, const char *name, const struct set *set, const struct stick *stick)
 {
-	struct extent slot_b;
-	struct json_object *object;
-	const char *slot;
-	char date[32] = "";
-	char text[512];
 	struct slot b = slot_get(stick_kernel(stick).size, SLOT_B);
+	struct extent slot_b = slot_extent(stick_kernel(stick), &b);
+	const char *slot = set->kernel.extent.start >= slot_b.start ? "B" : "A";
+	struct json_object *object;
+	char date[32] = "";
 	struct tm tm;
 
-	slot_b = slot_extent(stick_kernel(stick), &b);
-	slot = set->kernel.extent.start >= slot_b.start ? "B" : "A";
-	if (localtime_r(&set->initrd.mtime, &tm))
-		strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &tm);
-	snprintf(text, sizeof(text), "%s  (slot %s, %.1f MiB, %s%s)", set->release, slot,
-		(double)set_size(set) / MIB, date, set->has_sums ? "" : ", no checksums");
 	if (!run->options->json) {
-		printf("%-11s %s\n", name, text);
+		if (localtime_r(&set->initrd.mtime, &tm))
+			strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &tm);
+		printf("%-11s %s  (slot %s, %.1f MiB, %s%s)\n", name, set->release, slot,
+			(double)set_size(set) / MIB, date, set->has_sums ? "" : ", no checksums");
 		return;
 	}
 	object = json_object_new_object();
@@ -47,6 +43,19 @@ static void tell_set(
 	json_object_object_add(object, "date", json_object_new_int64(set->initrd.mtime));
 	json_object_object_add(object, "has_checksums", json_object_new_boolean(set->has_sums));
 	json_object_object_add(run->result, name, object);
+}
+
+/* A set that may not be there; @none is what the table then says, NULL: it leaves the line out. */
+static void tell_any_set(struct run *run, const char *name, bool is_there, const struct set *set,
+	const struct stick *stick, const char *none)
+{
+	if (is_there) {
+		tell_set(run, name, set, stick);
+		return;
+	}
+	if (none && !run->options->json)
+		printf("%-11s %s\n", name, none);
+	run_add(run, name, NULL);
 }
 
 static void tell_assessment(
@@ -77,6 +86,8 @@ static void tell_assessment(
 	tell(run, "assessment", "assessment", text);
 	if (assessment_once(stick))
 		tell(run, "once", "once", assessment_once(stick));
+	else
+		run_add(run, "once", NULL);
 	json_object_object_add(run->result, "tries",
 		stick->grubenv && tries >= 0 ? json_object_new_int(tries) : NULL);
 }
@@ -172,16 +183,10 @@ int status_verb(struct run *run)
 	tell(run, "label", "label", stick->label);
 	tell(run, "UUID", "uuid", stick->uuid);
 	tell_room(run, stick);
-	if (inventory.has_current)
-		tell_set(run, "current", &inventory.current, stick);
-	else
-		tell(run, "current", "current", "none, or damaged");
-	if (inventory.has_previous)
-		tell_set(run, "previous", &inventory.previous, stick);
-	else if (!run->options->json)
-		printf("%-11s %s\n", "previous", "none");
-	if (inventory.has_undone)
-		tell_set(run, "undone", &inventory.undone, stick);
+	tell_any_set(run, "current", inventory.has_current, &inventory.current, stick,
+		"none, or damaged");
+	tell_any_set(run, "previous", inventory.has_previous, &inventory.previous, stick, "none");
+	tell_any_set(run, "undone", inventory.has_undone, &inventory.undone, stick, NULL);
 	tell_assessment(run, stick, &inventory);
 	tell_failed(run);
 	tell_update(run, stick, &inventory);

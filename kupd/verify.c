@@ -65,6 +65,7 @@ int verify_verb(struct run *run)
 		log_error("%s: there is no whole kernel set", stick->name);
 		return -ERR_VERIFY;
 	}
+	run_add(run, "previous", NULL);
 	r = verify_set(run, stick, &inventory.current, "current");
 	if (r != -EINTR && inventory.has_previous)
 		s = verify_set(run, stick, &inventory.previous, "previous");

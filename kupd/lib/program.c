@@ -117,7 +117,8 @@ enum exit_code program_end(struct program *program, enum exit_code code)
 	json_object_object_add(program->result, "errors", program->errors);
 	json_object_object_add(program->result, "warnings", program->warnings);
 	if (program->json)
-		puts(json_object_to_json_string_ext(program->result, JSON_C_TO_STRING_PRETTY));
+		puts(json_object_to_json_string_ext(
+			program->result, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(program->result);
 	if (fflush(stdout) != 0 && code == EXIT_DONE) {
 		log_error("cannot write the result: %m");

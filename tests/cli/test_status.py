@@ -53,6 +53,14 @@ def test_json_has_the_same(stick, small_sets):
     assert result["slot_a_bytes"] + result["slot_b_bytes"] >= total - 64 * 1024
 
 
+def test_json_has_null_for_what_is_not_there(stick):
+    result = status(stick, "--json").json
+    assert [result[name] for name in ("previous", "undone", "once", "tries")] == [None] * 4
+    assert kupd("verify", "--disk", stick.path, "--json").json["previous"] is None
+    damage_root(stick)
+    assert status(stick, "--json").json["current"] is None
+
+
 @pytest.mark.parametrize("tries, previous, words", [
     ("1", "1", "1 boot "), ("2", "1", "2 boots"), ("0", "1", "previous"), ("0", "0", "fallback")])
 def test_assessment(stick, small_sets, tries, previous, words):

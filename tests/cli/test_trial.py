@@ -48,6 +48,15 @@ def test_the_set_that_came_up_becomes_current(given_up, small_sets, root):
         bless(given_up, root, "standard")
 
 
+def test_nothing_to_bless_is_told_unless_quiet(stick, root):
+    for booted, words in ("standard", "is not on trial, nothing to do"), ("fallback", "nothing to do"):
+        with untouched(stick.path):
+            said = bless(stick, root, booted, says=words)
+            assert (said.out + said.err).count("\n") == 1
+            said = bless(stick, root, booted, "-q")
+            assert said.out + said.err == ""
+
+
 def test_the_failure_is_told(given_up, small_sets, root):
     assert status(given_up, root, "--short").out == ""
     bless(given_up, root, "previous")

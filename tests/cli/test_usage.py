@@ -11,7 +11,7 @@ import threading
 import pytest
 
 import stick as sticks
-from programs import DONE, ENVIRONMENT, FAILED, NOT_STICK, USAGE, install, kupd, update
+from programs import DONE, ENVIRONMENT, FAILED, NOT_STICK, REFUSED, USAGE, install, kupd, update
 from proof import untouched
 
 VERBS = ["update", "status", "verify", "rollback", "next", "bless", "repair"]
@@ -41,7 +41,7 @@ def test_version():
     ["rollback", "--force"], ["update", "--once", "previous"]], ids=" ".join)
 def test_wrong_use_is_2_and_told_on_stderr(arguments):
     result = kupd(*arguments, code=USAGE)
-    assert result.err and not result.out
+    assert result.err.endswith(": see --help\n") and not result.out
     as_json = kupd("--json", *arguments, code=USAGE).json
     assert as_json["exit_code"] == USAGE and as_json["errors"] == [
         result.err.removeprefix("livengkupd: ").rstrip("\n")]
@@ -51,6 +51,27 @@ def test_a_mistyped_verb_is_no_release(stick):
     with untouched(stick.path):
         kupd("upate", "--disk", stick.path, code=USAGE, says=["upate", "neither a verb"])
         kupd("upate", "--disk", stick.path, "--kernel", "x", code=USAGE, says="neither a verb")
+
+
+@pytest.mark.parametrize("words", [[], ["status"], ["update"], ["update", "6.1.0-1-amd64"]], ids=" ".join)
+def test_a_stick_that_no_option_names_is_pointed_out(stick, tmp_path, words):
+    with untouched(stick.path):
+        kupd(*words, stick.path, code=USAGE, says=f"a stick is named with --disk {stick.path}: see --help")
+    said = kupd(*words, tmp_path, code=REFUSED if words == ["update"] else USAGE).err
+    assert "a stick is named" not in said
+
+
+@pytest.mark.parametrize("options", [["--json", "-nq"], ["-nq", "--json"], ["--dry-run", "-nq"]], ids=" ".join)
+def test_short_options_behind_any_other(stick, small_sets, options):
+    with untouched(stick.path):
+        assert update(stick, small_sets[1], *options).err == ""
+
+
+def test_a_value_may_begin_with_a_dash(stick, small_sets, tmp_path):
+    for name, path in ("--foo", small_sets[1].kernel), ("-bar", small_sets[1].initrd):
+        (tmp_path / name).write_bytes(path.read_bytes())
+    kupd("update", "--disk", stick.path, "--kernel", "--foo", "-q", "--initrd", "-bar", "-vq", cwd=tmp_path)
+    assert stick.grub_has(small_sets[1])
 
 
 def test_usage_fault_leaves_the_stick_alone(stick):
@@ -138,6 +159,10 @@ def test_json_of_a_dry_run_and_of_nothing_to_do(stick, small_sets):
     update(stick, small_sets[1])
     again = update(stick, small_sets[1], "--json").json
     assert again["dry_run"] is False and again["changed"] is False
+
+
+def test_json_writes_paths_as_they_are(stick):
+    assert f'"device":"{stick.path}, partition 2"' in kupd("status", "--disk", stick.path, "--json").out
 
 
 def test_json_has_the_warnings(new_stick, small_sets):
