@@ -14,8 +14,9 @@ OWN_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' \
 	$(LIBS_CFLAGS) $(CPPFLAGS)
 OWN_CFLAGS   = -std=gnu11 -O2 -g $(WARNINGS) $(SANITIZE) $(CFLAGS)
 OWN_LDFLAGS  = -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
-LIBS_CFLAGS  = $(eval LIBS_CFLAGS := $(shell pkg-config --cflags $(LIBS)))$(LIBS_CFLAGS)
-LIBS_LDLIBS  = $(eval LIBS_LDLIBS := $(shell pkg-config --libs $(LIBS)) -lbz2 -lpthread)$(LIBS_LDLIBS)
+LIBS_CFLAGS  = $(eval LIBS_CFLAGS := $(call pkg-config,--cflags))$(LIBS_CFLAGS)
+LIBS_LDLIBS  = $(eval LIBS_LDLIBS := $(call pkg-config,--libs) -lbz2 -lpthread)$(LIBS_LDLIBS)
+pkg-config   = $(or $(shell pkg-config $1 $(LIBS) 2> /dev/null),$(error a library is not installed: run `make deps`))
 
 ifdef SAN
 override BUILD := $(BUILD)/san

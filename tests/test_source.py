@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the source promises about itself: layers, formats, warnings, and what it never names."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -96,6 +97,13 @@ def test_no_warnings(compiler, tmp_path):
 @pytest.mark.parametrize("script", SHELL, ids=lambda f: str(f.relative_to(TOP)))
 def test_shellcheck(script):
     run("shellcheck", *(["-s", "bash"] if script.name.endswith("completion") else []), script)
+
+
+def test_without_libraries_make_says_what_to_run(tmp_path):
+    done = subprocess.run(["make", "-s", f"BUILD={tmp_path}"], cwd=TOP, capture_output=True, encoding="utf-8",
+                          env={**os.environ, "PKG_CONFIG_PATH": "", "PKG_CONFIG_LIBDIR": str(tmp_path)}, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and "run `make deps`" in done.stderr, done.stderr
 
 
 def test_manual_pages():
