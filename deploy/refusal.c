@@ -9,6 +9,7 @@
 #include "disk.h"
 #include "log.h"
 #include "mounts.h"
+#include "running.h"
 #include "size.h"
 #include "util.h"
 
@@ -141,7 +142,7 @@ static int read_running(const struct host *host, const struct drive *drive, stru
 	struct device_disks disks = {0};
 	int r;
 
-	r = host_running_disks(host, &disks);
+	r = running_disks(host, &disks);
 	for (size_t i = 0; r == 0 && i < disks.n; i++)
 		usage->is_running |= disks.list[i] == drive->devno;
 	return r;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "log.h"
+#include "running.h"
 #include "util.h"
 
 #define WRITTEN_FOLDER "/run/liveng"
@@ -26,7 +27,7 @@ static bool is_in_use(const struct run *run, const struct stick *stick)
 
 	if (run->options->target == STICK_RUNNING)
 		return true;
-	if (!disk_is_block_device(stick->disk) || host_running_disks(&run->host, &disks) < 0)
+	if (!disk_is_block_device(stick->disk) || running_disks(&run->host, &disks) < 0)
 		return false;
 	for (size_t i = 0; i < disks.n; i++)
 		if (disks.list[i] == disk_devno(stick->disk))

@@ -72,7 +72,7 @@ def test_includes_have_no_circle(program):
 def test_layers_point_one_way():
     """main -> what and where -> volume -> slot: no earlier stage asks a later one."""
     stages = [("disk digest log util observer", ""),
-              ("source unpack cpio pe authenticode kernel names initrd modules luks fat host", "pvd volume"),
+              ("source unpack cpio pe authenticode kernel names initrd modules luks fat host running", "pvd volume"),
               ("grubenv pvd volume", "session slot stick"),
               ("session set", "slot stick candidate"),
               ("slot", "stick candidate"),

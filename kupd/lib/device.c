@@ -2,7 +2,6 @@
 
 #include "device.h"
 
-#include <dirent.h>
 #include <linux/major.h>
 #include <stdarg.h>
 #include <string.h>
@@ -11,12 +10,6 @@
 #include "util.h"
 
 #define DEPTH_MAX 8u /* LVM over LUKS over md over a partition is 4 */
-
-static void close_folder(DIR **folder)
-{
-	if (*folder)
-		closedir(*folder);
-}
 
 /* The path of something in a device's folder. NULL: no memory. */
 __attribute__((format(printf, 3, 4))) static char *attribute(

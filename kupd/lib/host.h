@@ -2,38 +2,18 @@
 #pragma once
 
 /*
- * The machine we run on: what it was booted from, what is mounted, whether its firmware enforces
- * signatures. Everything is read below a root folder, so that tests can show another machine.
+ * The machine we run on: its partitions, how they are mounted, how it was booted, whether its
+ * firmware enforces signatures. Everything is read below a root folder, so that tests can show
+ * another machine.
  */
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
-
-#include "device.h"
 
 struct host {
 	const char *root; /* "" for this machine; /proc, /sys and /dev are looked up below it, and
 			   * the paths that are returned begin with it */
 };
-
-/**
- * The disk of the stick that the system runs from: the one that holds the file system at
- * /run/live/medium (/lib/live/mount/medium on old live-boot); if that is no disk (`toram`), the one
- * that holds the persistence below /run/live/persistence, also through LUKS and other device-mapper
- * layers (sysfs `slaves`). `live-media=/dev/disk/by-partuuid/UUID` of the kernel command line,
- * where that partition is there, decides between several, and has to agree with the persistence; it
- * also does on its own if there is neither (`toram` without persistence). Reports. Returns
- * -ERR_NOT_STICK if there is none, or if there are two and nothing tells which; -errno. The caller
- * frees @ret_path ("/dev/sdb").
- */
-int host_find_stick(const struct host *host, char **ret_path);
-
-/** All disks that the running live system may need, or was booted from, as above: those of its
- * medium, of its persistence, and the one that the boot menu named. None if it is no live system.
- * Reports. Returns -errno. */
-int host_running_disks(const struct host *host, struct device_disks *ret_disks);
 
 /** The device node of partition @number of the whole disk @devno ("/dev/sdb2"), by sysfs. The
  * caller frees it. Returns -ENOENT if the disk has no such partition; -errno. */

@@ -2,7 +2,6 @@
 
 #include "installed.h"
 
-#include <dirent.h>
 #include <string.h>
 
 #include "util.h"
@@ -54,12 +53,6 @@ bool installed_is_newer(const char *a, const char *b)
 	if (order == 0)
 		order = strverscmp(a + m, b + n);
 	return order > 0;
-}
-
-static void close_folder(DIR **folder)
-{
-	if (*folder)
-		closedir(*folder);
 }
 
 /* What dpkg or a person set aside is no release. */

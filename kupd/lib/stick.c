@@ -10,6 +10,7 @@
 
 #include "identity.h"
 #include "log.h"
+#include "running.h"
 #include "util.h"
 
 #define LOCK_TIMEOUT_MS 2000
@@ -226,7 +227,7 @@ static int resolve(const struct host *host, enum stick_target target, const char
 
 	if (target == STICK_RUNNING) {
 		*ret_whole = true;
-		return host_find_stick(host, ret_path);
+		return running_find_stick(host, ret_path);
 	}
 	/* A partition device leads to its stick, and so to grubenv. */
 	if (target == STICK_ALONE && stat(path, &st) == 0 && S_ISBLK(st.st_mode) &&

@@ -6,6 +6,7 @@
  * their own.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -67,6 +68,12 @@ static inline void close_file(FILE **f)
 {
 	if (*f)
 		fclose(*f);
+}
+
+static inline void close_folder(DIR **folder)
+{
+	if (*folder)
+		closedir(*folder);
 }
 
 #define autofree  cleanup(free_pointer)

@@ -93,7 +93,7 @@ int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t siz
 	return disk->read_error;
 }
 
-int host_find_stick(const struct host *host, char **ret_path)
+int running_find_stick(const struct host *host, char **ret_path)
 {
 	(void)host, (void)ret_path;
 	return -ERR_NOT_STICK;

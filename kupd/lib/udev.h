@@ -5,8 +5,14 @@
  * What udev, where it runs, noted of a block device: everybody can read that.
  */
 
+#include "device.h"
 #include "host.h"
 
 /** A property ("ID_SERIAL_SHORT"), its \x20 and the like decoded, in printable ASCII; "" if there
  * is none. */
 void udev_property(const struct host *host, dev_t devno, const char *name, char *text, size_t size);
+
+/** Add to @disks the whole disks beneath the block devices that have this property with this value.
+ * Returns device_add_disks()'s errors. */
+int udev_add_disks(
+	const struct host *host, const char *name, const char *value, struct device_disks *disks);

@@ -23,6 +23,8 @@ static void decode(const char *from, char *to, size_t size)
 	*to = '\0';
 }
 
+#define NOTES "/run/udev/data"
+
 /* In /run/udev/data/b8:16 a line each: "E:ID_SERIAL_SHORT=4C5300". */
 void udev_property(const struct host *host, dev_t devno, const char *name, char *text, size_t size)
 {
@@ -32,8 +34,7 @@ void udev_property(const struct host *host, dev_t devno, const char *name, char 
 	size_t room = 0, length = strlen(name);
 
 	text[0] = '\0';
-	if (asprintf(&path, "%s/run/udev/data/b%u:%u", host->root, major(devno), minor(devno)) <
-		0) {
+	if (asprintf(&path, "%s" NOTES "/b%u:%u", host->root, major(devno), minor(devno)) < 0) {
 		path = NULL;
 		return;
 	}
@@ -45,4 +46,32 @@ void udev_property(const struct host *host, dev_t devno, const char *name, char 
 		decode(line + 2 + length + 1, text, size);
 		return;
 	}
+}
+
+int udev_add_disks(
+	const struct host *host, const char *name, const char *value, struct device_disks *disks)
+{
+	cleanup(close_folder) DIR *folder = NULL;
+	unsigned int major_number, minor_number;
+	autofree char *path = NULL;
+	struct dirent *entry;
+	int r = 0;
+
+	if (asprintf(&path, "%s" NOTES, host->root) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	folder = opendir(path);
+	while (r == 0 && folder && (entry = readdir(folder))) {
+		char text[256];
+		dev_t devno;
+
+		if (sscanf(entry->d_name, "b%u:%u", &major_number, &minor_number) != 2)
+			continue;
+		devno = makedev(major_number, minor_number);
+		udev_property(host, devno, name, text, sizeof(text));
+		if (strcmp(text, value) == 0)
+			r = device_add_disks(host->root, devno, disks);
+	}
+	return r;
 }

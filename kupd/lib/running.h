@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The running live system: what disks it came from.
+ */
+
+#include "device.h"
+#include "host.h"
+
+/**
+ * The disk of the stick that the system runs from: the one that holds the file system at
+ * /run/live/medium (/lib/live/mount/medium on old live-boot); if that is no disk (`toram`), the one
+ * that holds the persistence below /run/live/persistence, also through LUKS and other device-mapper
+ * layers (sysfs `slaves`). `live-media=/dev/disk/by-partuuid/UUID` of the kernel command line,
+ * where that partition is there, decides between several, and has to agree with the persistence; it
+ * also does on its own if there is neither (`toram` without persistence). It tells nothing if two
+ * disks have that partition, one a copy of the other. Reports.
+ * Returns -ERR_NOT_STICK if there is none; -ERR_REFUSED if there are two and nothing tells which;
+ * -errno. The caller frees @ret_path ("/dev/sdb").
+ */
+int running_find_stick(const struct host *host, char **ret_path);
+
+/** All disks that the running live system may need, or was booted from, as above: those of its
+ * medium, of its persistence, and the one that the boot menu named, with its copies if the medium
+ * does not tell which of them it was. None if it is no live system. Reports. Returns -errno. */
+int running_disks(const struct host *host, struct device_disks *ret_disks);
