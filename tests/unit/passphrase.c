@@ -242,8 +242,10 @@ static void sit_down(struct typist *typist, bool block)
 	*typist = (struct typist){.master = -1};
 	typist->pid = forkpty(&typist->master, NULL, NULL, NULL);
 	assert_true(typist->pid >= 0);
-	if (typist->pid == 0)
+	if (typist->pid == 0) {
+		signal(SIGINT, SIG_DFL); /* ignored in what a shell runs in the background */
 		be_asked(block);
+	}
 }
 
 /* Read the screen until @text stands on it for the @times-th time. */

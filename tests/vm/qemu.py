@@ -68,7 +68,7 @@ class Machine(Console):
     """A PC with one stick in its USB port that boots it.
 
     @folder keeps `NAME.serial` (all that came over the serial line), the firmware's variables and, after a
-    failure, `NAME.png` (the screen). @others are more disks in USB ports. @snapshot: go on where
+    failure, `NAME.png` (the screen) and `NAME.cpu` (where its processors were). @others are more disks in USB ports. @snapshot: go on where
     `save` was called, with that stick as it was then.
     """
 
@@ -137,6 +137,7 @@ class Machine(Console):
         try:
             if kind is not None and self._process.poll() is None:
                 self.screenshot(self.screen)
+                self.screen.with_suffix(".cpu").write_text(self.monitor("info registers -a"))
         except (OSError, ValueError, Failure):
             pass  # the first failure is the one to hear of
         finally:
@@ -154,13 +155,17 @@ class Machine(Console):
                 return answer["return"]
         raise Failure(f"{command}: QEMU went away")
 
+    def monitor(self, line):
+        """Give QEMU's monitor a line: what it says."""
+        return self.qmp("human-monitor-command", **{"command-line": line})
+
     def screenshot(self, file):
         """What the screen shows, as PNG."""
         self.qmp("screendump", filename=str(Path(file).absolute()), format="png")
 
     def save(self, name):
         """Keep the machine as it is now, with what is on its disks, in the stick's overlay."""
-        said = self.qmp("human-monitor-command", **{"command-line": f"savevm {name}"})
+        said = self.monitor(f"savevm {name}")
         if said.strip():
             raise Failure(f"savevm: {said}")
 
