@@ -67,9 +67,9 @@ def overlay(base, file):
 class Machine(Console):
     """A PC with one stick in its USB port that boots it.
 
-    @folder keeps `NAME.serial` (all that came over the serial line), the firmware's variables and, after a
-    failure, `NAME.png` (the screen) and `NAME.cpu` (where its processors were). @others are more disks in USB ports. @snapshot: go on where
-    `save` was called, with that stick as it was then.
+    @folder keeps `NAME.serial` (all that came over the serial line), the firmware's variables and, after
+    a failure, `NAME.png` (the screen) and `NAME.cpu` (where its processors were). @others are more disks
+    in USB ports. @snapshot: go on where `save` was called, with that stick as it was then.
     """
 
     def __init__(self, stick, folder, name, firmware="secureboot", others=(), snapshot=None,
