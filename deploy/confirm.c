@@ -9,6 +9,7 @@
 #include <termios.h>
 
 #include "log.h"
+#include "program.h"
 #include "size.h"
 #include "util.h"
 
@@ -68,6 +69,22 @@ void confirm_show(FILE *to, const struct target *target, const struct confirm_wi
 		return;
 	show(to, target);
 	fprintf(to, "%s on it would be lost.\n", what_is_lost(wish));
+}
+
+struct json_object *confirm_json(const struct target *target, const struct confirm_wish *wish)
+{
+	struct json_object *loss;
+	char text[512];
+
+	if (!target->holds_data)
+		return NULL;
+	contents_summary(&target->contents, text, sizeof(text));
+	loss = json_object_new_object();
+	json_object_object_add(loss, "contents", program_text(text));
+	json_object_object_add(loss, "partitions", contents_json(&target->contents));
+	json_object_object_add(
+		loss, "but_persistence", json_object_new_boolean(wish->keeps_persistence));
+	return loss;
 }
 
 /* Wait for a line, or for Ctrl-C, which is no end of this program by itself. */

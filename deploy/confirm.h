@@ -5,6 +5,7 @@
  * Showing people what is lost, and asking whether they mean it.
  */
 
+#include <json-c/json.h>
 #include <stdio.h>
 
 #include "observer.h"
@@ -22,6 +23,10 @@ struct confirm_wish {
  */
 int confirm(const struct target *target, const struct confirm_wish *wish,
 	const struct observer *observer);
+
+/** The same for programs: what it holds, an object; NULL for a new or empty file. The caller puts
+ * it. */
+struct json_object *confirm_json(const struct target *target, const struct confirm_wish *wish);
 
 /** Print the same of a target that is only looked at; nothing of a new or empty file. */
 void confirm_show(FILE *to, const struct target *target, const struct confirm_wish *wish);

@@ -2,9 +2,11 @@
 
 #include "contents.h"
 
+#include <json-c/json.h>
 #include <stdarg.h>
 #include <string.h>
 
+#include "program.h"
 #include "stick.h"
 #include "udev.h"
 #include "util.h"
@@ -220,4 +222,28 @@ void contents_summary(const struct contents *contents, char *text, size_t size)
 	} else {
 		append(text, size, "nothing that is known");
 	}
+}
+
+static void add_text(struct json_object *to, const char *name, const char *text)
+{
+	json_object_object_add(to, name, text[0] ? program_text(text) : NULL);
+}
+
+struct json_object *contents_json(const struct contents *contents)
+{
+	struct json_object *partitions = json_object_new_array();
+
+	for (size_t i = 0; i < contents->n; i++) {
+		const struct contents_partition *partition = &contents->partitions[i];
+		struct json_object *object = json_object_new_object();
+
+		json_object_object_add(
+			object, "number", json_object_new_int((int)partition->number));
+		json_object_object_add(object, "size", json_object_new_uint64(partition->size));
+		add_text(object, "name", partition->name);
+		add_text(object, "type", partition->identity.type);
+		add_text(object, "label", partition->identity.label);
+		json_object_array_add(partitions, object);
+	}
+	return partitions;
 }

@@ -14,6 +14,8 @@
 
 #define CONTENTS_PARTITIONS_MAX 16u
 
+struct json_object;
+
 /* Texts are printable ASCII, anything else is a `?`. */
 struct contents {
 	int error;	       /* -errno of reading it: then nothing is known; else 0 */
@@ -41,6 +43,9 @@ int contents_read_udev(const struct host *host, dev_t devno, struct contents *re
 
 /** All of it in one line: `gpt: vfat "EFI", ext4 "data"`; `liveng stick, with persistence`. */
 void contents_summary(const struct contents *contents, char *text, size_t size);
+
+/** Its partitions for programs: an array of objects. The caller puts it. */
+struct json_object *contents_json(const struct contents *contents);
 
 /** One file system: `ext4 "data"`; "unknown". */
 void contents_describe(const struct identity *identity, char *text, size_t size);

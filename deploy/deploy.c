@@ -4,10 +4,14 @@
  * The verb: an image becomes a stick, or several. First everything is read, checked and asked, then
  * the targets are opened, then what is to be written is made, and only then is it written. A target
  * that fails is left out, the others go on.
+ *
+ * Who does what: deploy has all targets; plan what all of them are made of; making one target from
+ * its opening to the last word; job what goes where on it, and in which order; output the bytes.
  */
 
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "confirm.h"
 #include "exitcode.h"
@@ -50,18 +54,53 @@ static void append(struct json_object *to, struct json_object *from, size_t firs
 		json_object_array_add(to, json_object_get(json_object_array_get_idx(from, i)));
 }
 
+/* Without an image all that could be said of the targets is of no use. */
+static int check_image(const struct options *options)
+{
+	const char *image = options->image, *first = options->targets[0];
+	struct stat st;
+	int r = image_probe(image);
+
+	/* An image is a file, mostly, and a target none that holds an image. */
+	if ((r < 0 || (stat(image, &st) == 0 && S_ISBLK(st.st_mode))) && stat(first, &st) == 0 &&
+		S_ISREG(st.st_mode) && image_probe(first) == 0) {
+		log_error(
+			"%s: is the image, not a target: first the image, then the targets", first);
+		return -ERR_REFUSED;
+	}
+	if (r == 0 || r == -EMEDIUMTYPE || r == -ENOTBLK)
+		return 0; /* image_open() tells more */
+	errno = -r;
+	log_error("%s: %m", image);
+	return r;
+}
+
 /*
  * The steps, for target number @i each.
  */
 
-/* A stick made of itself would be neither. */
-static int check_sources(const struct options *options, const struct target *target)
+/* What a stick is made of. */
+#define SOURCES 5
+static void list_sources(const struct options *options, const char *ret_sources[SOURCES])
 {
 	const char *const sources[] = {
 		options->image, options->kernel, options->initrd, options->passphrase_file};
+	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
-		if (!sources[i] || !target_is_at(target, sources[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
+		if (sources[i])
+			ret_sources[n++] = sources[i];
+	ret_sources[n] = NULL;
+}
+
+/* A stick made of itself would be neither. */
+static int check_sources(const struct options *options, const struct target *target)
+{
+	const char *sources[SOURCES];
+
+	list_sources(options, sources);
+	for (size_t i = 0; sources[i]; i++) {
+		if (!target_is_at(target, sources[i]))
 			continue;
 		log_error("%s: is what the stick is to be made of: name another target",
 			target->path);
@@ -83,7 +122,8 @@ static int read_step(struct deploy *deploy, size_t i)
 		r = check_sources(options, &sticks[i].target);
 	for (size_t k = 0; r == 0 && k < i; k++) {
 		if (sticks[k].error == 0 && target_is_same(&sticks[k].target, &sticks[i].target)) {
-			log_error("%s: is named twice", path);
+			log_error("%s: is the same as %s: name each target once", path,
+				options->targets[k]);
 			r = -ERR_REFUSED;
 		}
 	}
@@ -93,9 +133,11 @@ static int read_step(struct deploy *deploy, size_t i)
 static int check_step(struct deploy *deploy, size_t i)
 {
 	const struct options *options = deploy->run->options;
-	const struct drive_rules rules = {
-		options->allow_fixed, options->allow_large, plan_needed(&deploy->making.plan)};
+	const char *sources[SOURCES];
+	const struct drive_rules rules = {options->allow_fixed, options->allow_large,
+		plan_needed(&deploy->making.plan), sources};
 
+	list_sources(options, sources);
 	return target_check(&deploy->run->host, &deploy->sticks[i].target, &rules);
 }
 
@@ -268,6 +310,9 @@ static int deploy_all(struct deploy *deploy)
 	const struct options *options = deploy->run->options;
 	int r;
 
+	r = check_image(options);
+	if (r < 0)
+		return r;
 	for_each(deploy, read_step);
 	if (count_good(deploy) == 0)
 		return 0;

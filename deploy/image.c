@@ -41,6 +41,18 @@ static int note_nothing(void *data, const char *name, struct extent extent)
 	return 0;
 }
 
+int image_probe(const char *path)
+{
+	cleanup(disk_closep) struct disk *disk = NULL;
+	struct pvd pvd;
+	int r;
+
+	r = disk_open(path, false, &disk);
+	if (r == 0)
+		r = pvd_read(disk, (struct extent){0, disk_size(disk)}, PVD_LBA, &pvd);
+	return r == -EUCLEAN ? 0 : r == -ENODATA ? -EMEDIUMTYPE : r;
+}
+
 static int open_volume(struct image *image, const char *path)
 {
 	struct extent all;
@@ -182,8 +194,15 @@ static bool has_squashfs(const struct image *image)
 static int find_content(struct image *image)
 {
 	const char *path = image_path(image);
+	autofree char *plain = NULL;
 	int r;
 
+	if (!tree_has(image->volume, LIVE, true) && image_resolve(image, LIVE, &plain) == 0) {
+		log_error("%s: has only the short names of plain ISO 9660, or Joliet: make it with "
+			  "Rock Ridge (xorrisofs -R)",
+			path);
+		return -ERR_REFUSED;
+	}
 	if (!tree_has(image->volume, LIVE, true)) {
 		log_error("%s: has no live/ folder: no live image for live-boot", path);
 		return -ERR_REFUSED;

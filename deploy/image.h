@@ -10,6 +10,10 @@
 
 struct image;
 
+/** Does the file or disk @path begin as an ISO 9660 image does? Returns -EMEDIUMTYPE if not; -errno
+ * of opening and reading. Does not report. */
+int image_probe(const char *path);
+
 /**
  * Open the live image @path and see that it is one, whole: ISO 9660, as long as it says, with
  * `live/`, a squashfs, a kernel and its initrd in it. Reports what is wrong.

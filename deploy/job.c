@@ -220,11 +220,24 @@ static int begin(const struct job *job, struct disk *disk, struct output *output
 	return r == 0 ? output_flush(output) : r;
 }
 
-static int write_partitions(
-	struct job *job, struct disk *disk, struct output *output, const struct observer *observer)
+/* The kernel set has the phases of livengkupd, under names of their own. */
+static void on_set_progress(void *data, const char *phase, uint64_t done, uint64_t total)
 {
+	observer_progress(data,
+		strcmp(phase, "writing") == 0 ? "writing the kernel set"
+					      : "verifying the kernel set",
+		done, total);
+}
+
+static bool on_set_interrupted(void *data)
+{
+	return observer_interrupted(data);
+}
+
+static int write_set(const struct job *job, struct disk *disk, const struct observer *observer)
+{
+	const struct observer named = {on_set_progress, on_set_interrupted, (void *)observer};
 	const struct kernelset *set = &job->plan->set;
-	const struct extent *partitions = job->layout.partitions;
 	const struct format format = {
 		.label = KERNEL_LABEL,
 		.date = job->ids.kernel_date,
@@ -235,8 +248,20 @@ static int write_partitions(
 		.initrd_sum = set->candidate->initrd_sum,
 		.no_verify = job->plan->options->no_verify,
 	};
+
+	return format_partition(disk, job->layout.partitions[STICK_KERNEL], &format, &named);
+}
+
+static int write_partitions(
+	struct job *job, struct disk *disk, struct output *output, const struct observer *observer)
+{
+	const struct extent *partitions = job->layout.partitions;
+	uint64_t total = system_bytes(job->system) + job->esp_bytes;
 	int r;
 
+	if (job->persistence)
+		total += persistence_bytes(job->persistence);
+	output_begin(output, (struct output_phases){"writing", "verifying"}, total);
 	r = system_write(job->system, output, partitions[STICK_SYSTEM]);
 	if (r == 0)
 		r = esp_write(output, partitions[STICK_ESP].start, job->esp_fd,
@@ -245,7 +270,7 @@ static int write_partitions(
 		r = persistence_write(
 			job->persistence, output, partitions[STICK_PERSISTENCE].start);
 	if (r == 0)
-		r = format_partition(disk, partitions[STICK_KERNEL], &format, observer);
+		r = write_set(job, disk, observer);
 	return r == 0 ? output_flush(output) : r;
 }
 
@@ -271,6 +296,8 @@ static int write_all(struct job *job, struct disk *disk, struct output *output,
 		r = write_partitions(job, disk, output, observer);
 	if (r == 0 && verify)
 		r = output_verify(output, ret_offset);
+	output_begin(output, (struct output_phases){"writing the table", "verifying the table"},
+		TABLE_PRIMARY_SIZE + TABLE_BACKUP_SIZE + job->plan->bios.core_size);
 	if (r == 0)
 		r = write_bios(job, output);
 	if (r == 0)
@@ -296,13 +323,11 @@ static int take_back(const struct job *job, struct disk *disk)
 int job_write(struct job *job, struct disk *disk, const struct observer *observer)
 {
 	cleanup(output_freep) struct output *output = NULL;
-	uint64_t total = system_bytes(job->system) + job->esp_bytes, offset = UINT64_MAX;
 	const char *path = disk_path(disk), *left = "it holds no system";
+	uint64_t offset = UINT64_MAX;
 	int r;
 
-	if (job->persistence)
-		total += persistence_bytes(job->persistence);
-	r = output_new(disk, total, observer, &output);
+	r = output_new(disk, observer, &output);
 	if (r < 0)
 		return r;
 	r = write_all(job, disk, output, observer, &offset);

@@ -13,14 +13,18 @@
 #define LAYOUT_PARTITIONS 5u
 #define LAYOUT_ESP_SIZE	  (64ull * MIB)
 
+#define LAYOUT_SESSION_SIZE MIB /* more than a kernel set takes in its slot beside its files */
+
 struct layout_wish {
 	uint64_t disk_size;   /* all in bytes */
 	uint64_t system_size; /* of partition 1's content */
 	uint64_t set_size;    /* kernel and initrd */
 	uint64_t kernel_size; /* of partition 2; 0: max(256 MiB, 3 sets), to full 64 MiB */
 	bool persistence;
-	struct extent
-		kept; /* the persistence of an earlier stick, to stay as it is; size 0: none */
+	/* The persistence of an earlier stick, to stay as it is; size 0: none. Where partition 2
+	 * has no named size, it gets less if that makes room ahead of it, but not less than 3 sets.
+	 */
+	struct extent kept;
 };
 
 struct layout {

@@ -56,7 +56,8 @@ static void read_contents(const struct host *host, struct entry *entry)
 
 static int read_entries(struct run *run, struct entry **ret_entries, size_t *ret_n)
 {
-	const struct drive_rules rules = {run->options->allow_fixed, run->options->allow_large, 0};
+	const struct drive_rules rules = {
+		run->options->allow_fixed, run->options->allow_large, 0, NULL};
 	autofree struct drive *drives = NULL;
 	autofree struct entry *entries = NULL;
 	size_t n;
@@ -89,25 +90,6 @@ static void add_text(struct json_object *to, const char *name, const char *text)
 	json_object_object_add(to, name, text[0] ? program_text(text) : NULL);
 }
 
-static struct json_object *partitions_json(const struct contents *contents)
-{
-	struct json_object *partitions = json_object_new_array();
-
-	for (size_t i = 0; i < contents->n; i++) {
-		const struct contents_partition *partition = &contents->partitions[i];
-		struct json_object *object = json_object_new_object();
-
-		json_object_object_add(
-			object, "number", json_object_new_int((int)partition->number));
-		json_object_object_add(object, "size", json_object_new_uint64(partition->size));
-		add_text(object, "name", partition->name);
-		add_text(object, "type", partition->identity.type);
-		add_text(object, "label", partition->identity.label);
-		json_object_array_add(partitions, object);
-	}
-	return partitions;
-}
-
 static struct json_object *entry_json(const struct entry *entry)
 {
 	const struct drive *drive = &entry->drive;
@@ -124,7 +106,7 @@ static struct json_object *entry_json(const struct entry *entry)
 	contents_summary(&entry->contents, text, sizeof(text));
 	add_text(object, "contents", entry->is_known ? text : "");
 	add_text(object, "table", entry->contents.table);
-	json_object_object_add(object, "partitions", partitions_json(&entry->contents));
+	json_object_object_add(object, "partitions", contents_json(&entry->contents));
 	json_object_object_add(
 		object, "is_candidate", json_object_new_boolean(entry->refusal.error == 0));
 	add_text(object, "why_not", entry->refusal.reason);

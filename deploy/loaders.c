@@ -18,9 +18,9 @@
 #define PRELOADER_MAX (16u * MIB)
 
 static const struct firmware firmwares[] = {
-	{"x64", "x86_64-efi", PE_MACHINE_AMD64},
-	{"ia32", "i386-efi", PE_MACHINE_I386},
-	{"aa64", "arm64-efi", PE_MACHINE_ARM64},
+	{"x64", "x86_64-efi", "", PE_MACHINE_AMD64},
+	{"ia32", "i386-efi", " (32-bit UEFI only)", PE_MACHINE_I386},
+	{"aa64", "arm64-efi", "", PE_MACHINE_ARM64},
 };
 
 static const struct {
@@ -242,7 +242,8 @@ void loaders_print(const struct loaders *loaders, FILE *out)
 	for (size_t i = 0; i < loaders->count; i++) {
 		const struct loaderset *set = &loaders->sets[i];
 
-		fprintf(out, "%-12s %s\n", set->firmware->platform, sources[set->source].text);
+		fprintf(out, "%-12s %s%s\n", set->firmware->platform, sources[set->source].text,
+			set->firmware->note);
 		secureboot_print(set, &loaders->kernel, out);
 	}
 }

@@ -14,6 +14,7 @@
 struct firmware {
 	const char *suffix;   /* of loaders' names, "x64" */
 	const char *platform; /* as GRUB calls it */
+	const char *note;     /* what people should know of it, " (32-bit UEFI only)"; or "" */
 	uint16_t machine;     /* PE_MACHINE_... */
 };
 

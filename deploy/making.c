@@ -34,12 +34,9 @@ static int make_persistence(const struct making *making, struct job *job)
 }
 
 static void show_plan(
-	const struct job *job, const struct target *target, const struct options *options)
+	const struct job *job, const struct target *target, const struct confirm_wish *wish)
 {
-	const struct confirm_wish wish = {
-		.keeps_persistence = options->persistence == PERSISTENCE_KEPT};
-
-	confirm_show(stdout, target, &wish);
+	confirm_show(stdout, target, wish);
 	report_print(job, target->path, stdout);
 	puts("nothing was written");
 }
@@ -49,7 +46,10 @@ int making_run(const struct making *making, struct target *target, const struct 
 {
 	const struct plan *plan = &making->plan;
 	const struct options *options = making->options;
+	const struct confirm_wish wish = {
+		.keeps_persistence = options->persistence == PERSISTENCE_KEPT};
 	cleanup(job_clear) struct job job = {.esp_fd = -1};
+	bool has_persistence;
 	int r = 0;
 
 	if (!options->dry_run)
@@ -60,9 +60,10 @@ int making_run(const struct making *making, struct target *target, const struct 
 	if (r < 0)
 		return r;
 	report_json(&job, result);
+	json_object_object_add(result, "lost", confirm_json(target, &wish));
 	if (options->dry_run) {
 		if (!options->json)
-			show_plan(&job, target, options);
+			show_plan(&job, target, &wish);
 		return 0;
 	}
 	if (log_shows(LOG_VERBOSE))
@@ -83,7 +84,9 @@ int making_run(const struct making *making, struct target *target, const struct 
 		log_warning("%s: the kernel still goes by the old table: pull the stick out and "
 			    "put it in again",
 			target->path);
-	log_info("%s: %s, kernel %s, persistence %s: ready to boot", target->path,
-		image_name(plan->image), plan->set.candidate->release, report_persistence(&job));
+	has_persistence = job.layout.partitions[STICK_PERSISTENCE].size > 0;
+	log_info("%s: %s, kernel %s, %s%s: ready to boot", target->path, image_name(plan->image),
+		plan->set.candidate->release, has_persistence ? "persistence " : "no persistence",
+		has_persistence ? report_persistence(&job) : "");
 	return 0;
 }

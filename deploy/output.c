@@ -19,7 +19,9 @@ struct piece {
 struct output {
 	struct disk *disk;
 	const struct observer *observer;
-	uint64_t total;
+	struct output_phases phases;
+	uint64_t total; /* bytes of this phase */
+	uint64_t begun; /* written before it */
 	uint64_t written;
 	uint8_t *buffer; /* PIECE bytes */
 	struct piece *pieces;
@@ -27,8 +29,7 @@ struct output {
 	size_t allocated;
 };
 
-int output_new(struct disk *disk, uint64_t total, const struct observer *observer,
-	struct output **ret_output)
+int output_new(struct disk *disk, const struct observer *observer, struct output **ret_output)
 {
 	cleanup(output_freep) struct output *output = calloc(1, sizeof(*output));
 
@@ -36,7 +37,6 @@ int output_new(struct disk *disk, uint64_t total, const struct observer *observe
 		return -ENOMEM;
 	output->disk = disk;
 	output->observer = observer;
-	output->total = total;
 	output->buffer = disk_buffer(PIECE);
 	if (!output->buffer)
 		return -ENOMEM;
@@ -56,6 +56,13 @@ void output_free(struct output *output)
 void output_freep(struct output **output)
 {
 	output_free(*output);
+}
+
+void output_begin(struct output *output, struct output_phases phases, uint64_t total)
+{
+	output->phases = phases;
+	output->total = total;
+	output->begun = output->written;
 }
 
 /* Room for @n more digests. */
@@ -82,7 +89,10 @@ static int fill_piece(struct output *output, struct piece *piece, const void *bu
 
 static void tell_written(const struct output *output, uint64_t written)
 {
-	observer_progress(output->observer, "writing", written, MAX(output->total, written + 1));
+	uint64_t done = written - output->begun;
+
+	observer_progress(
+		output->observer, output->phases.writing, MIN(done, output->total), output->total);
 }
 
 static int write_piece(struct output *output, uint64_t offset, const void *buffer, size_t size)
@@ -296,7 +306,8 @@ static int watch_verify(void *data, size_t done)
 		bytes += verify->output->pieces[i].extent.size;
 	if (observer_interrupted(verify->output->observer))
 		return -EINTR;
-	observer_progress(verify->output->observer, "verifying", bytes, verify->total);
+	observer_progress(
+		verify->output->observer, verify->output->phases.verifying, bytes, verify->total);
 	return 0;
 }
 
@@ -312,7 +323,7 @@ int output_verify(struct output *output, uint64_t *ret_offset)
 		*ret_offset = verify.wrong;
 	if (r < 0)
 		return r;
-	observer_progress(output->observer, "verifying", verify.total, verify.total);
+	observer_progress(output->observer, output->phases.verifying, verify.total, verify.total);
 	output_forget(output);
 	return 0;
 }

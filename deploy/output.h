@@ -11,13 +11,21 @@
 
 struct output;
 
+/* What the observer is told, static texts: "writing", "verifying". */
+struct output_phases {
+	const char *writing;
+	const char *verifying;
+};
+
 /**
- * Begin writing to @disk, which must outlive the output. @total: bytes that will be written in all,
- * for @observer, which is told "writing" and "verifying". Returns -ENOMEM.
+ * Begin writing to @disk, which must outlive the output. Returns -ENOMEM.
  * The caller frees it with output_free().
  */
-int output_new(struct disk *disk, uint64_t total, const struct observer *observer,
-	struct output **ret_output);
+int output_new(struct disk *disk, const struct observer *observer, struct output **ret_output);
+
+/** What comes now is called so, for the observer, and will write @total bytes; until then nothing
+ * is told. */
+void output_begin(struct output *output, struct output_phases phases, uint64_t total);
 
 void output_free(struct output *output);
 void output_freep(struct output **output);

@@ -256,8 +256,6 @@ int passphrase_get(
 		r = prompt(passphrase);
 		break;
 	}
-	if (r == -EINTR)
-		log_error("interrupted before there was a passphrase");
 	if (r < 0)
 		return r;
 	passphrase_warn(passphrase, "/etc/default/keyboard");

@@ -28,7 +28,7 @@ enum passphrase_source {
  * keyboard cannot give at boot is refused: more lines, control characters, more than PASSPHRASE_MAX
  * bytes, nothing at all. Warns of a short one, and of characters that may be hard to type at boot.
  * SIGINT and its like end the waiting, with the terminal as it was; they stay pending if the caller
- * blocks them. Reports. Returns -ERR_REFUSED; -EINTR; -errno of reading.
+ * blocks them. Reports all but that. Returns -ERR_REFUSED; -EINTR; -errno of reading.
  * The caller frees it with passphrase_free().
  */
 int passphrase_get(enum passphrase_source source, const char *path, int fd,

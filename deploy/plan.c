@@ -13,7 +13,6 @@
 
 #define TREE_SIZE      (4ull * MIB) /* more than the new tree of partition 1 takes */
 #define PARAMETERS_MAX 1536u	    /* bytes; the kernel takes 2047 */
-#define SESSION_SIZE   MIB	    /* more than a kernel set's takes, beside its files */
 
 int plan_check_set(
 	const struct plan *plan, const struct luks *luks, const struct observer *observer)
@@ -40,7 +39,7 @@ static int check_parameters(const struct plan *plan)
 /* A partition that holds no second set could never be updated. */
 static int check_kernel_size(const struct plan *plan)
 {
-	const uint64_t set = kernelset_size(&plan->set) + SESSION_SIZE;
+	const uint64_t set = kernelset_size(&plan->set) + LAYOUT_SESSION_SIZE;
 	const uint64_t size = ROUND_UP(plan->options->kernel_size, MIB);
 	char has[SIZE_TEXT], each[SIZE_TEXT], enough[SIZE_TEXT];
 

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "disk.h"
@@ -172,8 +173,27 @@ static bool is_claimed(const struct drive *drive)
 	return disk_open(drive->node, false, &disk) == 0 && disk_claim(disk) == -EBUSY;
 }
 
-static int find_use(const struct host *host, const struct drive *drive, struct refusal *refusal)
+/* The first source that is a partition of the drive, or a file on one that is mounted; NULL: none.
+ */
+static const char *find_source(
+	const struct host *host, const struct drive *drive, const char *const *sources)
 {
+	bool lies = false;
+	struct stat st;
+
+	for (; sources && *sources; sources++)
+		if (stat(*sources, &st) == 0 &&
+			device_lies_on(host->root, S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev,
+				drive->devno, &lies) == 0 &&
+			lies)
+			return *sources;
+	return NULL;
+}
+
+static int find_use(const struct host *host, const struct drive *drive, const char *const *sources,
+	struct refusal *refusal)
+{
+	const char *source = find_source(host, drive, sources);
 	struct usage usage = {0};
 	autofree char *holder = NULL;
 	char text[160];
@@ -197,6 +217,9 @@ static int find_use(const struct host *host, const struct drive *drive, struct r
 	} else if (usage.system.n > 0) {
 		refuse(refusal, -ERR_REFUSED, "holds the running system (%s)", usage.system.text);
 		advise(refusal, "take another disk");
+	} else if (source) {
+		refuse(refusal, -ERR_REFUSED, "holds %s", source);
+		advise(refusal, "copy that to another disk first");
 	} else if (usage.mounts.n > 0) {
 		refuse(refusal, -ERR_BUSY, "is mounted at %s%s", usage.mounts.text,
 			usage.mounts.left_out ? " and elsewhere" : "");
@@ -259,7 +282,7 @@ int refusal_find(const struct host *host, const struct drive *drive,
 		refuse(&refusal, -ERR_REFUSED, "has no medium in it");
 		advise(&refusal, "put one in");
 	} else {
-		r = find_use(host, drive, &refusal);
+		r = find_use(host, drive, rules->sources, &refusal);
 	}
 	if (r == 0 && refusal.error == 0)
 		find_property(drive, rules, &refusal);

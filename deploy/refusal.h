@@ -13,9 +13,10 @@
 #define DRIVE_LARGE (512ull * 1024 * MIB)
 
 struct drive_rules {
-	bool allow_fixed; /* --allow-fixed: also disks that are not removable */
-	bool allow_large; /* --allow-large: also those of more than DRIVE_LARGE bytes */
-	uint64_t needed;  /* bytes that the disk has to have; 0: not known yet */
+	bool allow_fixed;	    /* --allow-fixed: also disks that are not removable */
+	bool allow_large;	    /* --allow-large: also those of more than DRIVE_LARGE bytes */
+	uint64_t needed;	    /* bytes that the disk has to have; 0: not known yet */
+	const char *const *sources; /* paths of what must not lie on it, NULL-ended; NULL: none */
 };
 
 struct refusal {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "util.h"
+#include "size.h"
 
 void progress_init(struct progress *progress, bool wanted)
 {
@@ -15,6 +15,7 @@ void progress_init(struct progress *progress, bool wanted)
 void progress_update(struct progress *progress, const char *phase, uint64_t done, uint64_t total)
 {
 	const struct pace *pace = &progress->pace;
+	char is[SIZE_TEXT], all[SIZE_TEXT];
 
 	if (!progress->enabled || total == 0 || !pace_update(&progress->pace, phase, done, total))
 		return;
@@ -26,8 +27,9 @@ void progress_update(struct progress *progress, const char *phase, uint64_t done
 		return;
 	}
 	progress->shown = true;
-	fprintf(stderr, "\r\033[K%s %3u %%, %.1f of %.1f MiB", phase,
-		(unsigned int)(done * 100 / total), (double)done / MIB, (double)total / MIB);
+	fprintf(stderr, "\r\033[K%s %3u %%, %s of %s", phase, (unsigned int)(done * 100 / total),
+		size_text(done, is), size_text(total, all));
 	if (pace->rate > 0)
-		fprintf(stderr, ", %.1f MiB/s, %.0f s left", pace->rate / MIB, pace->seconds_left);
+		fprintf(stderr, ", %s/s, %.0f s left", size_text((uint64_t)pace->rate, is),
+			pace->seconds_left);
 }

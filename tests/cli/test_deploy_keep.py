@@ -3,6 +3,7 @@
 meanwhile."""
 
 import hashlib
+import re
 from collections import Counter
 
 import pytest
@@ -71,23 +72,34 @@ def test_the_initrd_has_to_open_an_encrypted_one(live_image, material, tmp_path)
     stick = deploy(live_image, tmp_path / "stick.img", "--size", "600M", "--encrypt",
                    "--passphrase-file", tmp_path / "phrase")
     with untouched(stick.path):
-        deployer("--yes", "--keep-persistence", "--kernel-size", "192M", "--kernel", material.new.kernel, "--initrd",
+        deployer("--yes", "--keep-persistence", "--kernel", material.new.kernel, "--initrd",
                  material.initrd(variant=".nocrypt"), live_image, stick.path, code=REFUSED,
                  says="cryptsetup")
 
 
-def test_a_system_that_does_not_fit_before_it(used, small_sets, tmp_path):
-    """It says how much room there is; a smaller kernel partition makes some."""
+def test_a_larger_system_takes_from_the_kernel_partition(used, small_sets, tmp_path):
+    """As much as it needs, and no more; not where its size was named."""
     image = liveimage.make_image(tmp_path / "large.iso", small_sets[4], ballast=30 * MIB)
     with untouched(used.path):
-        deployer("--yes", "--keep-persistence", image, used.path, code=NO_ROOM,
-                 says="ahead of the persistence, there are 350.2 MB")
-        deployer("--yes", "--keep-persistence", "--kernel-size", "300M", image, used.path,
-                 code=NO_ROOM)
+        deployer("--yes", "--keep-persistence", "--kernel-size", "256M", image, used.path,
+                 code=NO_ROOM, says="ahead of the persistence, there are 350.2 MB")
     stick = used.copy(tmp_path / "stick.img")
     before = kept(stick)
-    stick = deploy(image, stick.path, "--keep-persistence", "--kernel-size", "192M")
+    stick = deploy(image, stick.path, "--keep-persistence")
     assert kept(stick) == before and is_whole(stick, image)
+    assert sum(stick.partition(3)) == before[0]
+    assert 200 * MIB < stick.partition(2)[1] < 256 * MIB
+
+
+def test_a_system_that_does_not_fit_before_it(live_image, small_sets, tmp_path):
+    """It says how much room there is, and how much it needs at the least."""
+    image = liveimage.make_image(tmp_path / "large.iso", small_sets[4], ballast=50 * MIB)
+    stick = deploy(live_image, tmp_path / "stick.img", "--size", "300M", "--kernel-size", "32M")
+    room = stick.partition(4)[0] / 1e6
+    with untouched(stick.path):
+        told = deployer("--yes", "--keep-persistence", image, stick.path, code=NO_ROOM,
+                        says=f"ahead of the persistence, there are {room:.1f} MB").err
+    assert room < float(re.search(r"the new system needs ([\d.]+) MB", told)[1]) < room + 50
 
 
 def test_a_file_cut_smaller_than_it(used, new_image):
@@ -107,10 +119,8 @@ def test_a_stick_of_the_published_steps(live_image, new_image, tmp_path):
     """Its EFI partition is smaller, so the kernel partition has to give way."""
     stick = sticks.Stick(tmp_path / "old.img")
     run(PUBLISHED, "--old-deployed", live_image, stick.path, "500M")
-    with untouched(stick.path):
-        deployer("--yes", "--keep-persistence", new_image, stick.path, code=NO_ROOM)
     before = kept(stick)
-    stick = deploy(new_image, stick.path, "--keep-persistence", "--kernel-size", "192M")
+    stick = deploy(new_image, stick.path, "--keep-persistence")
     assert kept(stick) == before and is_whole(stick, new_image)
 
 

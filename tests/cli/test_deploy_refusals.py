@@ -36,6 +36,21 @@ def test_no_such_image(deployed, tmp_path):
     refused(tmp_path / "no.iso", deployed, tmp_path, code=FAILED, says="no.iso: no such file")
 
 
+def test_a_missing_image_is_told_before_anything_of_the_targets(tmp_path):
+    told = deployer(tmp_path / "no.iso", tmp_path / "none", "/dev/none", code=FAILED)
+    assert told.err == f"liveng-deploy: {tmp_path}/no.iso: No such file or directory\n"
+
+
+def test_image_and_target_in_the_wrong_order(live_image, tmp_path):
+    """Whether the target is there or not, even with an image on it."""
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(MIB))
+    with untouched(live_image.path):
+        for target in disk, tmp_path / "none", tmp_path:
+            deployer("--yes", "--size", SIZE, target, live_image, code=REFUSED,
+                     says=f"{live_image}: is the image, not a target: first the image, then the targets")
+
+
 def test_a_folder_as_image(deployed, tmp_path):
     refused(tmp_path, deployed, tmp_path, code=FAILED, says=f"{tmp_path}: is a directory")
 
@@ -70,6 +85,14 @@ def test_no_live_folder(deployed, small_sets, tmp_path):
     image = liveimage.make_image(tmp_path / "a.iso", small_sets[0], without=["live"],
                                  extra={"casper/vmlinuz": b"x"})
     refused(image, deployed, tmp_path, says="no live/ folder")
+
+
+def test_no_rock_ridge(deployed, tmp_path):
+    """Joliet has long names, too, but Linux and live-boot go by the other ones."""
+    (tmp_path / "tree/live").mkdir(parents=True)
+    (tmp_path / "tree/live/filesystem.squashfs").write_bytes(b"x")
+    run("genisoimage", "-quiet", "-J", "-o", tmp_path / "a.iso", tmp_path / "tree")
+    refused(tmp_path / "a.iso", deployed, tmp_path, says=["or Joliet", "make it with Rock Ridge"])
 
 
 def test_no_squashfs(deployed, small_sets, tmp_path):

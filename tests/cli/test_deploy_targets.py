@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -44,7 +45,7 @@ def loop(tmp_path):
 
 
 def answer(*arguments, answers):
-    """Run it on a terminal of its own; each answer follows a question."""
+    """Run it on a terminal of its own; each answer, or signal, follows a question."""
     pid, fd = pty.fork()
     if pid == 0:
         os.execve(DEPLOYER, [DEPLOYER, *map(str, arguments)], ENVIRONMENT)
@@ -60,7 +61,11 @@ def answer(*arguments, answers):
         if seen.count(b"type its name") > asked and seen.endswith(b": ") and answers:
             asked += 1
             time.sleep(0.05)  # what was typed before is thrown away
-            os.write(fd, answers.pop(0).encode())
+            reply = answers.pop(0)
+            if isinstance(reply, signal.Signals):
+                os.kill(pid, reply)
+            else:
+                os.write(fd, reply.encode())
     os.close(fd)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return Result(code, seen.decode().replace("\r\n", "\n"), "")
@@ -136,6 +141,13 @@ def test_another_answer_writes_nothing(deployed, live_image, answers, code, says
     with untouched(deployed.path):
         told = answer(live_image, deployed.path, answers=answers)
     assert told.code == code and says in told.out, told
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
+def test_a_signal_at_the_question(deployed, live_image, number):
+    with untouched(deployed.path):
+        told = answer(live_image, deployed.path, answers=[number])
+    assert told.code == FAILED and told.out.endswith("interrupted: nothing was written\n"), told
 
 
 def test_without_a_terminal_nothing_is_asked_or_written(deployed, live_image):
@@ -226,6 +238,22 @@ def test_a_disk_that_another_program_has(loop, live_image, tmp_path):
         os.close(fd)
 
 
+def test_an_image_that_lies_on_the_disk(loop, live_image, tmp_path):
+    """In a file system that is mounted; the reason is not that it is."""
+    path = new_file(tmp_path / "disk.img")
+    run("mke2fs", "-q", path)
+    node = loop(path)
+    (tmp_path / "mnt").mkdir()
+    if subprocess.run(["mount", node, tmp_path / "mnt"], capture_output=True, check=False).returncode:
+        pytest.skip("no mounts for us")
+    try:
+        shutil.copy(live_image.path, tmp_path / "mnt/live.iso")
+        deployer("--yes", "--allow-fixed", tmp_path / "mnt/live.iso", node, code=REFUSED,
+                 says=f"{node}: holds {tmp_path}/mnt/live.iso: copy that to another disk first")
+    finally:
+        run("umount", tmp_path / "mnt")
+
+
 def test_what_a_disk_holds_is_shown(loop, live_image, tmp_path):
     path = new_file(tmp_path / "disk.img")
     run("mke2fs", "-q", "-L", "holidays", path)
@@ -294,7 +322,7 @@ def test_a_target_named_twice(live_image, tmp_path):
     path = new_file(tmp_path / "stick.img")
     (tmp_path / "sub").mkdir()
     again = tmp_path / "sub/../stick.img"
-    told = deployer("--json", live_image, path, again, code=REFUSED, says="is named twice").json
+    told = deployer("--json", live_image, path, again, code=REFUSED, says="stick.img: name each target once").json
     assert [t["exit_code"] for t in told["targets"]] == [DONE, REFUSED]
 
 
@@ -331,6 +359,16 @@ def test_an_interruption_ends_all(live_image, tmp_path, number):
     assert list(tmp_path.glob("*.img")) == []
 
 
+def test_what_would_be_lost_is_told_to_programs(deployed, live_image, tmp_path):
+    loss = deployer("-n", "--json", live_image, deployed.path).json["targets"][0]["lost"]
+    assert loss["contents"] == "liveng stick, with persistence" and not loss["but_persistence"]
+    assert [p["label"] for p in loss["partitions"] if p["number"] == 2] == ["LIVENG_SYSTEM2"]
+    kept = deployer("-n", "--json", "--keep-persistence", live_image, deployed.path).json
+    assert kept["targets"][0]["lost"]["but_persistence"]
+    new = deployer("-n", "--json", "--size", SIZE, live_image, tmp_path / "new").json
+    assert new["targets"][0]["lost"] is None
+
+
 # Progress for programs
 
 def progress_of(*arguments):
@@ -347,7 +385,10 @@ def progress_of(*arguments):
 def test_progress_as_json_lines(live_image, tmp_path):
     lines = progress_of("--size", SIZE, live_image, tmp_path / "stick.img")
     assert {line["target"] for line in lines} == {str(tmp_path / "stick.img")}
-    assert {"writing", "verifying"} <= {line["phase"] for line in lines}
+    phases = [line["phase"] for line in lines]
+    phases = [phase for phase, before in zip(phases, [None, *phases]) if phase != before]
+    assert phases == ["writing", "writing the kernel set", "verifying the kernel set", "verifying",
+                      "writing the table", "verifying the table"]
     for line in lines:
         assert 0 <= line["done"] <= line["total"]
         assert set(line) == {"target", "phase", "done", "total", "rate", "seconds_left"}

@@ -215,15 +215,18 @@ def test_the_prompt_asks_twice(encrypted, live_image, tmp_path):
     assert len(keys) == len(ids) == 2
 
 
-def test_ctrl_c_at_the_prompt_leaves_target_and_terminal_alone(live_image, used):
+@pytest.mark.parametrize("by_key", [True, False], ids=["ctrl-c", "SIGTERM"])
+def test_ctrl_c_at_the_prompt_leaves_target_and_terminal_alone(live_image, used, by_key):
     with untouched(used.path):
         typist = Typist("--yes", "--encrypt", live_image, used.path)
         typist.wait_for("Passphrase")
-        typist.type("half a word\x03")
-        typist.wait_for("interrupted")
+        typist.type("half a word\x03" if by_key else "half a word")
+        if not by_key:
+            os.kill(typist.pid, signal.SIGTERM)
+        typist.wait_for("interrupted: nothing was written")
         assert typist.echoes()
         assert typist.end() == FAILED, typist.shown
-    assert "half" not in typist.shown
+    assert "half" not in typist.shown and typist.shown.count("interrupted") == 1
 
 
 def holds_memory(process):

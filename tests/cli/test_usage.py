@@ -135,7 +135,7 @@ def test_a_terminal_shows_progress_with_rate_and_time_left(new_stick, tmp_path):
     os.close(theirs)
     reader.join(timeout=20)
     text = b"".join(shown).decode()
-    assert re.search(r"writing +\d+ %, \d+\.\d of 2\d\.\d MiB, \d+\.\d MiB/s, \d+ s left", text)
+    assert re.search(r"writing +\d+ %, \d+\.\d [kM]B of 2\d\.\d MB, \d+\.\d [kM]B/s, \d+ s left", text)
     assert re.search("wrote 6.1.0-7-amd64", text.splitlines()[-1])
 
 

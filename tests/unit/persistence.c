@@ -90,7 +90,7 @@ static uint64_t write_persistence(const char *phrase)
 	memcpy(passphrase.text, phrase ? phrase : "", passphrase.size);
 	assert_int_equal(persistence_build(SIZE, phrase ? &passphrase : NULL, &persistence), 0);
 	assert_int_equal(disk_open(target, true, &disk), 0);
-	assert_int_equal(output_new(disk, 0, NULL, &output), 0);
+	assert_int_equal(output_new(disk, NULL, &output), 0);
 	assert_int_equal(persistence_write(persistence, output, START), 0);
 	assert_int_equal(output_written(output), persistence_bytes(persistence));
 	return persistence_bytes(persistence);
