@@ -38,10 +38,7 @@ static int add_partition(
 	const struct disk *disk, blkid_partition partition, struct contents *contents)
 {
 	struct contents_partition *added = &contents->partitions[contents->n];
-	struct extent extent = {
-		.start = (uint64_t)blkid_partition_get_start(partition) * SECTOR_SIZE,
-		.size = (uint64_t)blkid_partition_get_size(partition) * SECTOR_SIZE,
-	};
+	struct extent extent = identity_partition_extent(partition);
 
 	if (blkid_partition_is_extended(partition))
 		return 0;
@@ -51,9 +48,11 @@ static int add_partition(
 	}
 	*added = (struct contents_partition){
 		.number = (unsigned int)blkid_partition_get_partno(partition),
+		.start = extent.start,
 		.size = extent.size,
 	};
 	copy_name(blkid_partition_get_name(partition), added->name, sizeof(added->name));
+	copy_name(blkid_partition_get_uuid(partition), added->uuid, sizeof(added->uuid));
 	contents->n++;
 	/* A table can say what it likes. */
 	if (extent.start >= disk_size(disk))
@@ -64,44 +63,34 @@ static int add_partition(
 
 static int read_table(const struct disk *disk, struct contents *contents)
 {
-	const struct extent all = {0, disk_size(disk)};
 	cleanup(identity_free_probe) blkid_probe probe = NULL;
 	blkid_partlist list;
 	int r;
 
-	r = identity_probe(disk, all, &probe);
+	r = identity_partitions(disk, &probe, &list);
 	if (r < 0)
-		return r;
-	blkid_probe_enable_superblocks(probe, 0);
-	blkid_probe_enable_partitions(probe, 1);
-	errno = 0;
-	r = blkid_do_fullprobe(probe);
-	if (r < 0)
-		return errno ? -errno : -EIO;
-	list = r == 0 ? blkid_probe_get_partitions(probe) : NULL;
-	if (!list || !blkid_partlist_get_table(list))
-		return 0;
+		return r == -ENOENT ? 0 : r;
 	copy_name(blkid_parttable_get_type(blkid_partlist_get_table(list)), contents->table,
 		sizeof(contents->table));
-	r = 0;
 	for (int i = 0; r == 0 && i < blkid_partlist_numof_partitions(list); i++)
 		r = add_partition(disk, blkid_partlist_get_partition(list, i), contents);
 	return r;
 }
 
-static const struct identity *find_partition(const struct contents *contents, unsigned int number)
+const struct contents_partition *contents_partition(
+	const struct contents *contents, unsigned int number)
 {
 	for (size_t i = 0; i < contents->n; i++)
 		if (contents->partitions[i].number == number)
-			return &contents->partitions[i].identity;
+			return &contents->partitions[i];
 	return NULL;
 }
 
 static void judge(struct contents *contents)
 {
-	const struct identity *kernel = find_partition(contents, STICK_KERNEL);
+	const struct contents_partition *kernel = contents_partition(contents, STICK_KERNEL);
 
-	contents->is_stick = kernel && stick_is_kernel_label(kernel->label);
+	contents->is_stick = kernel && stick_is_kernel_label(kernel->identity.label);
 	contents->is_unfinished = contents->n == 1 &&
 				  contents->partitions[0].number == STICK_PERSISTENCE &&
 				  strcmp(contents->partitions[0].name, "persistence") == 0;
@@ -193,7 +182,8 @@ __attribute__((format(printf, 3, 4))) static void append(
 
 void contents_summary(const struct contents *contents, char *text, size_t size)
 {
-	const struct identity *persistence = find_partition(contents, STICK_PERSISTENCE);
+	const struct contents_partition *persistence =
+		contents_partition(contents, STICK_PERSISTENCE);
 	char part[96];
 
 	text[0] = '\0';
@@ -201,9 +191,9 @@ void contents_summary(const struct contents *contents, char *text, size_t size)
 		append(text, size, "what cannot be read: %s", strerror(-contents->error));
 	} else if (contents->is_stick) {
 		append(text, size, "liveng stick");
-		if (persistence && strcmp(persistence->type, LUKS) == 0)
+		if (persistence && strcmp(persistence->identity.type, LUKS) == 0)
 			append(text, size, ", with encrypted persistence");
-		else if (persistence && persistence->type[0])
+		else if (persistence && persistence->identity.type[0])
 			append(text, size, ", with persistence");
 	} else if (contents->is_unfinished) {
 		append(text, size, "the persistence of a liveng stick, without a system");

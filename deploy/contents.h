@@ -26,8 +26,10 @@ struct contents {
 	bool is_unfinished;    /* its persistence alone: --keep-persistence was interrupted */
 	struct contents_partition {
 		unsigned int number;
+		uint64_t start;		  /* bytes; not as udev tells it */
 		uint64_t size;		  /* bytes */
 		char name[40];		  /* by the GPT */
+		char uuid[37];		  /* PARTUUID; not as udev tells it */
 		struct identity identity; /* type "" if there is nothing known */
 	} partitions[CONTENTS_PARTITIONS_MAX];
 	size_t n;
@@ -40,6 +42,10 @@ int contents_read(const struct disk *disk, struct contents *ret_contents);
 /** The same by what udev noted of the disk @devno and its partitions, for those who must not open
  * it. Returns -ENOENT if udev knows nothing of it. */
 int contents_read_udev(const struct host *host, dev_t devno, struct contents *ret_contents);
+
+/** Partition @number; NULL if there is none that is known. */
+const struct contents_partition *contents_partition(
+	const struct contents *contents, unsigned int number);
 
 /** All of it in one line: `gpt: vfat "EFI", ext4 "data"`; `liveng stick, with persistence`. */
 void contents_summary(const struct contents *contents, char *text, size_t size);

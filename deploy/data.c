@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "file.h"
 #include "log.h"
 #include "util.h"
 
@@ -15,7 +16,8 @@ int data_read_file(const char *path, size_t max, void **ret_data, size_t *ret_si
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	autofree char *data = NULL;
 	struct stat status;
-	size_t done = 0;
+	size_t size;
+	int r;
 
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return -errno;
@@ -23,23 +25,16 @@ int data_read_file(const char *path, size_t max, void **ret_data, size_t *ret_si
 		return -EINVAL;
 	if ((uint64_t)status.st_size > max)
 		return -EFBIG;
-	data = malloc((size_t)status.st_size + 1);
+	size = (size_t)status.st_size;
+	data = malloc(size + 1);
 	if (!data)
 		return -ENOMEM;
-	while (done < (size_t)status.st_size) {
-		ssize_t n = read(fd, data + done, (size_t)status.st_size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	data[done] = '\0';
+	r = file_read(fd, data, size, 0);
+	if (r < 0)
+		return r;
+	data[size] = '\0';
 	*ret_data = steal_pointer(data);
-	*ret_size = done;
+	*ret_size = size;
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "child.h"
 #include "data.h"
+#include "file.h"
 #include "grubenv.h"
 #include "log.h"
 #include "tempfile.h"
@@ -213,9 +214,11 @@ static int find_data(int fd, uint64_t size, uint64_t *ret_data)
 	uint16_t sector, reserved;
 	uint8_t boot[SECTOR_SIZE];
 	uint32_t table;
+	int r;
 
-	if (pread(fd, boot, sizeof(boot), 0) != sizeof(boot))
-		return -EIO;
+	r = file_read(fd, boot, sizeof(boot), 0);
+	if (r < 0)
+		return r;
 	memcpy(&sector, boot + 11, sizeof(sector));	/* BPB_BytsPerSec */
 	memcpy(&reserved, boot + 14, sizeof(reserved)); /* BPB_RsvdSecCnt */
 	memcpy(&table, boot + 36, sizeof(table));	/* BPB_FATSz32 */

@@ -20,6 +20,7 @@
 static int find_persistence(
 	const struct disk *disk, struct extent *ret_extent, char ret_uuid[UUID_TEXT])
 {
+	const struct contents_partition *persistence;
 	struct contents contents;
 	int r;
 
@@ -31,12 +32,14 @@ static int find_persistence(
 			"%s: is no liveng stick, there is no persistence to keep", disk_path(disk));
 		return -ERR_NOT_STICK;
 	}
-	r = table_read_partition(disk, STICK_PERSISTENCE, ret_extent, ret_uuid);
-	if (r == -ENOENT || (r == 0 && ret_extent->start + ret_extent->size > disk_size(disk))) {
+	persistence = contents_partition(&contents, STICK_PERSISTENCE);
+	if (!persistence || persistence->start + persistence->size > disk_size(disk)) {
 		log_error("%s: has no persistence that could be kept", disk_path(disk));
 		return -ERR_NOT_STICK;
 	}
-	return r;
+	*ret_extent = (struct extent){persistence->start, persistence->size};
+	snprintf(ret_uuid, UUID_TEXT, "%s", persistence->uuid);
+	return 0;
 }
 
 /* With --keep-persistence: where it is, and whether it is encrypted. */

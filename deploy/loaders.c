@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "data.h"
+#include "file.h"
 #include "log.h"
 #include "pe.h"
 #include "secureboot.h"
@@ -58,7 +59,7 @@ static int read_kernel(const struct tree_file *kernel, struct efiprogram *ret_ke
 	if (r == 0 && !(data = malloc(size + 1)))
 		r = -ENOMEM;
 	if (r == 0)
-		r = pe_pread(fd, data, size, kernel->part.start);
+		r = file_read(fd, data, size, kernel->part.start);
 	if (r < 0) {
 		errno = -r;
 		log_error("%s: cannot read the kernel: %m", kernel->path);

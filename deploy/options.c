@@ -83,15 +83,6 @@ static void print_help(void)
 	     "More in liveng-deploy(8).");
 }
 
-/* What was printed in place of a run has to arrive. */
-static enum options_result end_printing(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return OPTIONS_DONE;
-	log_error("cannot write to standard output: %m");
-	return OPTIONS_FAILED;
-}
-
 static bool set_size(const char *name, const char *text, uint64_t *size)
 {
 	if (size_parse(text, size) == 0 && *size > 0)
@@ -308,10 +299,10 @@ enum options_result options_parse(int argc, char **argv, struct options *ret_opt
 			break;
 		case 'h':
 			print_help();
-			return end_printing();
+			return OPTIONS_DONE;
 		case OPTION_VERSION:
 			puts("liveng-deploy " VERSION);
-			return end_printing();
+			return OPTIONS_DONE;
 		default:
 			report_misuse(c == ':', word);
 			return OPTIONS_USAGE;

@@ -46,8 +46,7 @@ struct options {
 	enum log_level level;
 };
 
-enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_USAGE, OPTIONS_FAILED };
+enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_USAGE };
 
-/** Parse @argv. DONE: help or version was printed; FAILED: it could not be, reported; USAGE:
- * reported. */
+/** Parse @argv. DONE: help or version was printed; USAGE: reported. */
 enum options_result options_parse(int argc, char **argv, struct options *ret_options);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "file.h"
 #include "lanes.h"
 #include "util.h"
 
@@ -145,24 +146,6 @@ int output_zero(struct output *output, uint64_t offset, uint64_t size)
 	return 0;
 }
 
-static int read_file(int fd, uint8_t *buffer, size_t size, uint64_t from)
-{
-	while (size > 0) {
-		ssize_t n = pread(fd, buffer, size, (off_t)from);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -ENODATA;
-		buffer += n;
-		from += (size_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 struct copy {
 	struct output *output;
 	struct piece *pieces;
@@ -177,7 +160,7 @@ static int copy_piece(void *data, size_t i, uint8_t *buffer)
 	uint64_t from = copy->from + (piece->extent.start - copy->pieces[0].extent.start);
 	int r;
 
-	r = read_file(copy->fd, buffer, (size_t)piece->extent.size, from);
+	r = file_read(copy->fd, buffer, (size_t)piece->extent.size, from);
 	return r < 0 ? r : fill_piece(copy->output, piece, buffer);
 }
 

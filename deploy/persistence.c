@@ -4,6 +4,7 @@
 
 #include "container.h"
 #include "ext4.h"
+#include "file.h"
 #include "log.h"
 #include "util.h"
 
@@ -101,12 +102,11 @@ static int write_encrypted(const struct persistence *persistence, struct output 
 {
 	while (data.size > 0) {
 		size_t piece = (size_t)MIN(data.size, (uint64_t)PIECE);
-		ssize_t n = pread(persistence->fd, buffer, piece, (off_t)data.start);
 		int r;
 
-		if (n != (ssize_t)piece)
-			return n < 0 ? -errno : -ENODATA;
-		r = container_encrypt(persistence->container, data.start, buffer, piece);
+		r = file_read(persistence->fd, buffer, piece, data.start);
+		if (r == 0)
+			r = container_encrypt(persistence->container, data.start, buffer, piece);
 		if (r == 0)
 			r = output_write(output, offset + data.start, buffer, piece);
 		if (r < 0)

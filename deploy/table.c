@@ -5,6 +5,7 @@
 #include <libfdisk.h>
 #include <string.h>
 
+#include "file.h"
 #include "log.h"
 #include "tempfile.h"
 #include "util.h"
@@ -119,11 +120,10 @@ int table_make(const struct layout *layout, const struct ids *ids, struct table 
 		r = -errno;
 	if (r == 0)
 		r = write_table(fd, layout, ids);
-	if (r == 0 &&
-		(pread(fd, table.primary, sizeof(table.primary), 0) != sizeof(table.primary) ||
-			pread(fd, table.backup, sizeof(table.backup),
-				(off_t)table_backup_offset(layout)) != sizeof(table.backup)))
-		r = -EIO;
+	if (r == 0)
+		r = file_read(fd, table.primary, sizeof(table.primary), 0);
+	if (r == 0)
+		r = file_read(fd, table.backup, sizeof(table.backup), table_backup_offset(layout));
 	if (r < 0) {
 		errno = -r;
 		log_error("cannot make the partition table: %m");
@@ -131,36 +131,6 @@ int table_make(const struct layout *layout, const struct ids *ids, struct table 
 	}
 	*ret_table = table;
 	return 0;
-}
-
-int table_read_partition(const struct disk *disk, unsigned int number, struct extent *ret_extent,
-	char ret_uuid[UUID_TEXT])
-{
-	cleanup(free_context) struct fdisk_context *context = fdisk_new_context();
-	struct fdisk_partition *partition = NULL;
-	const char *uuid = NULL;
-	int r;
-
-	if (!context)
-		return -ENOMEM;
-	r = fdisk_assign_device_by_fd(context, disk_fd(disk), disk_path(disk), 1);
-	if (r == 0 && !fdisk_has_label(context))
-		r = -ENOENT;
-	if (r == 0 && fdisk_get_partition(context, number - 1, &partition) != 0)
-		r = -ENOENT;
-	if (r == 0)
-		uuid = fdisk_partition_get_uuid(partition);
-	if (r == 0 &&
-		(!uuid || strlen(uuid) >= UUID_TEXT || !fdisk_partition_has_start(partition) ||
-			!fdisk_partition_has_size(partition)))
-		r = -ENOENT;
-	if (r == 0) {
-		snprintf(ret_uuid, UUID_TEXT, "%s", uuid);
-		ret_extent->start = (uint64_t)fdisk_partition_get_start(partition) * SECTOR_SIZE;
-		ret_extent->size = (uint64_t)fdisk_partition_get_size(partition) * SECTOR_SIZE;
-	}
-	fdisk_unref_partition(partition);
-	return r;
 }
 
 uint64_t table_backup_offset(const struct layout *layout)

@@ -22,10 +22,5 @@ struct table {
 /** Make the table of a disk with @layout and @ids. Reports. Returns -errno. */
 int table_make(const struct layout *layout, const struct ids *ids, struct table *ret_table);
 
-/** Where partition @number of @disk's present table lies (bytes), and its id (PARTUUID). Does not
- * report. Returns -ENOENT if there is none; -errno. */
-int table_read_partition(const struct disk *disk, unsigned int number, struct extent *ret_extent,
-	char ret_uuid[UUID_TEXT]);
-
 /** Where the backup goes, in bytes. */
 uint64_t table_backup_offset(const struct layout *layout);

@@ -66,9 +66,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	switch (options_parse(argc, argv, verbs, &options)) {
 	case OPTIONS_DONE:
-		return (int)program_leave(&program, EXIT_DONE);
-	case OPTIONS_FAILED:
-		return (int)program_leave(&program, EXIT_FAILED);
+		return (int)program_leave(&program);
 	case OPTIONS_USAGE:
 		break;
 	case OPTIONS_RUN:

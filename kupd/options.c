@@ -104,15 +104,6 @@ static void print_help(const struct verb *verbs)
 	     "More in livengkupd(8).");
 }
 
-/* What was printed in place of a run has to arrive. */
-static enum options_result end_printing(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return OPTIONS_DONE;
-	log_error("cannot write to standard output: %m");
-	return OPTIONS_FAILED;
-}
-
 /* The place in the table of the option that getopt_long() returns as @value; NULL: there is none.
  */
 static const struct option *find_option(int value)
@@ -371,10 +362,10 @@ enum options_result options_parse(
 			break;
 		case 'h':
 			print_help(verbs);
-			return end_printing();
+			return OPTIONS_DONE;
 		case OPTION_VERSION:
 			puts("livengkupd " VERSION);
-			return end_printing();
+			return OPTIONS_DONE;
 		default:
 			report_misuse(c == ':', word);
 			return OPTIONS_USAGE;

@@ -36,13 +36,13 @@ struct verb {
 	const char *help;
 };
 
-enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_USAGE, OPTIONS_FAILED };
+enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_USAGE };
 
 /**
  * Parse @argv. The verbs end with a null name. A first word that is no verb is a release to update
  * to, if a kernel of that name is named or installed. An option that the verb does not use is
  * refused, and so is one that is not written out.
- * DONE: help or version was printed; FAILED: it could not be, reported; USAGE: reported.
+ * DONE: help or version was printed; USAGE: reported.
  */
 enum options_result options_parse(
 	int argc, char **argv, const struct verb *verbs, struct options *ret_options);

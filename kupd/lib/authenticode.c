@@ -2,6 +2,7 @@
 
 #include "authenticode.h"
 
+#include "file.h"
 #include "log.h"
 #include "util.h"
 
@@ -61,7 +62,7 @@ static int walk(int fd, const struct pe *pe, int (*each)(void *data, const uint8
 
 	if (!table)
 		return -ENOMEM;
-	r = pe_pread(fd, table, (size_t)pe->table_size, pe->table);
+	r = file_read(fd, table, (size_t)pe->table_size, pe->table);
 	if (r < 0)
 		return r;
 
@@ -93,7 +94,7 @@ static int hash_range(int fd, EVP_MD_CTX *context, uint8_t *buffer, uint64_t sta
 {
 	while (start < end) {
 		size_t n = (size_t)MIN(end - start, (uint64_t)CHUNK);
-		int r = pe_pread(fd, buffer, n, start);
+		int r = file_read(fd, buffer, n, start);
 
 		if (r < 0)
 			return r;

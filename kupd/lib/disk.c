@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
+#include "file.h"
 #include "util.h"
 
 /* Not /run/lock: anyone may write there, and so hold a lock that stops us. */
@@ -209,26 +210,6 @@ static bool is_aligned(uint64_t offset, const void *buffer, size_t size, size_t 
 	return ((offset | (uintptr_t)buffer | size) & (alignment - 1)) == 0;
 }
 
-static int read_fully(int fd, uint64_t offset, uint8_t *buffer, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = pread(fd, buffer, size, (off_t)offset);
-
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			/* The block layer's word for a medium error; here it is the disk's end. */
-			return errno == ENODATA ? -EIO : -errno;
-		}
-		if (n == 0)
-			return -ENODATA;
-		buffer += n;
-		offset += (size_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 static int write_fully(int fd, uint64_t offset, const uint8_t *buffer, size_t size)
 {
 	while (size > 0) {
@@ -250,7 +231,7 @@ static int write_fully(int fd, uint64_t offset, const uint8_t *buffer, size_t si
 
 int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t size)
 {
-	return read_fully(disk->fd, offset, buffer, size);
+	return file_read(disk->fd, buffer, size, offset);
 }
 
 int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, size_t size)
@@ -263,7 +244,7 @@ int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, siz
 	/* Most disks want no more than full sectors; those that do say so. */
 	if (disk->direct_fd >= 0 && is_aligned(offset, NULL, size, SECTOR_SIZE) &&
 		is_aligned(0, buffer, 0, DISK_ALIGN)) {
-		r = read_fully(disk->direct_fd, offset, buffer, size);
+		r = file_read(disk->direct_fd, buffer, size, offset);
 		if (r != -EINVAL)
 			return r;
 	}
@@ -272,7 +253,7 @@ int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, siz
 		bounce = disk_buffer((size_t)(end - start));
 		if (!bounce)
 			return -ENOMEM;
-		r = read_fully(disk->direct_fd, start, bounce, (size_t)(end - start));
+		r = file_read(disk->direct_fd, bounce, (size_t)(end - start), start);
 		if (r == 0)
 			memcpy(buffer, (uint8_t *)bounce + (offset - start), size);
 		if (r != -EINVAL)
@@ -281,7 +262,7 @@ int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, siz
 
 	/* Best effort without O_DIRECT: drop the clean pages, then read. */
 	(void)posix_fadvise(disk->fd, (off_t)start, (off_t)(end - start), POSIX_FADV_DONTNEED);
-	return read_fully(disk->fd, offset, buffer, size);
+	return file_read(disk->fd, buffer, size, offset);
 }
 
 int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t size)

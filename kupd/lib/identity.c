@@ -12,7 +12,7 @@ void identity_free_probe(blkid_probe *probe)
 		blkid_free_probe(*probe);
 }
 
-int identity_probe(const struct disk *disk, struct extent extent, blkid_probe *ret_probe)
+static int probe_extent(const struct disk *disk, struct extent extent, blkid_probe *ret_probe)
 {
 	cleanup(identity_free_probe) blkid_probe probe = blkid_new_probe();
 
@@ -42,7 +42,7 @@ int identity_read(const struct disk *disk, struct extent extent, struct identity
 	cleanup(identity_free_probe) blkid_probe probe = NULL;
 	int r;
 
-	r = identity_probe(disk, extent, &probe);
+	r = probe_extent(disk, extent, &probe);
 	if (r < 0)
 		return r;
 	blkid_probe_enable_superblocks(probe, 1);
@@ -59,4 +59,34 @@ int identity_read(const struct disk *disk, struct extent extent, struct identity
 	copy_value(probe, "LABEL", ret_identity->label, sizeof(ret_identity->label));
 	copy_value(probe, "UUID", ret_identity->uuid, sizeof(ret_identity->uuid));
 	return 0;
+}
+
+int identity_partitions(const struct disk *disk, blkid_probe *ret_probe, blkid_partlist *ret_list)
+{
+	const struct extent all = {0, disk_size(disk)};
+	cleanup(identity_free_probe) blkid_probe probe = NULL;
+	blkid_partlist list;
+	int r;
+
+	r = probe_extent(disk, all, &probe);
+	if (r < 0)
+		return r;
+	blkid_probe_enable_superblocks(probe, 0);
+	blkid_probe_enable_partitions(probe, 1);
+	errno = 0;
+	r = blkid_do_fullprobe(probe);
+	if (r < 0)
+		return errno ? -errno : -EIO;
+	list = r == 0 ? blkid_probe_get_partitions(probe) : NULL;
+	if (!list || !blkid_partlist_get_table(list))
+		return -ENOENT;
+	*ret_probe = steal_pointer(probe);
+	*ret_list = list;
+	return 0;
+}
+
+struct extent identity_partition_extent(blkid_partition partition)
+{
+	return (struct extent){(uint64_t)blkid_partition_get_start(partition) * SECTOR_SIZE,
+		(uint64_t)blkid_partition_get_size(partition) * SECTOR_SIZE};
 }

@@ -23,7 +23,11 @@ struct identity {
  */
 int identity_read(const struct disk *disk, struct extent extent, struct identity *ret_identity);
 
-/** A libblkid probe of @extent. The caller frees it. Returns -ENOMEM; -errno. */
-int identity_probe(const struct disk *disk, struct extent extent, blkid_probe *ret_probe);
+/** The partition table of @disk, of any kind. @ret_list lives as long as @ret_probe, which the
+ * caller frees. Does not report. Returns -ENOENT if there is none; -errno of reading. */
+int identity_partitions(const struct disk *disk, blkid_probe *ret_probe, blkid_partlist *ret_list);
+
+/** Where a partition of such a list lies, in bytes; a table can say what it likes. */
+struct extent identity_partition_extent(blkid_partition partition);
 
 void identity_free_probe(blkid_probe *probe);

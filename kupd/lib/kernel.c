@@ -3,6 +3,7 @@
 #include "kernel.h"
 
 #include "authenticode.h"
+#include "file.h"
 #include "log.h"
 #include "util.h"
 
@@ -147,7 +148,7 @@ static int x86_check_crc(int fd, const char *name, uint64_t size)
 		return -ENOMEM;
 	for (uint64_t at = 0; at < size;) {
 		size_t n = (size_t)MIN(size - at, (uint64_t)CHUNK);
-		int r = pe_pread(fd, buffer, n, at);
+		int r = file_read(fd, buffer, n, at);
 
 		if (r < 0)
 			return read_error(name, r);
@@ -199,7 +200,7 @@ static int arm64_find_release(
 		return -ENOMEM;
 	for (uint64_t at = 0; at < file_size; at += CHUNK - overlap) {
 		size_t n = (size_t)MIN(file_size - at, (uint64_t)CHUNK);
-		int r = pe_pread(fd, buffer, n, at);
+		int r = file_read(fd, buffer, n, at);
 
 		if (r < 0)
 			return read_error(name, r);
@@ -260,7 +261,7 @@ int kernel_read(int fd, const char *name, struct kernel *ret_kernel)
 		return -ERR_REFUSED;
 	}
 	head_size = MIN(size, (uint64_t)head_max);
-	r = pe_pread(fd, head, (size_t)head_size, 0);
+	r = file_read(fd, head, (size_t)head_size, 0);
 	if (r < 0)
 		return read_error(name, r);
 

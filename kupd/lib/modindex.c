@@ -2,6 +2,7 @@
 
 #include "modindex.h"
 
+#include "file.h"
 #include "log.h"
 #include "util.h"
 
@@ -234,25 +235,21 @@ static int check_file(int fd)
 {
 	autofree uint8_t *bytes = NULL;
 	struct stat st;
-	size_t have = 0;
+	size_t size;
+	int r;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if ((uint64_t)st.st_size > INDEX_FILE_MAX)
 		return -EBADMSG;
-	bytes = malloc((size_t)st.st_size + 1);
+	size = (size_t)st.st_size;
+	bytes = malloc(size + 1);
 	if (!bytes)
 		return -ENOMEM;
-	while (have < (size_t)st.st_size) {
-		ssize_t n = pread(fd, bytes + have, (size_t)st.st_size - have, (off_t)have);
-
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		have += (size_t)n;
-	}
-	return check_tree(bytes, (uint32_t)have) ? 0 : -EBADMSG;
+	r = file_read(fd, bytes, size, 0);
+	if (r < 0)
+		return r;
+	return check_tree(bytes, (uint32_t)size) ? 0 : -EBADMSG;
 }
 
 int modindex_check(struct modindex *index)

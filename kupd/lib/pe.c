@@ -2,6 +2,7 @@
 
 #include "pe.h"
 
+#include "file.h"
 #include "log.h"
 #include "util.h"
 
@@ -53,24 +54,6 @@ static_assert(sizeof(struct section_header) == 40, "PE format: Section Headers")
 #define PE32_PLUS_RVA_COUNT	 108u
 #define SECURITY_DIRECTORY	 4u /* the 5th of the data directories that follow the count */
 
-int pe_pread(int fd, void *buffer, size_t size, uint64_t offset)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = pread(fd, (char *)buffer + done, size - done, (off_t)(offset + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -ENODATA;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 static int refuse(const char *name, const char *what)
 {
 	log_error("%s: %s", name, what);
@@ -93,7 +76,7 @@ static int read_optional_header(
 	uint16_t magic;
 	int r;
 
-	r = pe_pread(fd, header, MIN(size, sizeof(header)), offset);
+	r = file_read(fd, header, MIN(size, sizeof(header)), offset);
 	if (r == -ENODATA)
 		return refuse(name, "the kernel is cut short within its PE header");
 	if (r < 0)
@@ -134,7 +117,7 @@ static int read_sections(int fd, const char *name, uint64_t offset, uint16_t cou
 	if (count == 0 || count > SECTIONS_MAX)
 		return refuse(
 			name, "the kernel's PE header names an impossible number of sections");
-	r = pe_pread(fd, sections, count * sizeof(sections[0]), offset);
+	r = file_read(fd, sections, count * sizeof(sections[0]), offset);
 	if (r == -ENODATA)
 		return refuse(name, "the kernel is cut short within its PE header");
 	if (r < 0)
@@ -173,7 +156,7 @@ static bool is_named(
 	if (section->name[0] != '/' || !pe->long_names || size > sizeof(text))
 		return false;
 	memcpy(number, section->name + 1, sizeof(number) - 1);
-	return pe_pread(fd, text, size, pe->long_names + strtoul(number, NULL, 10)) == 0 &&
+	return file_read(fd, text, size, pe->long_names + strtoul(number, NULL, 10)) == 0 &&
 	       memcmp(text, name, size) == 0;
 }
 
@@ -182,7 +165,8 @@ int pe_find_section(
 {
 	for (uint16_t i = 0; i < pe->section_count; i++) {
 		struct section_header section;
-		int r = pe_pread(fd, &section, sizeof(section), pe->sections + i * sizeof(section));
+		int r = file_read(
+			fd, &section, sizeof(section), pe->sections + i * sizeof(section));
 
 		if (r < 0)
 			return r;
@@ -204,7 +188,7 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 	uint32_t offset;
 	int r;
 
-	r = pe_pread(fd, dos, sizeof(dos), 0);
+	r = file_read(fd, dos, sizeof(dos), 0);
 	if (r == -ENODATA || (r == 0 && memcmp(dos, "MZ", 2) != 0))
 		return -ENOEXEC;
 	if (r < 0)
@@ -212,11 +196,11 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 	memcpy(&offset, dos + 0x3c, sizeof(offset));
 	offset = le32toh(offset);
 
-	r = pe_pread(fd, signature, sizeof(signature), offset);
+	r = file_read(fd, signature, sizeof(signature), offset);
 	if (r == -ENODATA || (r == 0 && memcmp(signature, "PE\0\0", 4) != 0))
 		return -ENOEXEC;
 	if (r == 0)
-		r = pe_pread(fd, &coff, sizeof(coff), (uint64_t)offset + 4);
+		r = file_read(fd, &coff, sizeof(coff), (uint64_t)offset + 4);
 	if (r == -ENODATA)
 		return refuse(name, "the kernel is cut short within its PE header");
 	if (r < 0)

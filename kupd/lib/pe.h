@@ -40,7 +40,3 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe);
  * there is none; -errno of read(2). */
 int pe_find_section(
 	int fd, const struct pe *pe, const char *name, uint64_t *ret_offset, uint64_t *ret_size);
-
-/** Read @size bytes at @offset, whole. Returns -ENODATA if the file ends before; -errno of read(2).
- */
-int pe_pread(int fd, void *buffer, size_t size, uint64_t offset);

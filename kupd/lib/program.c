@@ -120,15 +120,17 @@ enum exit_code program_end(struct program *program, enum exit_code code)
 		puts(json_object_to_json_string_ext(
 			program->result, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(program->result);
-	if (fflush(stdout) != 0 && code == EXIT_DONE) {
-		log_error("cannot write the result: %m");
+	errno = 0;
+	if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_DONE) {
+		errno = errno ?: EIO; /* of a write before this one nothing more is known */
+		log_error("cannot write to standard output: %m");
 		code = EXIT_FAILED;
 	}
 	return code;
 }
 
-enum exit_code program_leave(struct program *program, enum exit_code code)
+enum exit_code program_leave(struct program *program)
 {
 	program->json = false;
-	return program_end(program, code);
+	return program_end(program, EXIT_DONE);
 }

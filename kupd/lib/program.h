@@ -34,11 +34,11 @@ int program_begin(struct program *program, const char *name, char *const *argv);
 void program_run(struct program *program, enum log_level level);
 
 /** End: print the result if it is wanted, and give the code to exit with: @code, or EXIT_FAILED if
- * the result cannot be written. */
+ * that, or anything else on standard output, could not be written. */
 enum exit_code program_end(struct program *program, enum exit_code code);
 
-/** End without a result: there was nothing to run, help was asked for. Gives @code back. */
-enum exit_code program_leave(struct program *program, enum exit_code code);
+/** End without a result: help was asked for, and printed. Gives the code to exit with. */
+enum exit_code program_leave(struct program *program);
 
 /** Text for JSON, which is UTF-8; a file name is any bytes: those that are none become question
  * marks. The caller owns it. */

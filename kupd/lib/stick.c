@@ -27,26 +27,14 @@ static const char *const system_labels[] = {"LIVENG_SYSTEM", "SK-SYSTEM"};
 /* Fill in the partitions. -ERR_NOT_STICK: no GPT. */
 static int read_table(struct stick *stick)
 {
-	const struct extent all = {0, disk_size(stick->disk)};
 	cleanup(identity_free_probe) blkid_probe probe = NULL;
-	blkid_partlist list;
 	const char *type, *name;
+	blkid_partlist list;
 	int r;
 
-	r = identity_probe(stick->disk, all, &probe);
+	r = identity_partitions(stick->disk, &probe, &list);
 	if (r < 0)
-		return r;
-	blkid_probe_enable_superblocks(probe, 0);
-	blkid_probe_enable_partitions(probe, 1);
-	errno = 0;
-	r = blkid_do_fullprobe(probe);
-	if (r < 0)
-		return errno ? -errno : -EIO;
-	if (r != 0)
-		return -ERR_NOT_STICK;
-	list = blkid_probe_get_partitions(probe);
-	if (!list || !blkid_partlist_get_table(list))
-		return -ERR_NOT_STICK;
+		return r == -ENOENT ? -ERR_NOT_STICK : r;
 	type = blkid_parttable_get_type(blkid_partlist_get_table(list));
 	if (!type || strcmp(type, "gpt") != 0)
 		return -ERR_NOT_STICK;
@@ -57,8 +45,7 @@ static int read_table(struct stick *stick)
 
 		if (!partition)
 			continue;
-		extent.start = (uint64_t)blkid_partition_get_start(partition) * SECTOR_SIZE;
-		extent.size = (uint64_t)blkid_partition_get_size(partition) * SECTOR_SIZE;
+		extent = identity_partition_extent(partition);
 		/* An image cut short keeps its table. */
 		if (extent.start + extent.size <= disk_size(stick->disk))
 			stick->partitions[n] = extent;

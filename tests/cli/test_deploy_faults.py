@@ -104,11 +104,11 @@ class Repeat:
             return f"half: {error}"
 
 
-def sample(calls, kind, share):
-    """Which calls of a kind get a fault: all, or every so many; the last ones, which write and check
-    the table, always."""
-    n = calls[kind]
-    return sorted({*range(1, n + 1, share), *range(max(1, n - 12), n + 1)})
+def choose(n, share, others):
+    """Which of `n` calls get a fault: every so many, and the last ones, which write and check the
+    table; or all others."""
+    sample = {*range(1, n + 1, share), *range(max(1, n - 12), n + 1)}
+    return sorted({*range(1, n + 1)} - sample if others else sample)
 
 
 @pytest.fixture
@@ -136,13 +136,15 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_fault_at_every_call(fault, repeat):
+@pytest.mark.parametrize("fault, others", [
+    *((fault, False) for fault in FAULTS),
+    *(pytest.param(fault, True, marks=pytest.mark.slow) for fault, of in FAULTS.items() if of[0] > 1)])
+def test_fault_at_every_call(fault, others, repeat):
     kind, what, when = fault.split(":")
     share, codes, states = FAULTS[fault]
     before = state_of(repeat.base.path)[0]
     found = Counter()
-    for n in sample(repeat.calls(), kind, share):
+    for n in choose(repeat.calls()[kind], share, others):
         done, records = repeat.run(f"{kind}:{n}:{what}:{when}")
         assert any(r.kind == "!" for r in records), f"call {n} was not made"
         code, state = done.returncode, repeat.state(records)

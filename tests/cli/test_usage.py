@@ -192,4 +192,4 @@ def test_json_is_utf8_whatever_a_file_is_called(tmp_path, locale):
 
 def test_a_result_that_cannot_be_written_is_a_failure(stick):
     with open("/dev/full", "w", encoding="utf-8") as full:
-        kupd("status", "--disk", stick.path, stdout=full, code=FAILED, says="result")
+        kupd("status", "--disk", stick.path, stdout=full, code=FAILED, says="standard output")
