@@ -7,6 +7,7 @@
 #include "installed.h"
 #include "plan.h"
 #include "session.h"
+#include "size.h"
 #include "util.h"
 
 static bool has_sizes_of(
@@ -33,6 +34,7 @@ void outlook_describe(const struct run *run, const struct stick *stick,
 	const struct set *current = inventory->has_current ? &inventory->current : NULL;
 	const struct set *base = back ? &inventory->previous : current;
 	const char *root = run->options->root, *rebuilt = "";
+	char needs[SIZE_TEXT];
 	char release[KERNEL_RELEASE_MAX];
 	struct stat kernel, initrd;
 	uint64_t needed;
@@ -61,6 +63,6 @@ void outlook_describe(const struct run *run, const struct stick *stick,
 	if (has_room(stick, &slot, base, needed))
 		snprintf(text, size, "slot %s, with %s%s", slot.name, release, rebuilt);
 	else
-		snprintf(text, size, "no room in slot %s for %s%s, %u MiB", slot.name, release,
-			rebuilt, plan_mib(needed));
+		snprintf(text, size, "no room in slot %s for %s%s, %s", slot.name, release, rebuilt,
+			size_text(needed, needs));
 }

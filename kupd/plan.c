@@ -7,6 +7,7 @@
 #include "assessment.h"
 #include "failed.h"
 #include "log.h"
+#include "size.h"
 #include "util.h"
 
 void plan_clear(struct plan *plan)
@@ -16,11 +17,6 @@ void plan_clear(struct plan *plan)
 	volume_close(plan->volume);
 	inventory_close(&plan->inventory);
 	candidate_free(plan->candidate);
-}
-
-unsigned int plan_mib(uint64_t bytes)
-{
-	return (unsigned int)((bytes + MIB - 1) / MIB);
 }
 
 int plan_failed(const struct stick *stick, const char *step, int error)
@@ -134,17 +130,19 @@ static int no_room(const struct stick *stick, const struct plan *plan, uint64_t 
 {
 	uint64_t partition = stick_kernel(stick).size;
 	struct slot whole = slot_get(partition, SLOT_WHOLE);
+	char needs[SIZE_TEXT], has[SIZE_TEXT];
 
-	if (needed > slot_extent(stick_kernel(stick), &whole).size)
-		log_error(
-			"%s: the kernel set needs %u MiB, the partition has %u MiB: deploy with a "
-			"larger one",
-			stick->name, plan_mib(needed), plan_mib(partition));
-	else
-		log_error("%s: the kernel set needs %u MiB, slot %s has %u MiB free: deploy with "
-			  "a larger kernel partition, or use --in-place",
-			stick->name, plan_mib(needed), plan->slot.name,
-			plan_mib((uint64_t)plan->slot.blocks * ISO_BLOCK));
+	if (needed > slot_extent(stick_kernel(stick), &whole).size) {
+		size_texts(needed, partition, needs, has);
+		log_error("%s: the kernel set needs %s, the partition has %s: deploy with a larger "
+			  "one",
+			stick->name, needs, has);
+	} else {
+		size_texts(needed, (uint64_t)plan->slot.blocks * ISO_BLOCK, needs, has);
+		log_error("%s: the kernel set needs %s, slot %s has %s free: deploy with a larger "
+			  "kernel partition, or use --in-place",
+			stick->name, needs, plan->slot.name, has);
+	}
 	return -ERR_NO_ROOM;
 }
 

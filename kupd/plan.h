@@ -45,6 +45,3 @@ void plan_clear(struct plan *plan);
  * explain. Returns @error.
  */
 int plan_failed(const struct stick *stick, const char *step, int error);
-
-/** Bytes as full MiB, rounded up. */
-unsigned int plan_mib(uint64_t bytes);

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "plan.h"
 #include "rollback.h"
+#include "size.h"
 #include "util.h"
 
 /* A tree that was found without the head, and what it says of its sets. */
@@ -174,7 +175,7 @@ static const char *old_date(const struct stick *stick, char date[17])
 
 static int write_volume(struct run *run, struct stick *stick, const struct candidate *candidate)
 {
-	char date[17];
+	char date[17], needs[SIZE_TEXT];
 	const struct format format = {
 		.label = stick->label,
 		.date = old_date(stick, date),
@@ -198,8 +199,9 @@ static int write_volume(struct run *run, struct stick *stick, const struct candi
 		log_error("interrupted: %s holds no kernel set, only the fallback boots",
 			stick->name);
 	if (r == -ERR_NO_ROOM)
-		log_error("%s: the kernel set needs %u MiB, slot A has too little room for it",
-			stick->name, plan_mib(candidate->kernel_size + candidate->initrd_size));
+		log_error("%s: the kernel set needs %s, slot A has too little room for it",
+			stick->name,
+			size_text(candidate->kernel_size + candidate->initrd_size, needs));
 	else if (r < 0)
 		return plan_failed(stick, "cannot make the volume anew", r);
 	return r;

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "outlook.h"
 #include "run.h"
+#include "size.h"
 #include "util.h"
 
 /* One line of the table, and the same for JSON. */
@@ -26,14 +27,15 @@ static void tell_set(
 	struct extent slot_b = slot_extent(stick_kernel(stick), &b);
 	const char *slot = set->kernel.extent.start >= slot_b.start ? "B" : "A";
 	struct json_object *object;
-	char date[32] = "";
+	char date[32] = "", size[SIZE_TEXT];
 	struct tm tm;
 
 	if (!run->options->json) {
 		if (localtime_r(&set->initrd.mtime, &tm))
 			strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &tm);
-		printf("%-11s %s  (slot %s, %.1f MiB, %s%s)\n", name, set->release, slot,
-			(double)set_size(set) / MIB, date, set->has_sums ? "" : ", no checksums");
+		printf("%-11s %s  (slot %s, %s, %s%s)\n", name, set->release, slot,
+			size_text(set_size(set), size), date,
+			set->has_sums ? "" : ", no checksums");
 		return;
 	}
 	object = json_object_new_object();
@@ -127,10 +129,11 @@ static void tell_room(struct run *run, const struct stick *stick)
 	uint64_t size = stick_kernel(stick).size;
 	struct slot a = slot_get(size, SLOT_A);
 	struct slot b = slot_get(size, SLOT_B);
-	char text[128];
+	char text[128], size_a[SIZE_TEXT], size_b[SIZE_TEXT];
 
-	snprintf(text, sizeof(text), "slot A %.1f MiB, slot B %.1f MiB",
-		(double)a.blocks * ISO_BLOCK / MIB, (double)b.blocks * ISO_BLOCK / MIB);
+	snprintf(text, sizeof(text), "slot A %s, slot B %s",
+		size_text((uint64_t)a.blocks * ISO_BLOCK, size_a),
+		size_text((uint64_t)b.blocks * ISO_BLOCK, size_b));
 	if (!run->options->json) {
 		printf("%-11s %s\n", "room", text);
 		return;

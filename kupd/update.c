@@ -13,6 +13,7 @@
 #include "marker.h"
 #include "plan.h"
 #include "rollback.h"
+#include "size.h"
 #include "util.h"
 
 /* Read what the new descriptor leads to, as the next boot will, and compare. */
@@ -47,10 +48,12 @@ static int verify_written(const struct run *run, const struct stick *stick, cons
 static int write_session(
 	const struct run *run, struct stick *stick, struct plan *plan, struct pvd *ret_pvd)
 {
+	char size[SIZE_TEXT];
 	int r;
 
-	log_debug("writing %s, %u MiB, into slot %s from block %u on", plan->candidate->release,
-		plan_mib(session_size(plan->session)), plan->slot.name, plan->slot.start_lba);
+	log_debug("writing %s, %s, into slot %s from block %u on", plan->candidate->release,
+		size_text(session_size(plan->session), size), plan->slot.name,
+		plan->slot.start_lba);
 	if (run->options->in_place)
 		plan->outcome = OUTCOME_NONE;
 	r = slot_write(stick->disk, stick_kernel(stick), &plan->slot, plan->session, &run->observer,
@@ -170,11 +173,13 @@ static void tell_outcome(const struct stick *stick, const struct plan *plan, int
 
 static void tell_plan(const struct run *run, const struct stick *stick, const struct plan *plan)
 {
+	char size[SIZE_TEXT];
+
 	if (plan->roll_back_first)
 		log_info("%s: would go back to %s first, it is the proven one", stick->name,
 			plan->inventory.previous.release);
-	log_info("%s: would write %s, %u MiB, into slot %s%s%s", stick->name,
-		plan->candidate->release, plan_mib(session_size(plan->session)), plan->slot.name,
+	log_info("%s: would write %s, %s, into slot %s%s%s", stick->name, plan->candidate->release,
+		size_text(session_size(plan->session), size), plan->slot.name,
 		plan->base		 ? ", and keep "
 		: run->options->in_place ? ", over the only set"
 					 : "",

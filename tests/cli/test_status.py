@@ -19,7 +19,7 @@ def test_fresh_stick(stick, small_sets):
     text = status(stick).out
     before = identity(stick)
     for word in (str(stick.path), before["LABEL"], before["UUID"], small_sets[0].release,
-                 "slot A", "slot B", "MiB"):
+                 "slot A", "slot B", " MB"):
         assert word in text, f"no {word!r} in\n{text}"
     assert re.search(r"previous +none", text)
     assert re.search(r"\d{4}-\d\d-\d\d", text)

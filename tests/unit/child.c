@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
+
 #include "said.h"
 
 static int run(const char *const argv[], const char *const environment[])
@@ -85,6 +87,37 @@ static void administrators_folders_are_searched(void **state)
 	assert_int_equal(r, 0);
 }
 
+static void one_that_runs_is_waited_for(void **state)
+{
+	const char *const argv[] = {"sh", "-c", "exit 5", NULL};
+	struct child child = {0};
+	int old = begin_listening();
+
+	(void)state;
+	assert_int_equal(child_start(argv, NULL, "some-package", &child), 0);
+	assert_true(child.pid > 0);
+	assert_int_equal(child_wait(&child), -EIO);
+	end_listening(old);
+	assert_string_equal(said, "sh: failed (5)");
+	assert_int_equal(child.pid, 0);
+	child_stop(&child);
+}
+
+static void one_that_nobody_wants_any_more_is_ended(void **state)
+{
+	const char *const argv[] = {"sleep", "600", NULL};
+	struct child child = {0};
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(child_start(argv, NULL, "some-package", &child), 0);
+	pid = child.pid;
+	child_stop(&child);
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(errno, ESRCH);
+	child_stop(&child);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -94,6 +127,8 @@ int main(void)
 		cmocka_unit_test(missing_program_names_the_package),
 		cmocka_unit_test(program_gets_the_environment_and_no_input),
 		cmocka_unit_test(administrators_folders_are_searched),
+		cmocka_unit_test(one_that_runs_is_waited_for),
+		cmocka_unit_test(one_that_nobody_wants_any_more_is_ended),
 	};
 
 	return cmocka_run_group_tests_name("child", tests, NULL, NULL);
