@@ -104,8 +104,8 @@ static void print_help(const struct verb *verbs)
 	     "More in livengkupd(8).");
 }
 
-/* The place in the table of the option that getopt_long() returns as @value; NULL: there is none.
- */
+/* The place in the table of the option that getopt_long() returns as @value; NULL: there
+ * is none. */
 static const struct option *find_option(int value)
 {
 	for (const struct option *option = table; option->name; option++)

@@ -14,8 +14,8 @@
  */
 int packages_check_idle(const struct run *run);
 
-/** Let dpkg finish what it left, and with it our own hooks' work. Warns of a failure. Was it asked?
- */
+/** Let dpkg finish what it left, and with it our own hooks' work. Warns of a failure. Was
+ * it asked? */
 bool packages_finish(const struct run *run);
 
 /** Build the initrd of @release if it is missing. Warns of a failure. */

@@ -199,7 +199,8 @@ static int write_volume(struct run *run, struct stick *stick, const struct candi
 		log_error("interrupted: %s holds no kernel set, only the fallback boots",
 			stick->name);
 	if (r == -ERR_NO_ROOM)
-		log_error("%s: the kernel set needs %s, slot A has too little room for it",
+		log_error("%s: the kernel set needs %s, slot A has less: deploy with a larger "
+			  "kernel partition",
 			stick->name,
 			size_text(candidate->kernel_size + candidate->initrd_size, needs));
 	else if (r < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include "rollback.h"
-#include "assessment.h"
 
+#include "assessment.h"
 #include "log.h"
 #include "marker.h"
 #include "run.h"

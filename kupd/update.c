@@ -2,7 +2,9 @@
 
 /*
  * The heart: a candidate becomes the current kernel set. The order of the steps is what keeps the
- * stick bootable; it is told in the design, "The switch".
+ * stick bootable: the `.old` names are called gone before what they lead to is overwritten; the
+ * session is written, flushed and read back; the trial begins; one sector switches to the new tree;
+ * only then its `.old` names are called bootable.
  */
 
 #include <string.h>
@@ -44,7 +46,7 @@ static int verify_written(const struct run *run, const struct stick *stick, cons
 	return set_verify(stick->disk, &set, &run->observer);
 }
 
-/* Steps 2 and 3: everything but the switch. */
+/* Everything but the switch. */
 static int write_session(
 	const struct run *run, struct stick *stick, struct plan *plan, struct pvd *ret_pvd)
 {

@@ -15,8 +15,8 @@ static int verify_set(
 
 	r = set_verify(stick->disk, set, &run->observer);
 	if (r == -ENOKEY) {
-		/* An old stick's first set: nothing to compare with, but it can be read to its end.
-		 */
+		/* An old stick's first set: nothing to compare with, but it can be read to
+		 * its end. */
 		r = set_digest(stick->disk, set, &run->observer, kernel_sum, initrd_sum);
 		unchecked = r == 0;
 	}

@@ -15,8 +15,7 @@ int assessment_tries(const struct stick *stick)
 		return -1;
 	/* We and GRUB write one digit. Whatever else stands there is no proof of the current set,
 	 * and the boot menu gives no boots for it: as a trial without boots left it costs a
-	 * `bless`, as none it could cost the proven set.
-	 */
+	 * `bless`, as none it could cost the proven set. */
 	return *value >= '0' && *value <= '0' + ASSESSMENT_TRIES && !value[1] ? *value - '0' : 0;
 }
 

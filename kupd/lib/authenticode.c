@@ -2,10 +2,6 @@
 
 #include "authenticode.h"
 
-#include "file.h"
-#include "log.h"
-#include "util.h"
-
 #include <assert.h>
 #include <endian.h>
 #include <openssl/asn1.h>
@@ -13,6 +9,10 @@
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
 #include <string.h>
+
+#include "file.h"
+#include "log.h"
+#include "util.h"
 
 #define CHUNK	       (128u * 1024u)
 #define SIGNATURES_MAX 16u

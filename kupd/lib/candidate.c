@@ -41,14 +41,6 @@ static int open_file(
 	return 0;
 }
 
-static bool is_release(const char *text)
-{
-	return text[0] && text[0] != '.' && strlen(text) < KERNEL_RELEASE_MAX &&
-	       strspn(text,
-		       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._~") ==
-		       strlen(text);
-}
-
 /* With a kernel named and no release: the one that the kernel says it is. */
 static int release_of_file(const char *path, char ret_release[KERNEL_RELEASE_MAX])
 {
@@ -69,8 +61,9 @@ static int choose_release(
 	const struct candidate_source *source, char ret_release[KERNEL_RELEASE_MAX])
 {
 	if (source->release) {
-		if (!is_release(source->release)) {
-			log_error("\"%s\" is no kernel release", source->release);
+		if (!kernel_is_release(source->release, strlen(source->release))) {
+			log_error("\"%s\" is no kernel release, as `uname -r` tells it",
+				source->release);
 			return -ERR_REFUSED;
 		}
 		snprintf(ret_release, KERNEL_RELEASE_MAX, "%s", source->release);
@@ -79,7 +72,7 @@ static int choose_release(
 	if (source->kernel)
 		return release_of_file(source->kernel, ret_release);
 	if (installed_newest(source->root, NULL, ret_release) < 0) {
-		log_error("%s/boot: there is no kernel", source->root);
+		log_error("%s/boot: there is no kernel: install one with apt", source->root);
 		return -ERR_REFUSED;
 	}
 	return 0;
@@ -111,10 +104,7 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 	else
 		candidate->initrd_path = installed_initrd(source->root, candidate->release);
 	if (!candidate->initrd_path ||
-		asprintf(&way_out,
-			": build it with "
-			"$(dpkg-divert --truename /usr/sbin/update-initramfs) -c -k %s -b /boot",
-			candidate->release) < 0)
+		asprintf(&way_out, ": build it with " INITRD_BUILD, candidate->release) < 0)
 		return -ENOMEM;
 
 	r = open_file(candidate->kernel_path, "kernel", "", &candidate->kernel_fd,

@@ -5,8 +5,8 @@
  * The kernel command line: what the boot menu said of the system that runs.
  */
 
-/** Read it, below the root folder @root ("" for this machine). The caller frees it. Returns -errno.
- */
+/** Read it, below the root folder @root ("" for this machine). The caller frees it.
+ * Returns -errno. */
 int cmdline_read(const char *root, char **ret_line);
 
 /** Cut the next word off the line that @cursor points into, and move @cursor behind it; NULL at the

@@ -2,10 +2,10 @@
 
 #include "cpio.h"
 
-#include "util.h"
-
 #include <assert.h>
 #include <string.h>
+
+#include "util.h"
 
 #define TRAILER "TRAILER!!!"
 

@@ -29,8 +29,8 @@ int device_folder(const char *root, dev_t devno, char **ret_folder);
  * Does not need the node itself to be one. Returns -ENOENT; -errno. */
 int device_find(const char *root, const char *path, dev_t *ret_devno);
 
-/** The whole disk that a partition belongs to, and its number there. -ENOENT: it is no partition.
- */
+/** The whole disk that a partition belongs to, and its number there. -ENOENT: it is
+ * no partition. */
 int device_of_partition(const char *root, dev_t devno, dev_t *ret_disk, unsigned int *ret_number);
 
 /** Partition @number of a whole disk. Returns -ENOENT if the disk has none; -errno. */

@@ -91,8 +91,7 @@ static bool is_power_of_two(unsigned int n)
 	return n && !(n & (n - 1));
 }
 
-/* Is this a FAT at all? NTFS and exFAT look alike, but have no FATs and no reserved sectors here.
- */
+/* NTFS and exFAT look alike, but have no FATs and no reserved sectors here. */
 static bool is_fat(const struct boot_sector *boot)
 {
 	unsigned int sector_size = le16toh(boot->sector_size);
@@ -220,18 +219,15 @@ static int read_directory(const struct fat *fat, struct directory *directory,
 	int r;
 
 	if (directory->is_fixed) {
-		/* A last piece of less than a sector does not occur; sectors are full of entries.
-		 */
+		/* Its sectors are full of entries: no last piece is shorter. */
 		if (directory->done >= ROUND_DOWN(fat->root_size, SECTOR_SIZE))
 			return 0;
 		offset = fat->root + directory->done;
 	} else {
 		if (directory->done && !within) {
 			r = next_cluster(fat, directory->cluster, &directory->cluster);
-			if (r < 0)
+			if (r < 0 || !directory->cluster)
 				return r;
-			if (!directory->cluster)
-				return 0;
 		}
 		/* Also what ends a chain that runs in a circle. */
 		if (directory->done >= DIRECTORY_MAX || !is_cluster(fat, directory->cluster))
@@ -251,8 +247,7 @@ static char upper(char c)
 	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 }
 
-/* Turn the part of a path of @length bytes into the form of DIR_Name; false if it is no 8.3 name.
- */
+/* A part of a path in the form of DIR_Name; false if it is no 8.3 name. */
 static bool short_name(const char *part, size_t length, char ret_name[11])
 {
 	const char *dot = memchr(part, '.', length);
@@ -354,10 +349,8 @@ static int locate_sectors(const struct fat *fat, uint32_t cluster, uint64_t *sec
 
 		if (i && within == 0) {
 			r = next_cluster(fat, cluster, &cluster);
-			if (r < 0)
+			if (r < 0 || (!cluster && i == n))
 				return r;
-			if (!cluster)
-				return i < n ? -EUCLEAN : 0;
 		}
 		if (within == 0) {
 			if (!is_cluster(fat, cluster))
@@ -387,9 +380,8 @@ int fat_locate(const struct disk *disk, struct extent partition, const char *pat
 	if (partition.size > UINT64_MAX - partition.start)
 		return -EINVAL;
 	r = open_fat(disk, partition, &fat);
-	if (r < 0)
-		return r;
-	r = find_file(&fat, path, &entry);
+	if (r == 0)
+		r = find_file(&fat, path, &entry);
 	if (r < 0)
 		return r;
 	size = le32toh(entry.size);
@@ -397,11 +389,10 @@ int fat_locate(const struct disk *disk, struct extent partition, const char *pat
 	if (!sectors)
 		return -ENOMEM;
 	needed = MIN(n, (size_t)((size + SECTOR_SIZE - 1) / SECTOR_SIZE));
-	if (needed) { /* an empty file has no cluster */
+	if (needed) /* an empty file has no cluster */
 		r = locate_sectors(&fat, first_cluster(&fat, &entry), sectors, needed);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	*ret_size = size;
 	if (n)
 		memcpy(ret_sectors, sectors, n * sizeof(*sectors));

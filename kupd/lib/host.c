@@ -44,8 +44,8 @@ int host_partition_disk(
 	return r;
 }
 
-/* What host_mount_state() and host_unmount() are asked for. -ENOENT: the kernel does not know it.
- */
+/* What host_mount_state() and host_unmount() are asked for. -ENOENT: the kernel does not
+ * know it. */
 static int find_device(const struct host *host, dev_t disk, unsigned int number, dev_t *ret_devno)
 {
 	if (number != 0)

@@ -45,6 +45,6 @@ enum host_boot { HOST_BOOT_OTHER, HOST_BOOT_STANDARD, HOST_BOOT_PREVIOUS, HOST_B
  * STANDARD. Returns -errno. */
 int host_boot(const struct host *host, enum host_boot *ret_boot);
 
-/** Does the firmware refuse unsigned kernels (UEFI: SecureBoot 1, SetupMode 0)? False without UEFI.
- */
+/** Does the firmware refuse unsigned kernels (UEFI: SecureBoot 1, SetupMode 0)? False
+ * without UEFI. */
 bool host_enforces_secure_boot(const struct host *host);

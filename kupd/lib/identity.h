@@ -11,8 +11,8 @@
 
 struct identity {
 	char type[32];
-	/* What is not printable ASCII is a `?`: whoever made it chose it, and it goes to terminals.
-	 */
+	/* What is not printable ASCII is a `?`: whoever made it chose it, and it goes
+	 * to terminals. */
 	char label[48];
 	char uuid[48];
 };

@@ -2,19 +2,18 @@
 
 #include "initrd.h"
 
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "log.h"
 #include "modindex.h"
 #include "names.h"
 #include "segments.h"
 #include "util.h"
 
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
-
 /* Bounds for what a hostile file may make us keep. */
 #define RELEASES_MAX 8u
-#define INDEX_MAX    (16u * MIB)
 
 struct initrd {
 	struct names paths;   /* without "usr/" in front; sorted when all are read */
@@ -87,9 +86,9 @@ static int begin_index_file(struct reading *reading, const char *file, uint64_t 
 
 	if (!modindex_wants(file))
 		return 0;
-	if (size > INDEX_MAX) {
+	if (size > MODINDEX_MAX) {
 		log_error("%s: its %s has %llu bytes, more than %u MiB cannot be right",
-			reading->name, file, (unsigned long long)size, INDEX_MAX / MIB);
+			reading->name, file, (unsigned long long)size, MODINDEX_MAX / MIB);
 		return -ERR_REFUSED;
 	}
 	if (!initrd->index)
@@ -258,7 +257,6 @@ const char *initrd_module_index(const struct initrd *initrd)
 
 int initrd_check(const struct initrd *initrd, const char *name, const char *release)
 {
-	bool found = false;
 	int r = 0;
 
 	if (!initrd_has(initrd, "scripts/live") || !initrd_has(initrd, "lib/live/boot")) {
@@ -269,25 +267,20 @@ int initrd_check(const struct initrd *initrd, const char *name, const char *rele
 		else
 			log_error(
 				"%s: the initrd has no live-boot: install live-boot-initramfs-tools "
-				"and run `update-initramfs -u -k %s`",
+				"and run " INITRD_BUILD,
 				name, release);
 		r = -ERR_REFUSED;
 	}
 	for (size_t i = 0; i < initrd->release_count; i++) {
-		if (strcmp(initrd->releases[i], release) == 0) {
-			found = true;
+		if (strcmp(initrd->releases[i], release) == 0)
 			continue;
-		}
 		log_error("%s: the initrd has modules of %s, the kernel is %s", name,
 			initrd->releases[i], release);
 		r = -ERR_REFUSED;
 	}
-	if (!found && initrd->release_count == 0) {
-		log_error("%s: the initrd has no modules: run `update-initramfs -c -k %s`", name,
-			release);
+	if (initrd->release_count == 0) {
+		log_error("%s: the initrd has no modules: run " INITRD_BUILD, name, release);
 		r = -ERR_REFUSED;
 	}
-	if (!found && initrd->release_count > 0)
-		r = -ERR_REFUSED;
 	return r;
 }

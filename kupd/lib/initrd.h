@@ -9,6 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* What builds the initrd of a release ("%s"), also on a live system, which diverts the command of
+ * that name: for messages. */
+#define INITRD_BUILD "`$(dpkg-divert --truename /usr/sbin/update-initramfs) -c -k %s -b /boot`"
+
 struct initrd;
 
 /**

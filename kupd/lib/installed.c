@@ -64,8 +64,8 @@ static bool is_set_aside(const char *name)
 	       (tilde && !is_release_candidate(tilde));
 }
 
-/* Take the newest release out of the names in a folder that begin with @prefix and have a kernel.
- */
+/* Take the newest release out of the names in a folder that begin with @prefix and have
+ * a kernel. */
 static void scan(const char *root, const char *folder_name, const char *prefix, const char *before,
 	char newest[KERNEL_RELEASE_MAX])
 {

@@ -22,11 +22,11 @@ char *installed_initrd(const char *root, const char *release);
  * numbers. */
 bool installed_is_newer(const char *a, const char *b);
 
-/** The newest release with a kernel that is older than @before (NULL: than none). Returns -ENOENT.
- */
+/** The newest release with a kernel that is older than @before (NULL: than none).
+ * Returns -ENOENT. */
 int installed_newest(const char *root, const char *before, char ret_release[KERNEL_RELEASE_MAX]);
 
-/** Sizes and dates of the kernel and the initrd of @release. Returns -ENOENT if one is not there.
- */
+/** Sizes and dates of the kernel and the initrd of @release. Returns -ENOENT if one is
+ * not there. */
 int installed_look(
 	const char *root, const char *release, struct stat *ret_kernel, struct stat *ret_initrd);

@@ -2,16 +2,16 @@
 
 #include "kernel.h"
 
-#include "authenticode.h"
-#include "file.h"
-#include "log.h"
-#include "util.h"
-
 #include <ctype.h>
 #include <endian.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <zlib.h>
+
+#include "authenticode.h"
+#include "file.h"
+#include "log.h"
+#include "util.h"
 
 #define CHUNK (128u * 1024u)
 
@@ -33,9 +33,7 @@
 #define CRC_DROPPED_MINOR 15u
 
 /* The arm64 header (Linux, Documentation/arch/arm64/booting.rst, "Call the kernel image"). */
-#define ARM64_IMAGE_SIZE                                                                          \
-	16u		     /* u64; with the memory behind the file's end that the kernel clears \
-			      */
+#define ARM64_IMAGE_SIZE 16u /* u64; with the memory behind the file that the kernel clears */
 #define ARM64_MAGIC	 56u /* "ARM\x64" */
 #define ARM64_HEADER_END 64u
 
@@ -63,13 +61,27 @@ static bool is_arm64(const uint8_t *head, uint64_t size)
 	return size >= ARM64_HEADER_END && memcmp(head + ARM64_MAGIC, "ARM\x64", 4) == 0;
 }
 
+static bool is_release_character(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("+-._~", c));
+}
+
+bool kernel_is_release(const char *text, size_t length)
+{
+	size_t n = 0;
+
+	while (n < length && is_release_character(text[n]))
+		n++;
+	return n == length && n > 0 && n < KERNEL_RELEASE_MAX && text[0] != '.';
+}
+
 /* Copy the release that a version text starts with: up to the space, within @size bytes. */
 static int copy_release(const uint8_t *text, uint64_t size, char ret_release[KERNEL_RELEASE_MAX])
 {
 	size_t n = 0;
 
-	while (n < size && n < KERNEL_RELEASE_MAX &&
-		(isalnum(text[n]) || strchr("._+~-", text[n])) && text[n] != '\0')
+	while (n < size && n < KERNEL_RELEASE_MAX && is_release_character((char)text[n]))
 		n++;
 	/* The end must have been seen, or what we have may be a part of the name only. */
 	if (n == size || n == KERNEL_RELEASE_MAX || (text[n] != ' ' && text[n] != '\0'))

@@ -6,6 +6,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define KERNEL_RELEASE_MAX 128u /* with the final 0; utsname has 65 */
@@ -25,6 +26,10 @@ struct kernel {
  * Returns -ERR_REFUSED if it is no kernel, or not whole; -errno of read(2).
  */
 int kernel_read(int fd, const char *name, struct kernel *ret_kernel);
+
+/** Could @length bytes of @text be a release: none but letters, digits and "+-._~" of ASCII, so
+ * that it can be part of a file name and of a command line? */
+bool kernel_is_release(const char *text, size_t length);
 
 /**
  * The release of the image whose first bytes are @head, without any check of the rest: for a

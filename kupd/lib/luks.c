@@ -2,12 +2,12 @@
 
 #include "luks.h"
 
-#include "util.h"
-
 #include <endian.h>
 #include <libcryptsetup.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "util.h"
 
 /* LUKS2 On-Disk Format Specification 2.1: the largest header, binary part and JSON. */
 #define LUKS2_HEADER_MAX (4u * MIB)

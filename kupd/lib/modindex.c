@@ -2,14 +2,14 @@
 
 #include "modindex.h"
 
-#include "file.h"
-#include "log.h"
-#include "util.h"
-
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "file.h"
+#include "log.h"
+#include "util.h"
 
 /* All that is ever created in the folder. */
 static const char *const files[] = {
@@ -27,14 +27,13 @@ static const char *const files[] = {
  * as u32 priority and text with final 0). Children stand ahead of their parents, from newer kmods
  * (34) behind them.
  */
-#define INDEX_MAGIC    0xb007f457u
-#define INDEX_VERSION  2u /* upper half of the version */
-#define NODE_PREFIX    0x80000000u
-#define NODE_VALUES    0x40000000u
-#define NODE_CHILDREN  0x20000000u
-#define NODE_OFFSET    0x0fffffffu
-#define DEPTH_MAX      512u
-#define INDEX_FILE_MAX (16u * MIB)
+#define INDEX_MAGIC   0xb007f457u
+#define INDEX_VERSION 2u /* upper half of the version */
+#define NODE_PREFIX   0x80000000u
+#define NODE_VALUES   0x40000000u
+#define NODE_CHILDREN 0x20000000u
+#define NODE_OFFSET   0x0fffffffu
+#define DEPTH_MAX     512u
 
 struct modindex {
 	char *path;
@@ -240,7 +239,7 @@ static int check_file(int fd)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if ((uint64_t)st.st_size > INDEX_FILE_MAX)
+	if ((uint64_t)st.st_size > MODINDEX_MAX)
 		return -EBADMSG;
 	size = (size_t)st.st_size;
 	bytes = malloc(size + 1);

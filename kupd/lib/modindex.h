@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define MODINDEX_MAX (16u * 1024u * 1024u) /* bytes of a file; real ones have a tenth of that */
+
 struct modindex;
 
 /**

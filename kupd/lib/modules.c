@@ -2,13 +2,13 @@
 
 #include "modules.h"
 
-#include "log.h"
-#include "util.h"
-
 #include <libkmod.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+
+#include "log.h"
+#include "util.h"
 
 /* What a stick needs between the kernel's start and the persistence's mount, whatever it is plugged
  * into. */

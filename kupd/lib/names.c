@@ -2,9 +2,9 @@
 
 #include "names.h"
 
-#include "util.h"
-
 #include <string.h>
+
+#include "util.h"
 
 int names_add(struct names *names, const char *name, size_t length)
 {

@@ -2,13 +2,13 @@
 
 #include "pe.h"
 
-#include "file.h"
-#include "log.h"
-#include "util.h"
-
 #include <assert.h>
 #include <endian.h>
 #include <string.h>
+
+#include "file.h"
+#include "log.h"
+#include "util.h"
 
 /* A real table has one or two certificates of 1.5 KiB each. */
 #define TABLE_MAX (1024u * 1024u)
@@ -63,7 +63,7 @@ static int refuse(const char *name, const char *what)
 static int read_error(const char *name, int r)
 {
 	errno = -r;
-	log_error("%s: cannot read the kernel: %m", name);
+	log_error("%s: cannot read it: %m", name);
 	return r;
 }
 
@@ -78,17 +78,17 @@ static int read_optional_header(
 
 	r = file_read(fd, header, MIN(size, sizeof(header)), offset);
 	if (r == -ENODATA)
-		return refuse(name, "the kernel is cut short within its PE header");
+		return refuse(name, "it is cut short within its PE header");
 	if (r < 0)
 		return read_error(name, r);
 
 	memcpy(&magic, header, sizeof(magic));
 	magic = le16toh(magic);
 	if (magic != OPTIONAL_MAGIC_PE32 && magic != OPTIONAL_MAGIC_PE32_PLUS)
-		return refuse(name, "the kernel's PE header is of an unknown kind");
+		return refuse(name, "its PE header is of an unknown kind");
 	count_at = magic == OPTIONAL_MAGIC_PE32 ? PE32_RVA_COUNT : PE32_PLUS_RVA_COUNT;
 	if (size < count_at + 4)
-		return refuse(name, "the kernel's PE header is too short");
+		return refuse(name, "its PE header is too short");
 
 	pe->checksum = offset + OPTIONAL_CHECKSUM;
 	memcpy(&word, header + count_at, sizeof(word));
@@ -96,7 +96,7 @@ static int read_optional_header(
 	if (count <= SECURITY_DIRECTORY)
 		return 0;
 	if (size < count_at + 4 + (SECURITY_DIRECTORY + 1) * 8)
-		return refuse(name, "the kernel's PE header is too short");
+		return refuse(name, "its PE header is too short");
 
 	pe->security_entry = offset + count_at + 4 + SECURITY_DIRECTORY * 8;
 	memcpy(&word, header + count_at + 4 + SECURITY_DIRECTORY * 8, sizeof(word));
@@ -115,11 +115,10 @@ static int read_sections(int fd, const char *name, uint64_t offset, uint16_t cou
 	int r;
 
 	if (count == 0 || count > SECTIONS_MAX)
-		return refuse(
-			name, "the kernel's PE header names an impossible number of sections");
+		return refuse(name, "its PE header names an impossible number of sections");
 	r = file_read(fd, sections, count * sizeof(sections[0]), offset);
 	if (r == -ENODATA)
-		return refuse(name, "the kernel is cut short within its PE header");
+		return refuse(name, "it is cut short within its PE header");
 	if (r < 0)
 		return read_error(name, r);
 
@@ -131,7 +130,7 @@ static int read_sections(int fd, const char *name, uint64_t offset, uint16_t cou
 			continue;
 		if (start + size > pe->file_size) {
 			log_error(
-				"%s: the kernel is cut short: it has %llu bytes, its section %.8s ends at "
+				"%s: it is cut short: it has %llu bytes, its section %.8s ends at "
 				"byte %llu",
 				name, (unsigned long long)pe->file_size, sections[i].name,
 				(unsigned long long)(start + size));
@@ -202,7 +201,7 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 	if (r == 0)
 		r = file_read(fd, &coff, sizeof(coff), (uint64_t)offset + 4);
 	if (r == -ENODATA)
-		return refuse(name, "the kernel is cut short within its PE header");
+		return refuse(name, "it is cut short within its PE header");
 	if (r < 0)
 		return read_error(name, r);
 
@@ -221,9 +220,9 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 
 	if (pe.table_size > 0) {
 		if (pe.table < pe.security_entry + 8 || pe.table_size > TABLE_MAX)
-			return refuse(name, "the kernel's signature table is impossible");
+			return refuse(name, "its signature table is impossible");
 		if (pe.table + pe.table_size > file_size) {
-			log_error("%s: the kernel is cut short: it has %llu bytes, its signature "
+			log_error("%s: it is cut short: it has %llu bytes, its signature "
 				  "ends at byte %llu",
 				name, (unsigned long long)file_size,
 				(unsigned long long)(pe.table + pe.table_size));

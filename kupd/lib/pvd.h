@@ -65,6 +65,6 @@ enum pvd_next {
 /** What lies at PVD_LBA + 1? Returns -errno of reading. */
 int pvd_read_next(const struct disk *disk, struct extent partition, enum pvd_next *ret_next);
 
-/** The first sector of a volume descriptor set terminator (ECMA-119 8.3); the rest of it is zero.
- */
+/** The first sector of a volume descriptor set terminator (ECMA-119 8.3); the rest of it
+ * is zero. */
 void pvd_terminator(uint8_t ret_sector[SECTOR_SIZE]);

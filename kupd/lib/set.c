@@ -2,7 +2,6 @@
 
 #include "set.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "util.h"
@@ -40,17 +39,13 @@ static int read_text(const struct volume *volume, enum set_which which, const ch
 	return 0;
 }
 
-/* One line without spaces or anything that could not be part of a file name. */
+/* One line. */
 static int parse_release(const char *text, char ret_release[KERNEL_RELEASE_MAX])
 {
 	size_t length = strcspn(text, "\n");
 
-	if (length == 0 || length >= KERNEL_RELEASE_MAX)
+	if (!kernel_is_release(text, length))
 		return -EUCLEAN;
-	for (size_t i = 0; i < length; i++) {
-		if (!isalnum((unsigned char)text[i]) && !strchr("+-._~", text[i]))
-			return -EUCLEAN;
-	}
 	memcpy(ret_release, text, length);
 	ret_release[length] = 0;
 	return 0;

@@ -2,9 +2,9 @@
 
 #include "source.h"
 
-#include "util.h"
-
 #include <string.h>
+
+#include "util.h"
 
 int source_open(
 	struct source *source, int fd, uint64_t limit, bool (*interrupted)(void *data), void *data)

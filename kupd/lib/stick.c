@@ -338,8 +338,8 @@ int stick_check_identity(const struct stick *stick)
 
 int stick_release_mounts(const struct stick *stick, const struct host *host, bool dry_run)
 {
-	/* A partition that belongs to no disk (device-mapper, loop) is mounted by its own number.
-	 */
+	/* A partition that belongs to no disk (device-mapper, loop) is mounted by its
+	 * own number. */
 	unsigned int number = stick->is_whole ? STICK_KERNEL : 0;
 	dev_t devno = disk_devno(stick->disk);
 	enum host_mount state;

@@ -27,8 +27,7 @@ struct stick {
 	bool is_blank; /* its kernel partition lost its file system; only with STICK_BLANK_TOO */
 	bool is_named; /* its kernel partition has the GPT name that liveng-deploy gives */
 	/* Of the kernel partition, as identity_read() tells; of a blank one the label it has to
-	 * get.
-	 */
+	 * get. */
 	char label[48];
 	char uuid[48];
 	struct grubenv *grubenv; /* NULL: there is none to use, the boot assessment is off */
@@ -63,8 +62,8 @@ struct extent stick_kernel(const struct stick *stick);
 /** Is it what a kernel partition is labelled, by liveng or an older tool? */
 bool stick_is_kernel_label(const char *text);
 
-/** Read label and UUID again; do they differ from those at stick_open()? Returns -ERR_VERIFY if so.
- */
+/** Read label and UUID again; do they differ from those at stick_open()? Returns -ERR_VERIFY
+ * if so. */
 int stick_check_identity(const struct stick *stick);
 
 /**

@@ -8,8 +8,8 @@
 
 #include "volume.h"
 
-/* A file on this machine, or the part of one: an image's kernel need not be copied out of it first.
- */
+/* A file on this machine, or the part of one: an image's kernel need not be copied out of
+ * it first. */
 struct tree_file {
 	const char *path;
 	struct extent part; /* bytes; size 0: the whole file */

@@ -2,8 +2,6 @@
 
 #include "unpack.h"
 
-#include "util.h"
-
 #include <assert.h>
 #include <bzlib.h>
 #include <lz4.h>
@@ -11,6 +9,8 @@
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+
+#include "util.h"
 
 #define OUT_SIZE (128u * 1024u)
 
