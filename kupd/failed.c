@@ -10,6 +10,7 @@
 
 #include "installed.h"
 #include "log.h"
+#include "text.h"
 #include "util.h"
 
 #define FOLDER	    "/var/lib/liveng"
@@ -33,13 +34,11 @@ static bool parse(const char *line, struct failed_set *ret_set)
 void failed_read(const struct run *run, struct failed *ret_failed)
 {
 	cleanup(close_file) FILE *stream = NULL;
-	autofree char *path = NULL;
+	autofree char *path = text_new("%s" FILE_NAME, run->options->root);
 	char line[512];
 
 	*ret_failed = (struct failed){0};
-	if (!is_kept(run) || asprintf(&path, "%s" FILE_NAME, run->options->root) < 0)
-		return;
-	stream = fopen(path, "re");
+	stream = path && is_kept(run) ? fopen(path, "re") : NULL;
 	while (stream && ret_failed->n < FAILED_MAX && fgets(line, sizeof(line), stream))
 		ret_failed->n += parse(line, &ret_failed->sets[ret_failed->n]);
 }
@@ -90,11 +89,12 @@ static int sync_folder(const char *path)
 
 static int write_list(const char *root, const struct failed *failed)
 {
-	autofree char *folder = NULL, *path = NULL, *new_path = NULL;
+	autofree char *folder = text_new("%s" FOLDER, root);
+	autofree char *path = text_new("%s" FILE_NAME, root);
+	autofree char *new_path = text_new("%s" FILE_NAME ".new", root);
 	int r;
 
-	if (asprintf(&folder, "%s" FOLDER, root) < 0 || asprintf(&path, "%s" FILE_NAME, root) < 0 ||
-		asprintf(&new_path, "%s" FILE_NAME ".new", root) < 0)
+	if (!folder || !path || !new_path)
 		return -ENOMEM;
 	if (failed->n == 0)
 		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;

@@ -8,17 +8,11 @@
 
 #include "log.h"
 #include "running.h"
+#include "text.h"
 #include "util.h"
 
 #define WRITTEN_FOLDER "/run/liveng"
 #define WRITTEN_FILE   WRITTEN_FOLDER "/written"
-
-static char *below(const char *root, const char *path)
-{
-	char *full = NULL;
-
-	return asprintf(&full, "%s%s", root, path) < 0 ? NULL : full;
-}
 
 /* Does the system run from it? */
 static bool is_in_use(const struct run *run, const struct stick *stick)
@@ -37,8 +31,8 @@ static bool is_in_use(const struct run *run, const struct stick *stick)
 
 void marker_set_written(const struct run *run, const struct stick *stick)
 {
-	autofree char *folder = below(run->host.root, WRITTEN_FOLDER);
-	autofree char *file = below(run->host.root, WRITTEN_FILE);
+	autofree char *folder = text_new("%s" WRITTEN_FOLDER, run->host.root);
+	autofree char *file = text_new("%s" WRITTEN_FILE, run->host.root);
 	autoclose int fd = -1;
 
 	if (!folder || !file || !is_in_use(run, stick))
@@ -51,7 +45,7 @@ void marker_set_written(const struct run *run, const struct stick *stick)
 
 bool marker_is_written(const char *root)
 {
-	autofree char *file = below(root, WRITTEN_FILE);
+	autofree char *file = text_new("%s" WRITTEN_FILE, root);
 
 	return file && access(file, F_OK) == 0;
 }

@@ -9,6 +9,7 @@
 
 #include "installed.h"
 #include "log.h"
+#include "text.h"
 #include "util.h"
 
 extern char **environ;
@@ -67,12 +68,9 @@ static bool is_own_system(const struct run *run)
 static pid_t holder(const char *root, const char *name)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	autofree char *path = NULL;
-	autoclose int fd = -1;
+	autofree char *path = text_new("%s/var/lib/dpkg/%s", root, name);
+	autoclose int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
-	if (asprintf(&path, "%s/var/lib/dpkg/%s", root, name) < 0)
-		return 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fcntl(fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
 		return 0;
 	return lock.l_pid;

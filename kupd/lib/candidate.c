@@ -10,6 +10,7 @@
 #include "installed.h"
 #include "log.h"
 #include "modules.h"
+#include "text.h"
 #include "util.h"
 
 #define READ_PIECE (256 * 1024u)
@@ -103,8 +104,8 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 		candidate->initrd_path = strdup(source->initrd);
 	else
 		candidate->initrd_path = installed_initrd(source->root, candidate->release);
-	if (!candidate->initrd_path ||
-		asprintf(&way_out, ": build it with " INITRD_BUILD, candidate->release) < 0)
+	way_out = text_new(": build it with " INITRD_BUILD, candidate->release);
+	if (!candidate->initrd_path || !way_out)
 		return -ENOMEM;
 
 	r = open_file(candidate->kernel_path, "kernel", "", &candidate->kernel_fd,

@@ -6,19 +6,18 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "text.h"
 #include "util.h"
 
 int cmdline_read(const char *root, char **ret_line)
 {
 	cleanup(close_file) FILE *file = NULL;
-	autofree char *path = NULL;
+	autofree char *path = text_new("%s/proc/cmdline", root);
 	autofree char *line = NULL;
 	size_t size = 0;
 
-	if (asprintf(&path, "%s/proc/cmdline", root) < 0) {
-		path = NULL;
+	if (!path)
 		return -ENOMEM;
-	}
 	file = fopen(path, "re");
 	if (!file)
 		return -errno;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "text.h"
 #include "util.h"
 
 #define DEPTH_MAX 8u /* LVM over LUKS over md over a partition is 4 */
@@ -17,18 +18,12 @@ __attribute__((format(printf, 3, 4))) static char *attribute(
 {
 	autofree char *name = NULL;
 	va_list arguments;
-	char *path;
-	int n;
 
 	va_start(arguments, format);
-	n = vasprintf(&name, format, arguments);
+	name = text_new_list(format, arguments);
 	va_end(arguments);
-	if (n < 0) {
-		name = NULL;
-		return NULL;
-	}
-	n = asprintf(&path, "%s/sys/dev/block/%u:%u/%s", root, major(devno), minor(devno), name);
-	return n < 0 ? NULL : path;
+	return name ? text_new("%s/sys/dev/block/%u:%u/%s", root, major(devno), minor(devno), name)
+		    : NULL;
 }
 
 static int read_number(const char *path, unsigned int *ret_number)
@@ -65,6 +60,7 @@ int device_node(const char *root, dev_t devno, char **ret_node)
 	cleanup(close_file) FILE *file = NULL;
 	autofree char *line = NULL;
 	size_t size = 0;
+	char *node;
 
 	if (!path)
 		return -ENOMEM;
@@ -73,8 +69,13 @@ int device_node(const char *root, dev_t devno, char **ret_node)
 		return -errno;
 	while (getline(&line, &size, file) >= 0) {
 		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, "DEVNAME=", 8) == 0)
-			return asprintf(ret_node, "%s/dev/%s", root, line + 8) < 0 ? -ENOMEM : 0;
+		if (strncmp(line, "DEVNAME=", 8) != 0)
+			continue;
+		node = text_new("%s/dev/%s", root, line + 8);
+		if (!node)
+			return -ENOMEM;
+		*ret_node = node;
+		return 0;
 	}
 	return -ENOENT;
 }
@@ -95,21 +96,15 @@ int device_folder(const char *root, dev_t devno, char **ret_folder)
 
 int device_find(const char *root, const char *path, dev_t *ret_devno)
 {
-	autofree char *dev = NULL;
-	autofree char *below_root = NULL;
+	autofree char *dev = text_new("%s/dev", root);
+	autofree char *below_root = text_new("%s%s", root, path);
 	autofree char *real_dev = NULL;
 	autofree char *node = NULL;
 	autofree char *entry = NULL;
 	char *name;
 
-	if (asprintf(&dev, "%s/dev", root) < 0) {
-		dev = NULL;
+	if (!dev || !below_root)
 		return -ENOMEM;
-	}
-	if (asprintf(&below_root, "%s%s", root, path) < 0) {
-		below_root = NULL;
-		return -ENOMEM;
-	}
 	real_dev = realpath(dev, NULL);
 	node = real_dev ? realpath(below_root, NULL) : NULL;
 	if (!node)
@@ -120,10 +115,7 @@ int device_find(const char *root, const char *path, dev_t *ret_devno)
 	/* "cciss/c0d0" is "cciss!c0d0" in sysfs. */
 	for (char *slash = name; (slash = strchr(slash, '/'));)
 		*slash = '!';
-	if (asprintf(&entry, "%s/sys/class/block/%s/dev", root, name) < 0) {
-		entry = NULL;
-		return -ENOMEM;
-	}
+	entry = text_new("%s/sys/class/block/%s/dev", root, name);
 	return read_devno(entry, ret_devno);
 }
 
@@ -358,10 +350,9 @@ int device_holder(const char *root, dev_t disk, char **ret_name)
 		/* Of the folders, only those of partitions have one of that name. */
 		if (entry->d_name[0] == '.')
 			continue;
-		if (asprintf(&holders, "%s/holders", entry->d_name) < 0) {
-			holders = NULL;
+		holders = text_new("%s/holders", entry->d_name);
+		if (!holders)
 			return -ENOMEM;
-		}
 		r = first_name(root, disk, holders, ret_name);
 		if (r == -ENOTDIR)
 			r = -ENOENT;

@@ -12,6 +12,7 @@
 #include "device.h"
 #include "log.h"
 #include "mounts.h"
+#include "text.h"
 #include "util.h"
 
 /* The variables' vendor: UEFI 3.3, EFI_GLOBAL_VARIABLE. */
@@ -92,13 +93,11 @@ static bool is_listed(const struct host *host, unsigned int id)
 
 static int unmount(const struct host *host, const struct mount *mount)
 {
-	autofree char *path = NULL;
+	autofree char *path = text_new("%s%s", host->root, mount->target);
 	struct stat st;
 
-	if (asprintf(&path, "%s%s", host->root, mount->target) < 0) {
-		path = NULL;
+	if (!path)
 		return -ENOMEM;
-	}
 	/* umount2() takes what is on top: make sure that it is this one. */
 	if (lstat(path, &st) < 0 || st.st_dev != mount->devno) {
 		if (!is_listed(host, mount->id))
@@ -172,14 +171,10 @@ int host_boot(const struct host *host, enum host_boot *ret_boot)
 static int efi_flag(const struct host *host, const char *name)
 {
 	cleanup(close_file) FILE *file = NULL;
-	autofree char *path = NULL;
+	autofree char *path = text_new("%s" EFI_VARIABLES "/%s-" EFI_GLOBAL, host->root, name);
 	uint8_t value[5];
 
-	if (asprintf(&path, "%s" EFI_VARIABLES "/%s-" EFI_GLOBAL, host->root, name) < 0) {
-		path = NULL;
-		return -1;
-	}
-	file = fopen(path, "re");
+	file = path ? fopen(path, "re") : NULL;
 	if (!file || fread(value, 1, sizeof(value), file) != sizeof(value))
 		return -1;
 	return value[4];

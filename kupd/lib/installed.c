@@ -4,32 +4,29 @@
 
 #include <string.h>
 
+#include "text.h"
 #include "util.h"
 
 char *installed_kernel(const char *root, const char *release)
 {
-	static const char *const places[] = {
-		"%s/boot/vmlinuz-%s", "%s/usr/lib/modules/%s/vmlinuz", "%s/lib/modules/%s/vmlinuz"};
-	char *path = NULL;
+	static const struct {
+		const char *before, *behind; /* the release */
+	} places[] = {{"/boot/vmlinuz-", ""}, {"/usr/lib/modules/", "/vmlinuz"},
+		{"/lib/modules/", "/vmlinuz"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		if (asprintf(&path, places[i], root, release) < 0)
-			return NULL;
-#pragma GCC diagnostic pop
-		if (access(path, F_OK) == 0)
-			return path;
-		free(path);
+		autofree char *path =
+			text_new("%s%s%s%s", root, places[i].before, release, places[i].behind);
+
+		if (!path || access(path, F_OK) == 0)
+			return steal_pointer(path);
 	}
 	return NULL;
 }
 
 char *installed_initrd(const char *root, const char *release)
 {
-	char *path = NULL;
-
-	return asprintf(&path, "%s/boot/initrd.img-%s", root, release) < 0 ? NULL : path;
+	return text_new("%s/boot/initrd.img-%s", root, release);
 }
 
 /* Of equal upstream versions the release candidates are older than all else: 6.12-rc1-amd64, then
@@ -70,12 +67,10 @@ static void scan(const char *root, const char *folder_name, const char *prefix, 
 	char newest[KERNEL_RELEASE_MAX])
 {
 	cleanup(close_folder) DIR *folder = NULL;
-	autofree char *path = NULL;
+	autofree char *path = text_new("%s%s", root, folder_name);
 	struct dirent *entry;
 
-	if (asprintf(&path, "%s%s", root, folder_name) < 0)
-		return;
-	folder = opendir(path);
+	folder = path ? opendir(path) : NULL;
 	while (folder && (entry = readdir(folder))) {
 		const char *release = entry->d_name + strlen(prefix);
 		autofree char *kernel = NULL;

@@ -9,6 +9,7 @@
 
 #include "file.h"
 #include "log.h"
+#include "text.h"
 #include "util.h"
 
 /* All that is ever created in the folder. */
@@ -53,10 +54,9 @@ int modindex_new(struct modindex **ret_index)
 	index->folder = index->file = -1;
 	if (!parent || parent[0] != '/')
 		parent = "/tmp";
-	if (asprintf(&path, "%s/liveng-initrd-XXXXXX", parent) < 0) {
-		path = NULL;
+	path = text_new("%s/liveng-initrd-XXXXXX", parent);
+	if (!path)
 		return -ENOMEM;
-	}
 	if (!mkdtemp(path)) {
 		r = -errno;
 		log_error("%s: cannot make a temporary folder: %m", parent);

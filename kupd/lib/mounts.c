@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "text.h"
 #include "util.h"
 
 /* Undo the escapes of space, tab, newline, backslash and `#`: \040 and the like. */
@@ -89,12 +90,12 @@ int mounts_read(const char *root, struct mounts *ret_mounts)
 {
 	cleanup(mounts_free) struct mounts mounts = {0};
 	cleanup(close_file) FILE *file = NULL;
-	autofree char *path = NULL;
+	autofree char *path = text_new("%s/proc/self/mountinfo", root);
 	autofree char *line = NULL;
 	size_t line_size = 0, room = 0;
 	int r;
 
-	if (asprintf(&path, "%s/proc/self/mountinfo", root) < 0)
+	if (!path)
 		return -ENOMEM;
 	file = fopen(path, "re");
 	if (!file)

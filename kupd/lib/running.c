@@ -8,6 +8,7 @@
 #include "cmdline.h"
 #include "log.h"
 #include "mounts.h"
+#include "text.h"
 #include "udev.h"
 #include "util.h"
 
@@ -132,16 +133,14 @@ static int read_origin(const struct host *host, struct origin *ret_origin)
 	return r;
 }
 
-/* The node of a disk for a message. Never NULL; the caller frees it. */
+/* The node of a disk for a message. NULL: no memory. The caller frees it. */
 static char *name_of(const struct host *host, dev_t disk)
 {
 	char *name;
 
 	if (device_node(host->root, disk, &name) == 0)
 		return name;
-	if (asprintf(&name, "%u:%u", major(disk), minor(disk)) < 0)
-		abort();
-	return name;
+	return text_new("%u:%u", major(disk), minor(disk));
 }
 
 static int report_doubt(const struct host *host, const char *what, dev_t one, dev_t other)
@@ -149,6 +148,8 @@ static int report_doubt(const struct host *host, const char *what, dev_t one, de
 	autofree char *first = name_of(host, one);
 	autofree char *second = name_of(host, other);
 
+	if (!first || !second)
+		return -ENOMEM;
 	log_error("cannot tell which stick the system runs from, %s %s and %s: name it with --disk",
 		what, first, second);
 	return -ERR_REFUSED;
@@ -190,7 +191,7 @@ static int choose(const struct host *host, const struct origin *origin, dev_t *r
 int running_find_stick(const struct host *host, char **ret_path)
 {
 	struct origin origin;
-	dev_t stick;
+	dev_t stick = 0;
 	int r;
 
 	r = read_origin(host, &origin);

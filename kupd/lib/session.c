@@ -10,6 +10,7 @@
 #include <libburn/libburn.h>
 
 #include "set.h"
+#include "text.h"
 #include "tree.h"
 #include "util.h"
 
@@ -46,13 +47,12 @@ static int keep_only(struct volume *volume, const char *folder, const char *cons
 
 	r = tree_list(volume, folder, &present);
 	for (size_t i = 0; r == 0 && present[i]; i++) {
-		autofree char *path = NULL;
+		autofree char *path = text_new("%s%s", folder, present[i]);
 
-		if (is_among(present[i], names, n))
-			continue;
-		if (asprintf(&path, "%s%s", folder, present[i]) < 0)
+		if (!path)
 			return -ENOMEM;
-		r = tree_remove(volume, path);
+		if (!is_among(present[i], names, n))
+			r = tree_remove(volume, path);
 	}
 	return r;
 }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "text.h"
 #include "util.h"
 
 #define TEXT_MAX 4096u	      /* bytes of release and SHA256SUMS that are read */
@@ -222,17 +223,24 @@ int set_verify(const struct disk *disk, const struct set *set, const struct obse
 	return 0;
 }
 
+static int give(char *text, char **ret_text)
+{
+	if (!text)
+		return -ENOMEM;
+	*ret_text = text;
+	return 0;
+}
+
 int set_release_text(const char *release, char **ret_text)
 {
-	return asprintf(ret_text, "%s\n", release) < 0 ? -ENOMEM : 0;
+	return give(text_new("%s\n", release), ret_text);
 }
 
 int set_menu_text(const char *release, char **ret_text)
 {
-	return asprintf(ret_text, "# GRUB Environment Block\nliveng_release=%.*s\n",
-		       (int)strcspn(release, "\n"), release) < 0
-		       ? -ENOMEM
-		       : 0;
+	return give(text_new("# GRUB Environment Block\nliveng_release=%.*s\n",
+			    (int)strcspn(release, "\n"), release),
+		ret_text);
 }
 
 int set_sums_text(
@@ -251,8 +259,7 @@ int set_sums_text(
 		r = digest_end(digest, release_sum);
 	if (r < 0)
 		return r;
-	if (asprintf(ret_text, "%s  " SET_KERNEL "\n%s  " SET_INITRD "\n%s  " SET_RELEASE "\n",
-		    kernel_sum, initrd_sum, release_sum) < 0)
-		return -ENOMEM;
-	return 0;
+	return give(text_new("%s  " SET_KERNEL "\n%s  " SET_INITRD "\n%s  " SET_RELEASE "\n",
+			    kernel_sum, initrd_sum, release_sum),
+		ret_text);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "text.h"
 #include "util.h"
 
 /* "KING\x20STON" */
@@ -29,16 +30,13 @@ static void decode(const char *from, char *to, size_t size)
 void udev_property(const struct host *host, dev_t devno, const char *name, char *text, size_t size)
 {
 	cleanup(close_file) FILE *file = NULL;
-	autofree char *path = NULL;
+	autofree char *path =
+		text_new("%s" NOTES "/b%u:%u", host->root, major(devno), minor(devno));
 	autofree char *line = NULL;
 	size_t room = 0, length = strlen(name);
 
 	text[0] = '\0';
-	if (asprintf(&path, "%s" NOTES "/b%u:%u", host->root, major(devno), minor(devno)) < 0) {
-		path = NULL;
-		return;
-	}
-	file = fopen(path, "re");
+	file = path ? fopen(path, "re") : NULL;
 	while (file && getline(&line, &room, file) >= 0) {
 		if (strncmp(line, "E:", 2) != 0 || strncmp(line + 2, name, length) != 0 ||
 			line[2 + length] != '=')
@@ -53,14 +51,12 @@ int udev_add_disks(
 {
 	cleanup(close_folder) DIR *folder = NULL;
 	unsigned int major_number, minor_number;
-	autofree char *path = NULL;
+	autofree char *path = text_new("%s" NOTES, host->root);
 	struct dirent *entry;
 	int r = 0;
 
-	if (asprintf(&path, "%s" NOTES, host->root) < 0) {
-		path = NULL;
+	if (!path)
 		return -ENOMEM;
-	}
 	folder = opendir(path);
 	while (r == 0 && folder && (entry = readdir(folder))) {
 		char text[256];
