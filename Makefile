@@ -16,7 +16,7 @@ OWN_CFLAGS   = -std=gnu11 -O2 -g $(WARNINGS) $(SANITIZE) $(CFLAGS)
 OWN_LDFLAGS  = -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBS_CFLAGS  = $(eval LIBS_CFLAGS := $(call pkg-config,--cflags))$(LIBS_CFLAGS)
 LIBS_LDLIBS  = $(eval LIBS_LDLIBS := $(call pkg-config,--libs) -lbz2 -lpthread)$(LIBS_LDLIBS)
-pkg-config   = $(or $(shell $(or $(PKG_CONFIG),pkg-config) $1 $(LIBS) 2> /dev/null),$(error a library is missing: `make deps`))
+pkg-config   = $(or $(shell $(or $(PKG_CONFIG),pkg-config) $1 $(LIBS) 2> /dev/null),$(error a library is missing: run `make deps`))
 
 ifdef SAN
 override BUILD := $(BUILD)/san
