@@ -193,6 +193,8 @@ static const struct option table[] = {
 	{0},
 };
 
+#define LETTERS "ynqvh" /* the short options */
+
 /* The option that @word names in full; NULL: there is none. */
 static const struct option *find_option(const char *word)
 {
@@ -208,7 +210,9 @@ static const struct option *find_option(const char *word)
 /* What getopt_long() found wrong in @word. */
 static void report_misuse(bool lacks_value, const char *word)
 {
-	bool is_long = strncmp(word, "--", 2) == 0;
+	/* A letter that is no option: it may stand behind others, @word is then the word before. */
+	bool is_letter = optopt > 0 && optopt <= CHAR_MAX && !strchr(LETTERS, optopt);
+	bool is_long = !is_letter && strncmp(word, "--", 2) == 0;
 	const struct option *option = is_long ? find_option(word) : NULL;
 
 	if (option && lacks_value)
@@ -228,7 +232,8 @@ enum options_result options_parse(int argc, char **argv, struct options *ret_opt
 	int c, place; /* in the table: of a long option */
 
 	/* The colon: no messages of its own, which would begin with argv[0]. */
-	while (good && (place = -1, c = getopt_long(argc, argv, ":ynqvh", table, &place)) != -1) {
+	while (good &&
+		(place = -1, c = getopt_long(argc, argv, ":" LETTERS, table, &place)) != -1) {
 		const char *word = argv[optind - (optarg && optarg == argv[optind - 1] ? 2 : 1)];
 
 		/* The beginning of a name is taken for all of it: then a typing error may be an

@@ -356,3 +356,8 @@ def test_keep_persistence_needs_a_stick(live_image, tmp_path):
         deployer("--yes", "--keep-persistence", live_image, path, code=NOT_STICK)
     deployer("--keep-persistence", "--size", SIZE, live_image, tmp_path / "new", code=NOT_STICK)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_letter_that_is_no_option_is_named(tmp_path):
+    said = deployer("--dry-run", "-xn", tmp_path / "image", tmp_path / "target", code=USAGE).err
+    assert said == "liveng-deploy: -x: there is no such option: see --help\n"
