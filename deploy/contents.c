@@ -17,9 +17,7 @@
 static void copy_name(const char *name, char *to, size_t size)
 {
 	snprintf(to, size, "%s", name ? name : "");
-	for (; *to; to++)
-		if (*to < ' ' || *to > '~')
-			*to = '?';
+	make_printable(to);
 }
 
 /* Nothing known is no error. */

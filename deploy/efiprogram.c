@@ -175,10 +175,7 @@ bool efiprogram_issuer(
 	if (X509_NAME_get_text_by_NID(X509_get_issuer_name(program->signers[i]), NID_commonName,
 		    ret_issuer, EFIPROGRAM_ISSUER) < 0)
 		snprintf(ret_issuer, EFIPROGRAM_ISSUER, "an authority without a name");
-	/* It is shown to people. */
-	for (char *c = ret_issuer; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+	make_printable(ret_issuer);
 	return true;
 }
 

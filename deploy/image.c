@@ -110,9 +110,7 @@ static void read_name(struct image *image)
 		text[strcspn(text, "\r\n")] = 0;
 		snprintf(image->name, sizeof(image->name), "%s", text);
 	}
-	for (char *c = image->name; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+	make_printable(image->name);
 }
 
 static bool has_file(const struct image *image, const char *path)

@@ -32,9 +32,7 @@ static void copy_value(blkid_probe probe, const char *name, char *to, size_t siz
 	if (blkid_probe_lookup_value(probe, name, &value, NULL) != 0)
 		value = "";
 	snprintf(to, size, "%s", value);
-	for (; *to; to++)
-		if (*to < ' ' || *to > '~')
-			*to = '?';
+	make_printable(to);
 }
 
 int identity_read(const struct disk *disk, struct extent extent, struct identity *ret_identity)
