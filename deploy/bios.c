@@ -9,6 +9,7 @@
 #include "data.h"
 #include "grubimage.h"
 #include "log.h"
+#include "text.h"
 #include "util.h"
 
 #define PLATFORM "i386-pc"
@@ -40,10 +41,9 @@ static int read_boot(uint8_t ret_boot[BIOS_BOOT_SIZE])
 
 	if (!folder)
 		return -ENOENT;
-	if (asprintf(&path, "%s/boot.img", folder) < 0) {
-		path = NULL;
+	path = text_new("%s/boot.img", folder);
+	if (!path)
 		return -ENOMEM;
-	}
 	r = data_read_file(path, SECTOR_SIZE, &data, &size);
 	if (r == 0 && size != SECTOR_SIZE)
 		r = -EUCLEAN;

@@ -7,6 +7,7 @@
 
 #include "file.h"
 #include "log.h"
+#include "text.h"
 #include "util.h"
 
 #define DATA_MAX (16u * MIB)
@@ -44,10 +45,9 @@ int data_read(const char *name, void **ret_data, size_t *ret_size)
 	autofree char *path = NULL;
 	int r;
 
-	if (asprintf(&path, "%s/%s", folder, name) < 0) {
-		path = NULL;
+	path = text_new("%s/%s", folder, name);
+	if (!path)
 		return -ENOMEM;
-	}
 	r = data_read_file(path, DATA_MAX, ret_data, ret_size);
 	if (r < 0) {
 		errno = -r;

@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include "size.h"
+#include "text.h"
 #include "udev.h"
 #include "util.h"
 
@@ -53,10 +54,9 @@ static void read_text(const char *folder, const char *name, size_t skip, char *t
 	size_t n;
 
 	text[0] = '\0';
-	if (asprintf(&path, "%s/%s", folder, name) < 0) {
-		path = NULL;
+	path = text_new("%s/%s", folder, name);
+	if (!path)
 		return;
-	}
 	file = fopen(path, "re");
 	if (!file || fseek(file, (long)skip, SEEK_SET) < 0)
 		return;
@@ -193,10 +193,9 @@ static dev_t listed_disk(const char *class_folder, const char *name)
 	unsigned int major_number, minor_number;
 	char text[24];
 
-	if (asprintf(&folder, "%s/%s", class_folder, name) < 0) {
-		folder = NULL;
+	folder = text_new("%s/%s", class_folder, name);
+	if (!folder)
 		return 0;
-	}
 	/* No number: one of several paths to a disk. */
 	read_text(folder, "dev", 0, text, sizeof(text));
 	if (sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
@@ -222,10 +221,9 @@ int drives_list(const struct host *host, struct drive **ret_drives, size_t *ret_
 	size_t n = 0;
 	int found;
 
-	if (asprintf(&class_folder, "%s/sys/class/block", host->root) < 0) {
-		class_folder = NULL;
+	class_folder = text_new("%s/sys/class/block", host->root);
+	if (!class_folder)
 		return -ENOMEM;
-	}
 	found = scandir(class_folder, &names, is_name, versionsort);
 	if (found < 0)
 		return -errno;

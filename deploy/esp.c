@@ -12,6 +12,7 @@
 #include "grubenv.h"
 #include "log.h"
 #include "tempfile.h"
+#include "text.h"
 #include "util.h"
 
 #define MENU_FOLDER "/boot/grub"
@@ -58,10 +59,9 @@ static int make_folder(struct fat *fat, const char *path)
 	if (fat->folders[i])
 		return 0;
 	fat->folders[i] = strdup(path);
-	if (!fat->folders[i] || asprintf(&target, "::%s", path) < 0) {
-		target = NULL;
+	target = text_new("::%s", path);
+	if (!fat->folders[i] || !target)
 		return -ENOMEM;
-	}
 	argv[3] = target;
 	return child_run(argv, mtools, "mtools");
 }
@@ -79,10 +79,9 @@ static int put(const struct fat *fat, const char *path, const void *content, siz
 	if (write(fd, content, size) != (ssize_t)size)
 		return -EIO;
 	tempfile_path(fd, source);
-	if (asprintf(&target, "::%s", path) < 0) {
-		target = NULL;
+	target = text_new("::%s", path);
+	if (!target)
 		return -ENOMEM;
-	}
 	argv[4] = target;
 	return child_run(argv, mtools, "mtools");
 }
@@ -114,10 +113,9 @@ static int put_looks(const struct fat *fat)
 		autofree char *path = NULL;
 		autofree void *data = NULL;
 
-		if (asprintf(&path, MENU_FOLDER "/%s", theme_files[i]) < 0) {
-			path = NULL;
+		path = text_new(MENU_FOLDER "/%s", theme_files[i]);
+		if (!path)
 			return -ENOMEM;
-		}
 		r = data_read(theme_files[i], &data, &size);
 		if (r == 0)
 			r = put(fat, path, data, size);
@@ -143,10 +141,9 @@ static int put_menu(struct fat *fat, const struct loaders *loaders, const char *
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		autofree char *path = NULL;
 
-		if (asprintf(&path, "%s/grub.cfg", prefixes[i]) < 0) {
-			path = NULL;
+		path = text_new("%s/grub.cfg", prefixes[i]);
+		if (!path)
 			return -ENOMEM;
-		}
 		/* Every folder on the way. */
 		for (char *slash = strchr(path + 1, '/'); r == 0 && slash;
 			slash = strchr(slash + 1, '/')) {

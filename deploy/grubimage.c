@@ -7,6 +7,7 @@
 #include "data.h"
 #include "log.h"
 #include "tempfile.h"
+#include "text.h"
 #include "util.h"
 
 #define GRUB_FOLDER "/usr/lib/grub/"
@@ -36,14 +37,12 @@ char *grubimage_folder(const char *platform)
 {
 	autofree char *folder = NULL, *list = NULL;
 
-	if (asprintf(&folder, GRUB_FOLDER "%s", platform) < 0) {
-		folder = NULL;
+	folder = text_new(GRUB_FOLDER "%s", platform);
+	if (!folder)
 		return NULL;
-	}
-	if (asprintf(&list, "%s/moddep.lst", folder) < 0) {
-		list = NULL;
+	list = text_new("%s/moddep.lst", folder);
+	if (!list)
 		return NULL;
-	}
 	return access(list, R_OK) == 0 ? steal_pointer(folder) : NULL;
 }
 

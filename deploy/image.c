@@ -7,6 +7,7 @@
 #include "bootentry.h"
 #include "log.h"
 #include "size.h"
+#include "text.h"
 #include "tree.h"
 #include "util.h"
 
@@ -167,10 +168,8 @@ static int find_set(struct image *image)
 	}
 	if (r < 0 || !best)
 		return r < 0 ? r : -ENOENT;
-	if (asprintf(&image->kernel, LIVE "/%s", best) < 0)
-		image->kernel = NULL;
-	if (asprintf(&image->initrd, LIVE "/initrd.img%s", best + 7) < 0)
-		image->initrd = NULL;
+	image->kernel = text_new(LIVE "/%s", best);
+	image->initrd = text_new(LIVE "/initrd.img%s", best + 7);
 	return image->kernel && image->initrd ? 0 : -ENOMEM;
 }
 
@@ -331,7 +330,8 @@ int image_resolve(const struct image *image, const char *path, char **ret_path)
 			i++;
 		if (!names[i])
 			return -ENOENT;
-		if (asprintf(&longer, "%s/%s", resolved, names[i]) < 0)
+		longer = text_new("%s/%s", resolved, names[i]);
+		if (!longer)
 			return -ENOMEM;
 		free(resolved);
 		resolved = longer;

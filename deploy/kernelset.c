@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "log.h"
 #include "tempfile.h"
+#include "text.h"
 #include "util.h"
 
 #define COPY_PIECE MIB
@@ -74,10 +75,9 @@ static int open_part(const struct image *image, const char *path_in_image, const
 		*ret_file = (struct tree_file){.path = *ret_name};
 		return 0;
 	}
-	if (asprintf(ret_name, "%s: %s", image_path(image), path_in_image) < 0) {
-		*ret_name = NULL;
+	*ret_name = text_new("%s: %s", image_path(image), path_in_image);
+	if (!*ret_name)
 		return -ENOMEM;
-	}
 	part.path = image_path(image);
 	r = image_find(image, path_in_image, &part.part);
 	if (r < 0)

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "pe.h"
 #include "secureboot.h"
+#include "text.h"
 #include "util.h"
 
 #define FOLDER	      "EFI/BOOT"
@@ -97,10 +98,9 @@ static int read_preloader(const char *folder, struct efiprogram *programs)
 		size_t size;
 		int r;
 
-		if (asprintf(&path, "%s/%s", folder, preloader_files[i]) < 0) {
-			path = NULL;
+		path = text_new("%s/%s", folder, preloader_files[i]);
+		if (!path)
 			return -ENOMEM;
-		}
 		r = data_read_file(path, PRELOADER_MAX, &data, &size);
 		if (r < 0) {
 			errno = -r;

@@ -9,6 +9,7 @@
 #include "fat.h"
 #include "grubimage.h"
 #include "log.h"
+#include "text.h"
 #include "util.h"
 
 #define LOADER_MAX  (16u * MIB)
@@ -68,10 +69,9 @@ static int read_from_image(
 	autofree char *path = NULL, *found = NULL;
 	int r;
 
-	if (asprintf(&path, FOLDER "/%s", name) < 0) {
-		path = NULL;
+	path = text_new(FOLDER "/%s", name);
+	if (!path)
 		return -ENOMEM;
-	}
 	r = image_resolve(image, path, &found);
 	if (r == 0)
 		return image_read(image, found, LOADER_MAX, ret_data, ret_size);
@@ -182,15 +182,13 @@ static const struct {
 	{LOADER_MOK, "/usr/lib/shim", "mm", ".efi"},
 };
 
-static int host_path(const struct firmware *firmware, size_t i, char **ret_path)
+static char *host_path(const struct firmware *firmware, size_t i)
 {
 	const char *folder = host_files[i].folder;
 
-	return asprintf(ret_path, "%s%s%s/%s%s%s", folder ?: "/usr/lib/grub/",
-		       folder ? "" : firmware->platform, folder ? "" : "-signed",
-		       host_files[i].stem, firmware->suffix, host_files[i].end) < 0
-		       ? -ENOMEM
-		       : 0;
+	return text_new("%s%s%s/%s%s%s", folder ?: "/usr/lib/grub/",
+		folder ? "" : firmware->platform, folder ? "" : "-signed", host_files[i].stem,
+		firmware->suffix, host_files[i].end);
 }
 
 int loaderset_from_host(const struct firmware *firmware, struct loaderset *ret_set)
@@ -205,7 +203,8 @@ int loaderset_from_host(const struct firmware *firmware, struct loaderset *ret_s
 
 		if (set.programs[host_files[i].role].data)
 			continue;
-		r = host_path(firmware, i, &path);
+		path = host_path(firmware, i);
+		r = path ? 0 : -ENOMEM;
 		if (r == 0 && data_read_file(path, LOADER_MAX, &data, &size) == 0)
 			r = add(&set, host_files[i].role, path, data, size);
 	}

@@ -12,6 +12,7 @@
 #include "mounts.h"
 #include "running.h"
 #include "size.h"
+#include "text.h"
 #include "util.h"
 
 /* Without what is mounted there the system does not run; /boot also with all that is below it. */
@@ -122,10 +123,9 @@ static int read_swaps(const struct host *host, const struct drive *drive, struct
 	bool lies;
 	int r = 0;
 
-	if (asprintf(&path, "%s/proc/swaps", host->root) < 0) {
-		path = NULL;
+	path = text_new("%s/proc/swaps", host->root);
+	if (!path)
 		return -ENOMEM;
-	}
 	file = fopen(path, "re");
 	if (!file)
 		return errno == ENOENT ? 0 : -errno; /* a kernel without swap */
@@ -156,8 +156,7 @@ static void name_holder(const struct host *host, const char *holder, char *text,
 	autofree char *path = NULL;
 	char name[96] = "";
 
-	if (asprintf(&path, "%s/sys/class/block/%s/dm/name", host->root, holder) < 0)
-		path = NULL;
+	path = text_new("%s/sys/class/block/%s/dm/name", host->root, holder);
 	file = path ? fopen(path, "re") : NULL;
 	if (file && fgets(name, sizeof(name), file))
 		name[strcspn(name, "\n")] = '\0';

@@ -8,6 +8,7 @@
 #include "pvd.h"
 #include "session.h"
 #include "set.h"
+#include "text.h"
 #include "tree.h"
 #include "util.h"
 
@@ -90,9 +91,9 @@ static int drop_kind(struct volume *volume, const char *stem, const char *kept)
  */
 static char *beside_kernel(const struct volume *volume, const char *stem, const char *release)
 {
-	char *path = NULL;
+	char *path = text_new(LIVE "/%s-%s", stem, release);
 
-	if (asprintf(&path, LIVE "/%s-%s", stem, release) < 0)
+	if (!path)
 		return NULL;
 	if (!tree_has(volume, path, false))
 		path[strlen(LIVE "/") + strlen(stem)] = 0;

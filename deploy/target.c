@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "size.h"
+#include "text.h"
 #include "util.h"
 
 #define LOCK_TIMEOUT_MS 2000
@@ -154,10 +155,9 @@ static bool is_attached(const struct host *host, const struct target *target, ch
 	autofree char *pattern = NULL;
 	bool is_found = false;
 
-	if (asprintf(&pattern, "%s" LOOPS "/loop*/loop/backing_file", host->root) < 0) {
-		pattern = NULL;
+	pattern = text_new("%s" LOOPS "/loop*/loop/backing_file", host->root);
+	if (!pattern)
 		return false;
-	}
 	if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
 		return false;
 	for (size_t i = 0; !is_found && i < found.gl_pathc; i++) {

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "log.h"
+#include "text.h"
 #include "util.h"
 
 int tempfile_open(int *ret_fd)
@@ -20,7 +21,8 @@ int tempfile_open(int *ret_fd)
 	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	/* Not every file system knows files without a name. */
 	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
-		if (asprintf(&name, "%s/liveng-XXXXXX", folder) < 0)
+		name = text_new("%s/liveng-XXXXXX", folder);
+		if (!name)
 			return -ENOMEM;
 		fd = mkostemp(name, O_CLOEXEC);
 		if (fd >= 0)
