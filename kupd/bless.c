@@ -94,7 +94,9 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 	}
 	run->changed = true;
 	/* Whether the `.old` set ever came up is not told by this boot. */
-	if (inventory->has_previous)
+	if (inventory->is_other_unreadable)
+		previous = assessment_previous(stick);
+	else if (inventory->has_previous)
 		previous = assessment_has_previous(stick) ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
 	r = assessment_set(stick, -1, previous);
 	if (r < 0)

@@ -58,8 +58,13 @@ static int find_other(const struct stick *stick, struct inventory *inventory)
 	if (r == 0)
 		r = read_other(volume, inventory);
 	inventory->undone_pvd = inventory->previous_pvd;
-	/* Damage means that there is none. A failed read does not: it may be the proven set. */
-	return is_damage(r) ? 0 : r;
+	/* Damage means that there is none. A failed read does not: it may be the proven set. What
+	 * needs nothing of it goes on. */
+	inventory->is_other_unreadable = r == -EIO;
+	if (r == -EIO)
+		log_warning("%s: what the slot of the previous kernel set holds is unreadable",
+			stick->name);
+	return r == -EIO || is_damage(r) ? 0 : r;
 }
 
 static int find_current(const struct stick *stick, struct inventory *inventory)
@@ -72,7 +77,6 @@ static int find_current(const struct stick *stick, struct inventory *inventory)
 	inventory->has_current = r == 0;
 	inventory->is_unreadable = r == -EIO;
 	if (r == -EIO || is_damage(r)) {
-		errno = -r;
 		log_warning("%s: the current kernel set is %s", stick->name,
 			r == -ENOENT ? "not there"
 			: r == -EIO  ? "unreadable"

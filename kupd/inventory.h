@@ -26,11 +26,12 @@ struct inventory {
 	bool has_undone;
 	struct set undone;
 	struct pvd undone_pvd;
+	bool is_other_unreadable; /* neither is known, since reading failed: there may be one */
 };
 
 /**
  * Read the kernel partition of @stick. A missing or damaged set is not an error: it is not there. A
- * previous set whose place was taken by another is not there either.
+ * previous set whose place was taken by another is not there either. What cannot be read is noted.
  * Reports. Returns -ERR_VERIFY if not even the volume descriptor is whole; -errno of reading.
  * The caller ends it with inventory_close().
  */

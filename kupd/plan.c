@@ -109,13 +109,21 @@ int plan_check_candidate(
 
 /* With a set on trial, or damaged, the proven one is the one before: it stays, the other makes
  * room. */
-static int plan_roll_back(const struct run *run, const struct stick *stick, struct plan *plan)
+static int plan_roll_back(
+	const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan)
 {
+	const struct inventory *inventory = &plan->inventory;
 	int r;
 
-	if (run->options->in_place || !inventory_wants_previous(&plan->inventory, stick))
+	if (inventory->is_other_unreadable && !run->options->in_place && !tolerant &&
+		(assessment_tries(stick) >= 0 || !inventory->has_current))
+		return plan_failed(stick,
+			"cannot read the previous kernel set, which repair or --force would give "
+			"up",
+			-EIO);
+	if (run->options->in_place || !inventory_wants_previous(inventory, stick))
 		return 0;
-	r = set_verify(stick->disk, &plan->inventory.previous, &run->observer);
+	r = set_verify(stick->disk, &inventory->previous, &run->observer);
 	/* A damaged one is not worth keeping: then the current set is the best there is. */
 	if (r == -ERR_VERIFY || (r == -EIO && run->options->force))
 		return 0;
@@ -249,7 +257,7 @@ int plan_make(const struct run *run, const struct stick *stick, bool tolerant, s
 	log_debug("checking %s and %s", plan->candidate->kernel_path, plan->candidate->initrd_path);
 	r = plan_check_candidate(run, stick, plan->candidate);
 	if (r == 0)
-		r = plan_roll_back(run, stick, plan);
+		r = plan_roll_back(run, stick, tolerant || run->options->force, plan);
 	if (r < 0)
 		return r;
 	r = plan_session(run, stick, plan);

@@ -8,6 +8,14 @@
 #include "run.h"
 #include "util.h"
 
+static int refuse_unreadable(const struct stick *stick)
+{
+	errno = EIO;
+	log_error(
+		"%s: cannot read what the slot of the previous kernel set holds: %m", stick->name);
+	return -EIO;
+}
+
 /* Is @set, the @which one, whole? */
 static int check_set(const struct stick *stick, const struct set *set, const char *which,
 	const struct observer *observer)
@@ -39,6 +47,8 @@ int rollback_check(const struct stick *stick, const struct inventory *inventory,
 {
 	if (inventory->has_previous)
 		return check_set(stick, &inventory->previous, "previous", observer);
+	if (inventory->is_other_unreadable)
+		return refuse_unreadable(stick);
 	if (inventory->has_undone)
 		log_error(
 			"%s: there is no previous kernel set to go back to; --undo goes forward to "
@@ -55,6 +65,8 @@ static int check_undo(const struct stick *stick, const struct inventory *invento
 {
 	if (inventory->has_undone)
 		return check_set(stick, &inventory->undone, "undone", observer);
+	if (inventory->is_other_unreadable)
+		return refuse_unreadable(stick);
 	log_error("%s: no rollback left a kernel set that is still there", stick->name);
 	return -ERR_REFUSED;
 }

@@ -188,7 +188,8 @@ int status_verb(struct run *run)
 	tell_room(run, stick);
 	tell_any_set(run, "current", inventory.has_current, &inventory.current, stick,
 		"none, or damaged");
-	tell_any_set(run, "previous", inventory.has_previous, &inventory.previous, stick, "none");
+	tell_any_set(run, "previous", inventory.has_previous, &inventory.previous, stick,
+		inventory.is_other_unreadable ? "unreadable" : "none");
 	tell_any_set(run, "undone", inventory.has_undone, &inventory.undone, stick, NULL);
 	tell_assessment(run, stick, &inventory);
 	tell_failed(run);

@@ -91,7 +91,8 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 		return assessment_set(stick, 0, PREVIOUS_GONE); /* 0 boots left: the fallback */
 	if (!plan->roll_back_first)
 		return assessment_has_previous(stick) ||
-				       (plan->inventory.has_previous &&
+				       ((plan->inventory.has_previous ||
+						plan->inventory.is_other_unreadable) &&
 					       assessment_previous(stick) != PREVIOUS_GONE)
 			       ? assessment_set(stick, assessment_tries(stick), PREVIOUS_GONE)
 			       : 0;

@@ -69,5 +69,9 @@ int verify_verb(struct run *run)
 	r = verify_set(run, stick, &inventory.current, "current");
 	if (r != -EINTR && inventory.has_previous)
 		s = verify_set(run, stick, &inventory.previous, "previous");
+	if (r != -EINTR && inventory.is_other_unreadable) {
+		run_add(run, "previous", "unreadable");
+		s = -EIO;
+	}
 	return r < 0 ? r : s;
 }

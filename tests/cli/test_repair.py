@@ -7,6 +7,7 @@ import fcntl
 
 import pytest
 
+import stick as sticks
 from programs import BUSY, FAILED, REFUSED, VERIFY, install, kupd, update
 from proof import assert_holds, damage, damage_root, identity, kernel_place, untouched
 
@@ -222,3 +223,50 @@ def test_a_set_that_cannot_be_read_may_be_whole_the_next_time(stick, small_sets,
                env=tools.environment(stick, bad=(at + 8192, 4096)))
     update(stick, small_sets[1])
     assert stick.grub_has(small_sets[1])
+
+
+# The other slot's tree cannot be read: nothing that does without it is kept from its work
+
+@pytest.fixture(params=["descriptor", "root folder"])
+def half_readable(stick, small_sets, tools, request):
+    """Set 1 is current and on trial, set 0 previous. And the environment for livengkupd."""
+    at = int.from_bytes(stick.read(2, sticks.PVD + 158, 4), "little")
+    update(stick, small_sets[1])
+    if request.param == "descriptor":  # its copy in the slot, or in the system area
+        at = next(lba for lba in (48, 8) if stick.read(2, lba * sticks.BLOCK + 1, 5) == b"CD001")
+    place = stick.partition(2)[0] + at * sticks.BLOCK
+    return stick, tools.environment(stick, bad=(place, sticks.BLOCK))
+
+
+def test_bless_does_without_the_other_slot(half_readable, small_sets):
+    stick, env = half_readable
+    kupd("bless", "--disk", stick.path, says=["unreadable", "is proven"], env=env)
+    assert stick.grubenv() == {"liveng_previous": "1"}
+    update(stick, small_sets[2], env=env)
+    assert stick.grub_has(small_sets[2])
+
+
+def test_status_next_and_verify_do_without_the_other_slot(half_readable, small_sets):
+    stick, env = half_readable
+    with untouched(stick.path):
+        kupd("status", "--disk", stick.path, says=[small_sets[1].release, "unreadable"], env=env)
+        kupd("verify", "--disk", stick.path, code=FAILED, says=["unreadable", "is whole"], env=env)
+    kupd("next", "--once", "fallback", "--disk", stick.path, env=env)
+    assert stick.grubenv()["liveng_once"] == "fallback"
+
+
+def test_what_needs_the_other_slot_is_refused(half_readable, small_sets):
+    stick, env = half_readable
+    with untouched(stick.path):
+        kupd("rollback", "--disk", stick.path, code=FAILED, says="cannot read", env=env)
+        update(stick, small_sets[2], code=FAILED, says=["cannot read", "--force"], env=env)
+    update(stick, small_sets[2], "--force", env=env)
+    assert stick.grub_has(small_sets[2])
+
+
+def test_repair_gives_up_the_other_slot(half_readable, small_sets, root):
+    stick, env = half_readable
+    install(root, small_sets[2])
+    damage(stick, small_sets[1])
+    kupd("repair", "--disk", stick.path, "--root", root, says="unreadable", env=env)
+    assert stick.grub_has(small_sets[2])
