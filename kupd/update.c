@@ -184,7 +184,7 @@ static void tell_plan(const struct run *run, const struct stick *stick, const st
 	log_info("%s: would write %s, %s, into slot %s%s%s", stick->name, plan->candidate->release,
 		size_text(session_size(plan->session), size), plan->slot.name,
 		plan->base		 ? ", and keep "
-		: run->options->in_place ? ", over the only set"
+		: run->options->in_place ? ", over what is there"
 					 : "",
 		plan->base ? plan->base->release : "");
 }

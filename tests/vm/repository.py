@@ -37,7 +37,8 @@ def published(folder):
     publish, source = commands()
     home = Path(folder, "gnupg")
     home.mkdir(mode=0o700)
-    environment = os.environ | {"GNUPGHOME": str(home), "PACKAGES": str(BUILD)}
+    environment = os.environ | {"GNUPGHOME": str(home)}
+    Path(folder, "build").symlink_to(BUILD)
     done = subprocess.run(["sh", "-eu", "-c", publish], cwd=folder, env=environment, check=False,
                           capture_output=True, text=True)
     subprocess.run(["gpgconf", "--kill", "all"], env=environment, check=False)
