@@ -218,7 +218,7 @@ static int write_fully(int fd, uint64_t offset, const uint8_t *buffer, size_t si
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
-			return -errno;
+			return file_error(errno);
 		}
 		if (n == 0)
 			return -EIO;
@@ -291,7 +291,7 @@ int disk_flush(struct disk *disk)
 	/* Not fdatasync(): a sparse image file gets new blocks, and those are its metadata. On a
 	 * block device both send the cache flush. */
 	if (fsync(disk->fd) < 0)
-		return -errno;
+		return file_error(errno);
 	return 0;
 }
 

@@ -4,6 +4,20 @@
 
 #include "util.h"
 
+int file_error(int error)
+{
+	switch (error) {
+	case ENODATA: /* the block layer's words for a bad place, a device that does not answer */
+	case EREMOTEIO:
+	case ETIMEDOUT:
+	case EILSEQ:
+	case ENOLINK:
+		return -EIO;
+	default:
+		return -error;
+	}
+}
+
 int file_read(int fd, void *buffer, size_t size, uint64_t offset)
 {
 	uint8_t *at = buffer;
@@ -13,9 +27,8 @@ int file_read(int fd, void *buffer, size_t size, uint64_t offset)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		/* The block layer's word for a bad place on the medium; here it is the end. */
 		if (n < 0)
-			return errno == ENODATA ? -EIO : -errno;
+			return file_error(errno);
 		if (n == 0)
 			return -ENODATA;
 		at += n;

@@ -8,6 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Read @size bytes at byte @offset, all of them. Returns -ENODATA if the file ends before; -EIO
- * for a bad place of the medium; -errno of read(2). */
+/** What the block layer says of a failing medium (a bad place, no answer, a broken transfer) is all
+ * -EIO: ENODATA is the end of a file, and a medium error must not pass for anything else. The
+ * others as they are. @error is an errno, positive. */
+int file_error(int error);
+
+/** Read @size bytes at byte @offset, all of them. Returns -ENODATA if the file ends before;
+ * file_error() of read(2). */
 int file_read(int fd, void *buffer, size_t size, uint64_t offset);

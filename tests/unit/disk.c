@@ -20,7 +20,18 @@
 static int read_error; /* what each read of the disk ends with; 0: it reads */
 static unsigned int cached_reads;
 
+static int write_error; /* and each write */
+
 /* In place of the C library's. */
+ssize_t pwrite(int fd, const void *buffer, size_t size, off_t offset)
+{
+	if (write_error) {
+		errno = write_error;
+		return -1;
+	}
+	return syscall(SYS_pwrite64, fd, buffer, size, offset);
+}
+
 ssize_t pread(int fd, void *buffer, size_t size, off_t offset)
 {
 	if (read_error) {
@@ -135,20 +146,25 @@ static void the_end_is_an_error(void **state)
 	assert_int_equal(disk_write(disk, 0, bytes, sizeof(bytes)), -EBADF);
 }
 
-/* Linux says ENODATA for a bad place on the medium. */
-static void a_bad_place_is_not_the_end(void **state)
+/* Linux has several words for a medium that fails, ENODATA for one. */
+static void a_failing_medium_is_one_error(void **state)
 {
+	static const int words[] = {EIO, ENODATA, EREMOTEIO, ETIMEDOUT, EILSEQ, ENOLINK};
 	cleanup(disk_closep) struct disk *disk = NULL;
 	autofree uint8_t *bytes = disk_buffer(DISK_ALIGN);
 
-	assert_int_equal(disk_open(*state, false, &disk), 0);
-	read_error = ENODATA;
-	assert_int_equal(disk_read(disk, 0, bytes, DISK_ALIGN), -EIO);
-	assert_int_equal(disk_read_medium(disk, 0, bytes, DISK_ALIGN), -EIO);
-	assert_int_equal(disk_read_medium(disk, 512, bytes, 512), -EIO);
-	read_error = EREMOTEIO;
-	assert_int_equal(disk_read_medium(disk, 0, bytes, DISK_ALIGN), -EREMOTEIO);
-	read_error = 0;
+	assert_int_equal(disk_open(*state, true, &disk), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		read_error = write_error = words[i];
+		assert_int_equal(disk_read(disk, 0, bytes, DISK_ALIGN), -EIO);
+		assert_int_equal(disk_read_medium(disk, 0, bytes, DISK_ALIGN), -EIO);
+		assert_int_equal(disk_read_medium(disk, 512, bytes, 512), -EIO);
+		assert_int_equal(disk_write(disk, 0, bytes, DISK_ALIGN), -EIO);
+	}
+	read_error = write_error = ENODEV;
+	assert_int_equal(disk_read_medium(disk, 0, bytes, DISK_ALIGN), -ENODEV);
+	assert_int_equal(disk_write(disk, 0, bytes, DISK_ALIGN), -ENODEV);
+	read_error = write_error = 0;
 	assert_int_equal(disk_read_medium(disk, 0, bytes, DISK_ALIGN), 0);
 }
 
@@ -174,7 +190,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			the_medium_is_read_past_the_cache, make_file, remove_file),
 		cmocka_unit_test_setup_teardown(the_end_is_an_error, make_file, remove_file),
-		cmocka_unit_test_setup_teardown(a_bad_place_is_not_the_end, make_file, remove_file),
+		cmocka_unit_test_setup_teardown(
+			a_failing_medium_is_one_error, make_file, remove_file),
 		cmocka_unit_test_setup_teardown(a_lock_excludes_others, make_file, remove_file),
 	};
 
