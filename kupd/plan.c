@@ -88,15 +88,18 @@ int plan_check_candidate(
 	const struct run *run, const struct stick *stick, const struct candidate *candidate)
 {
 	struct extent persistence = stick->partitions[STICK_PERSISTENCE];
-	struct luks luks;
+	/* What cryptsetup takes unless told otherwise. */
+	struct luks luks = {.type = "LUKS2", .cipher = "aes", .mode = "xts-plain64"};
 	bool encrypted;
 	int r;
 
 	r = persistence.size > 0 ? luks_read(stick->disk, persistence, &luks) : -ENOENT;
-	encrypted = r == 0;
-	if (r < 0 && r != -ENOENT) {
+	/* An initrd that cannot open it would be found out at the next boot: in doubt it must. */
+	encrypted = r != -ENOENT;
+	if (encrypted && r < 0) {
 		errno = -r;
-		log_warning("%s: cannot tell how partition %d is encrypted: %m",
+		log_warning("%s: cannot tell how partition %d is encrypted, taking the usual "
+			    "cipher for it: %m",
 			disk_path(stick->disk), STICK_PERSISTENCE);
 	}
 	r = candidate_check(candidate, &run->host, encrypted ? &luks : NULL, &run->observer);

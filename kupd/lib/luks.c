@@ -25,6 +25,14 @@ struct luks_start {
 } __attribute__((packed));
 static const uint8_t luks_magic[6] = {'L', 'U', 'K', 'S', 0xba, 0xbe};
 
+/* The second copy of a LUKS2 header lies at its size, which is a power of two, and has a magic of
+ * its own. */
+static const uint8_t second_magic[6] = {'S', 'K', 'U', 'L', 0xba, 0xbe};
+
+/* The superblock of ext2, ext3 and ext4: its magic, little-endian, at byte 56 of byte 1024. */
+#define EXT_MAGIC_OFFSET 1080u
+#define EXT_MAGIC	 0xef53u
+
 static void crypt_freep(struct crypt_device **device)
 {
 	crypt_free(*device);
@@ -36,6 +44,34 @@ static void ignore_log(int level, const char *text, void *data)
 	(void)level;
 	(void)text;
 	(void)data;
+}
+
+/* The first copy has no magic: is the second one there? cryptsetup opens such a volume. What a file
+ * system that took the place left of it does not count. */
+static int second_header_size(const struct disk *disk, struct extent partition, uint64_t *ret_size)
+{
+	struct luks_start start;
+	uint16_t ext;
+	int r;
+
+	r = disk_read(disk, partition.start + EXT_MAGIC_OFFSET, &ext, sizeof(ext));
+	if (r < 0)
+		return r;
+	if (le16toh(ext) == EXT_MAGIC)
+		return -ENOENT;
+	for (uint64_t at = LUKS2_HEADER_MIN; at <= LUKS2_HEADER_MAX; at *= 2) {
+		if (at + sizeof(start) > partition.size)
+			break;
+		r = disk_read(disk, partition.start + at, &start, sizeof(start));
+		if (r < 0)
+			return r;
+		if (memcmp(start.magic, second_magic, sizeof(second_magic)) == 0 &&
+			be16toh(start.version) == 2 && be64toh(start.header_size) == at) {
+			*ret_size = MIN(2 * at, partition.size);
+			return 0;
+		}
+	}
+	return -ENOENT;
 }
 
 /* How many bytes of the partition's start the header takes. */
@@ -51,7 +87,7 @@ static int header_size(const struct disk *disk, struct extent partition, uint64_
 	if (r < 0)
 		return r;
 	if (memcmp(start.magic, luks_magic, sizeof(luks_magic)) != 0)
-		return -ENOENT;
+		return second_header_size(disk, partition, ret_size);
 
 	switch (be16toh(start.version)) {
 	case 1:

@@ -232,6 +232,16 @@ def test_encrypted_stick_refuses_an_initrd_without_cryptsetup(roomy, material, t
     refused(roomy, bad, ["/sbin/cryptsetup", "install cryptsetup-initramfs"])
 
 
+@pytest.mark.parametrize("kind, damaged", [(LUKS2, [0]), (LUKS2, [4106, 20490]), (LUKS1, [8])],
+                         ids=["first magic", "both copies", "luks1"])
+def test_a_damaged_header_is_still_encrypted(roomy, material, tmp_path, kind, damaged):
+    encrypt(roomy, tmp_path, *kind)
+    for at in damaged:
+        roomy.write(4, at, b"XXXXXX")
+    bad = material.set(material.release, initrd=material.initrd(variant=".nocrypt"))
+    refused(roomy, bad, ["/sbin/cryptsetup", "install cryptsetup-initramfs"])
+
+
 def test_encrypted_stick_asks_for_the_cipher_of_its_header(roomy, material, tmp_path):
     encrypt(roomy, tmp_path, *LUKS1)
     # LUKS1: the name of the cipher stands at offset 8, 32 bytes; nothing sums the header up.

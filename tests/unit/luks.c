@@ -112,6 +112,15 @@ static void other_content_is_not_luks(void **state)
 	assert_int_equal(read_at(elsewhere, &luks), -ENOENT);
 	assert_int_equal(read_at(tiny, &luks), -ENOENT);
 	overwrite(0, "NOPE", 4);
+	overwrite(16384, "NOPE", 4);
+	assert_int_equal(read_at(partition, &luks), -ENOENT);
+	make_disk(CRYPT_LUKS1, 0);
+	overwrite(0, "NOPE", 4);
+	assert_int_equal(read_at(partition, &luks), -ENOENT);
+	/* Made an ext4 file system, which left the second copy. */
+	make_disk(CRYPT_LUKS2, 0);
+	overwrite(0, "NOPE", 4);
+	overwrite(1080, "\x53\xef", 2);
 	assert_int_equal(read_at(partition, &luks), -ENOENT);
 }
 
@@ -126,6 +135,21 @@ static void second_copy_helps(void **state)
 	assert_string_equal(luks.cipher, "aes");
 	overwrite(16384 + 4096 + 10, "damage", 6);
 	assert_int_equal(read_at(partition, &luks), -EUCLEAN);
+}
+
+static void second_copy_alone_is_enough(void **state)
+{
+	static const uint64_t sizes[] = {0, 32768, MIB};
+	struct luks luks;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		make_disk(CRYPT_LUKS2, sizes[i]);
+		overwrite(0, "XXXXXX", 6);
+		assert_int_equal(read_at(partition, &luks), 0);
+		assert_string_equal(luks.type, CRYPT_LUKS2);
+		assert_string_equal(luks.mode, "xts-plain64");
+	}
 }
 
 static void impossible_size_is_refused(void **state)
@@ -167,6 +191,7 @@ int main(void)
 		cmocka_unit_test(header_is_read_at_an_offset),
 		cmocka_unit_test(other_content_is_not_luks),
 		cmocka_unit_test(second_copy_helps),
+		cmocka_unit_test(second_copy_alone_is_enough),
 		cmocka_unit_test(impossible_size_is_refused),
 		cmocka_unit_test(nothing_is_written),
 	};
