@@ -3,8 +3,6 @@
 #include "target.h"
 
 #include <fcntl.h>
-#include <glob.h>
-#include <limits.h>
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,7 +14,6 @@
 #include "util.h"
 
 #define LOCK_TIMEOUT_MS 2000
-#define LOOPS		"/sys/class/block"
 #define PIECE		MIB /* of a file, read at once */
 
 static int report(const struct target *target, const char *what, int error)
@@ -148,33 +145,6 @@ bool target_is_at(const struct target *target, const char *path)
 	       st.st_ino == target->file_inode;
 }
 
-/* Does a loop device show this file as a disk? Its name, for the message. */
-static bool is_attached(const struct host *host, const struct target *target, char name[32])
-{
-	cleanup(globfree) glob_t found = {0};
-	autofree char *pattern = NULL;
-	bool is_found = false;
-
-	pattern = text_new("%s" LOOPS "/loop*/loop/backing_file", host->root);
-	if (!pattern)
-		return false;
-	if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
-		return false;
-	for (size_t i = 0; !is_found && i < found.gl_pathc; i++) {
-		cleanup(close_file) FILE *file = fopen(found.gl_pathv[i], "re");
-		char path[PATH_MAX];
-
-		if (!file || !fgets(path, sizeof(path), file))
-			continue;
-		path[strcspn(path, "\n")] = '\0';
-		is_found = target_is_at(target, path);
-		if (is_found)
-			(void)sscanf(strstr(found.gl_pathv[i], LOOPS "/") + strlen(LOOPS "/"),
-				"%31[^/]", name);
-	}
-	return is_found;
-}
-
 /* Something other than a stick, or zeros where one may come. */
 static bool holds_other(const struct target *target)
 {
@@ -218,7 +188,7 @@ static int report_size(const struct target *target, uint64_t needed)
 static int check_file(
 	const struct host *host, const struct target *target, const struct drive_rules *rules)
 {
-	char loop[32] = "";
+	char loop[HOST_LOOP_TEXT];
 
 	if (target->size < rules->needed)
 		return report_size(target, rules->needed);
@@ -226,7 +196,7 @@ static int check_file(
 		return 0;
 	if (access(target->path, W_OK) < 0)
 		return report(target, "write to it", -errno);
-	if (is_attached(host, target, loop)) {
+	if (host_find_loop(host, target->file_dev, target->file_inode, loop)) {
 		log_error("%s: is attached as /dev/%s: detach it first (losetup --detach)",
 			target->path, loop);
 		return -ERR_BUSY;
@@ -314,18 +284,6 @@ static int check_same_file(const struct target *target)
 	return -ERR_REFUSED;
 }
 
-/* A lock on any part of a file, as a virtual machine has it on the image of its disk. */
-static int check_record_locks(const struct target *target)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	if (target->kind == TARGET_DRIVE)
-		return 0;
-	if (fcntl(disk_fd(target->disk), F_OFD_GETLK, &lock) < 0)
-		return errno == EINVAL ? 0 : -errno; /* a file system without such locks */
-	return lock.l_type == F_UNLCK ? 0 : -EBUSY;
-}
-
 static int claim(struct target *target)
 {
 	int r;
@@ -333,8 +291,6 @@ static int claim(struct target *target)
 	r = disk_claim(target->disk);
 	if (r == 0)
 		r = disk_lock(target->disk, LOCK_TIMEOUT_MS);
-	if (r == 0)
-		r = check_record_locks(target);
 	if (r == -EBUSY)
 		log_error("%s: is in use by another program: close that first", target->path);
 	else if (r < 0)

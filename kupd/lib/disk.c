@@ -145,24 +145,33 @@ static int lock_fd(int fd, int timeout_ms)
 	}
 }
 
+/* On any part of a file, as a virtual machine has it on the image of its disk. */
+static int check_record_locks(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
+		return errno == EINVAL ? 0 : -errno; /* a file system without such locks */
+	return lock.l_type == F_UNLCK ? 0 : -EBUSY;
+}
+
 int disk_lock(struct disk *disk, int timeout_ms)
 {
 	char path[64];
+	int r;
 
 	/* A device has one number but can have several nodes, and flock() goes by the node. */
 	if (disk_is_block_device(disk) && disk->lock_fd < 0) {
-		int r = 0;
-
 		snprintf(path, sizeof(path), LOCK_FOLDER "/disk-%u:%u.lock", major(disk->devno),
 			minor(disk->devno));
 		(void)mkdir(LOCK_FOLDER, 0755);
 		disk->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (disk->lock_fd >= 0)
-			r = lock_fd(disk->lock_fd, timeout_ms);
+		r = disk->lock_fd >= 0 ? lock_fd(disk->lock_fd, timeout_ms) : 0;
 		if (r < 0)
 			return r;
 	}
-	return lock_fd(disk->fd, timeout_ms);
+	r = lock_fd(disk->fd, timeout_ms);
+	return r == 0 && !disk_is_block_device(disk) ? check_record_locks(disk->fd) : r;
 }
 
 int disk_claim(struct disk *disk)

@@ -49,7 +49,8 @@ int disk_fd(const struct disk *disk);
 /**
  * Take the exclusive lock (flock(2) on the disk, as udev and systemd-repart do; for a block device
  * also on /run/liveng/disk-MAJOR:MINOR.lock, where that can be made: only root can), waiting
- * at most @timeout_ms milliseconds. Returns -EBUSY if another holds it.
+ * at most @timeout_ms milliseconds. Returns -EBUSY if another holds it, or of a file has locked any
+ * part (fcntl(2), as virtual machines do).
  */
 int disk_lock(struct disk *disk, int timeout_ms);
 

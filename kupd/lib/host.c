@@ -3,6 +3,8 @@
 #include "host.h"
 
 #include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -14,6 +16,8 @@
 #include "mounts.h"
 #include "text.h"
 #include "util.h"
+
+#define LOOPS "/sys/class/block"
 
 /* The variables' vendor: UEFI 3.3, EFI_GLOBAL_VARIABLE. */
 #define EFI_VARIABLES "/sys/firmware/efi/efivars"
@@ -43,6 +47,30 @@ int host_partition_disk(
 	if (r == 0)
 		*ret_number = number;
 	return r;
+}
+
+bool host_find_loop(const struct host *host, dev_t dev, ino_t inode, char name[HOST_LOOP_TEXT])
+{
+	cleanup(globfree) glob_t found = {0};
+	autofree char *pattern = text_new("%s" LOOPS "/loop*/loop/backing_file", host->root);
+
+	if (!pattern || glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+		return false;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		cleanup(close_file) FILE *file = fopen(found.gl_pathv[i], "re");
+		char path[PATH_MAX];
+		struct stat st;
+
+		if (!file || !fgets(path, sizeof(path), file))
+			continue;
+		path[strcspn(path, "\n")] = '\0';
+		if (stat(path, &st) < 0 || st.st_dev != dev || st.st_ino != inode)
+			continue;
+		(void)sscanf(found.gl_pathv[i] + strlen(host->root) + strlen(LOOPS "/"), "%31[^/]",
+			name);
+		return true;
+	}
+	return false;
 }
 
 /* What host_mount_state() and host_unmount() are asked for. -ENOENT: the kernel does not

@@ -24,6 +24,11 @@ int host_partition_node(const struct host *host, dev_t disk, unsigned int number
 int host_partition_disk(
 	const struct host *host, dev_t partition, char **ret_disk_path, unsigned int *ret_number);
 
+#define HOST_LOOP_TEXT 32 /* "loop0" */
+
+/** Does a loop device show the file with this device and inode as a disk? Its name to @name. */
+bool host_find_loop(const struct host *host, dev_t dev, ino_t inode, char name[HOST_LOOP_TEXT]);
+
 enum host_mount { HOST_NOT_MOUNTED, HOST_MOUNTED_RO, HOST_MOUNTED_RW };
 
 /**

@@ -233,7 +233,31 @@ static int resolve(const struct host *host, enum stick_target target, const char
 	return *ret_path ? 0 : -ENOMEM;
 }
 
-static int open_disk(struct stick *stick, const char *path, bool writable)
+/* To be written by one program alone: the stick, and of an image file what shows it as a disk. */
+static int lock_disk(const struct host *host, const struct stick *stick)
+{
+	const char *path = disk_path(stick->disk);
+	char loop[HOST_LOOP_TEXT];
+	struct stat st;
+	int r;
+
+	r = disk_lock(stick->disk, LOCK_TIMEOUT_MS);
+	if (r == -EBUSY) {
+		log_error("%s: another program uses it: try again when it is done", path);
+	} else if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot lock it: %m", path);
+	} else if (!disk_is_block_device(stick->disk) && fstat(disk_fd(stick->disk), &st) == 0 &&
+		   host_find_loop(host, st.st_dev, st.st_ino, loop)) {
+		log_error("%s: is attached as /dev/%s: name that, or detach it first (losetup "
+			  "--detach)",
+			path, loop);
+		r = -EBUSY;
+	}
+	return r;
+}
+
+static int open_disk(const struct host *host, struct stick *stick, const char *path, bool writable)
 {
 	int r;
 
@@ -252,15 +276,7 @@ static int open_disk(struct stick *stick, const char *path, bool writable)
 		log_error("%s: %m", path);
 		return r;
 	}
-	if (writable)
-		r = disk_lock(stick->disk, LOCK_TIMEOUT_MS);
-	if (r == -EBUSY) {
-		log_error("%s: another program uses it: try again when it is done", path);
-	} else if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot lock it: %m", path);
-	}
-	return r;
+	return writable ? lock_disk(host, stick) : 0;
 }
 
 int stick_open(const struct host *host, enum stick_target target, const char *path,
@@ -275,7 +291,7 @@ int stick_open(const struct host *host, enum stick_target target, const char *pa
 		return -ENOMEM;
 	r = resolve(host, target, path, &disk_name, &stick->is_whole);
 	if (r == 0)
-		r = open_disk(stick, disk_name, flags & STICK_WRITABLE);
+		r = open_disk(host, stick, disk_name, flags & STICK_WRITABLE);
 	if (r < 0)
 		return r;
 

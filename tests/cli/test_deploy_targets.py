@@ -17,7 +17,7 @@ import pytest
 
 import stick as sticks
 from programs import (BUSY, DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, REFUSED, SIZE, USAGE, Result,
-                      deployer)
+                      deployer, update)
 from proof import untouched
 from stick import MIB, run
 
@@ -276,6 +276,12 @@ def test_what_a_disk_holds_is_shown(loop, live_image, tmp_path):
 
 
 # Files that somebody else has
+
+def test_a_stick_that_is_attached_as_a_disk(loop, stick, small_sets):
+    node = loop(stick.path)
+    with untouched(stick.path):
+        update(stick, small_sets[1], code=BUSY, says=f"is attached as {node}: name that")
+
 
 def test_a_file_that_is_attached_as_a_disk(loop, live_image, tmp_path):
     path = new_file(tmp_path / "disk.img")

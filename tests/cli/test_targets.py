@@ -113,6 +113,14 @@ def test_not_running_from_a_stick(small_sets):
          code=NOT_STICK)
 
 
+def test_an_image_that_a_virtual_machine_runs_is_busy(stick, small_sets):
+    """QEMU locks single bytes, not the file."""
+    with open(stick.path, "r+b") as f, untouched(stick.path):
+        fcntl.lockf(f, fcntl.LOCK_SH, 1, 100)
+        update(stick, small_sets[1], code=BUSY, says="another program uses it")
+        kupd("status", "--disk", stick.path)
+
+
 def test_a_locked_stick_is_busy(stick, small_sets):
     with open(stick.path, "rb") as f:
         fcntl.flock(f, fcntl.LOCK_EX)

@@ -65,6 +65,24 @@ static void who_holds_a_disk_is_told(void **state)
 	free(name);
 }
 
+static void a_file_leads_to_its_loop_device(void **state)
+{
+	char image[128], line[130], name[HOST_LOOP_TEXT] = "";
+	struct stat st;
+
+	(void)state;
+	snprintf(image, sizeof(image), "%s", at("image"));
+	snprintf(line, sizeof(line), "%s\n", image);
+	put_text(image, "");
+	assert_int_equal(stat(image, &st), 0);
+	assert_false(host_find_loop(&host, st.st_dev, st.st_ino, name));
+	put_text(at("sys/class/block/loop6/loop/backing_file"), "/no/such/file\n");
+	put_text(at("sys/class/block/loop7/loop/backing_file"), line);
+	assert_true(host_find_loop(&host, st.st_dev, st.st_ino, name));
+	assert_string_equal(name, "loop7");
+	assert_false(host_find_loop(&host, st.st_dev, st.st_ino + 1, name));
+}
+
 static void partitions_and_disks_lead_to_each_other(void **state)
 {
 	dev_t stick, other, partition;
@@ -312,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(layers_lie_on_disks),
 		TEST(who_holds_a_disk_is_told),
+		TEST(a_file_leads_to_its_loop_device),
 		TEST(partitions_and_disks_lead_to_each_other),
 		TEST(nodes_are_found_by_any_name),
 		TEST(the_strongest_mount_counts),

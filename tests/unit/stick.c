@@ -112,6 +112,12 @@ int host_partition_disk(
 	return -ENOENT;
 }
 
+bool host_find_loop(const struct host *host, dev_t dev, ino_t inode, char name[HOST_LOOP_TEXT])
+{
+	(void)host, (void)dev, (void)inode, (void)name;
+	return false;
+}
+
 int host_mount_state(
 	const struct host *host, dev_t disk, unsigned int number, enum host_mount *ret_state)
 {
