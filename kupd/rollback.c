@@ -83,19 +83,32 @@ static int commit(struct stick *stick, const struct pvd *pvd, const char *which)
 	return r;
 }
 
-int rollback_switch(struct stick *stick, const struct inventory *inventory, bool on_trial)
+int rollback_prepare(struct stick *stick, bool on_trial)
 {
 	int tries = assessment_tries(stick);
-	int r;
 
 	/* A trial without boots left would go to the fallback: give it its boots again. The `.old`
 	 * names of the tree that we go to lead into the slot of the one that we leave. */
-	r = assessment_set(stick, tries == 0 || on_trial ? ASSESSMENT_TRIES : tries, PREVIOUS_GONE);
-	if (r == 0)
-		r = commit(stick, &inventory->previous_pvd, "previous");
+	return assessment_set(
+		stick, tries == 0 || on_trial ? ASSESSMENT_TRIES : tries, PREVIOUS_GONE);
+}
+
+int rollback_commit(struct stick *stick, const struct inventory *inventory, bool on_trial)
+{
+	int r;
+
+	r = commit(stick, &inventory->previous_pvd, "previous");
 	if (r == 0 && !on_trial)
 		r = assessment_set(stick, -1, PREVIOUS_GONE);
 	return r;
+}
+
+int rollback_switch(struct stick *stick, const struct inventory *inventory, bool on_trial)
+{
+	int r;
+
+	r = rollback_prepare(stick, on_trial);
+	return r == 0 ? rollback_commit(stick, inventory, on_trial) : r;
 }
 
 /* Forward again to the set that a rollback left: on trial, as after an update. */

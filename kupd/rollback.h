@@ -12,6 +12,11 @@
  */
 int rollback_switch(struct stick *stick, const struct inventory *inventory, bool on_trial);
 
+/** The two halves of rollback_switch(): the boot assessment, after which the stick boots what it
+ * did before; and the rest. Report. Return -errno. */
+int rollback_prepare(struct stick *stick, bool on_trial);
+int rollback_commit(struct stick *stick, const struct inventory *inventory, bool on_trial);
+
 /**
  * See that @inventory has a previous set and that it is whole, reading it all. Reports.
  * Returns -ERR_REFUSED if there is none; -ERR_VERIFY if it is damaged; -EINTR; -errno.

@@ -82,6 +82,7 @@ static int write_session(
 /* Whatever is about to be overwritten, no boot may take it for a whole set from now on. */
 static int make_way(const struct run *run, struct stick *stick, struct plan *plan)
 {
+	bool on_trial;
 	int r;
 
 	r = assessment_drop_once(stick);
@@ -98,8 +99,12 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 			       : 0;
 	log_info("%s: back to %s first, it is the proven one", stick->name,
 		plan->inventory.previous.release);
+	on_trial = assessment_doubts_previous(stick);
+	r = rollback_prepare(stick, on_trial);
+	if (r < 0)
+		return r;
 	plan->outcome = OUTCOME_EITHER;
-	r = rollback_switch(stick, &plan->inventory, assessment_doubts_previous(stick));
+	r = rollback_commit(stick, &plan->inventory, on_trial);
 	if (r == 0)
 		plan->outcome = OUTCOME_PREVIOUS;
 	return r;

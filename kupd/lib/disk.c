@@ -45,6 +45,7 @@ int disk_open(const char *path, bool writable, struct disk **ret_disk)
 	cleanup(disk_closep) struct disk *disk = NULL;
 	char same_inode[64];
 	struct stat st;
+	int is_read_only = 0;
 	int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY;
 	int r;
 
@@ -69,6 +70,10 @@ int disk_open(const char *path, bool writable, struct disk **ret_disk)
 	if (r < 0)
 		return r;
 	disk->devno = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
+	/* Linux opens it all the same, and only the writes fail. */
+	if (writable && disk->devno && ioctl(disk->fd, BLKROGET, &is_read_only) == 0 &&
+		is_read_only)
+		return -EROFS;
 
 	/* Through /proc, not by the path again: the name may have got another device meanwhile.
 	 * Some file systems (tmpfs) do not know O_DIRECT, then everything goes by the cache. */

@@ -25,7 +25,8 @@ struct extent {
 
 /**
  * Open @path. Read-only unless @writable. Neither locks nor changes anything.
- * Returns -errno: those of open(2), -ENOTBLK if it is neither a block device nor a plain file.
+ * Returns -errno: those of open(2), -ENOTBLK if it is neither a block device nor a plain file;
+ * -EROFS if @writable, and it is a write-protected block device.
  * The caller frees the disk with disk_close().
  */
 int disk_open(const char *path, bool writable, struct disk **ret_disk);

@@ -259,9 +259,14 @@ static int lock_disk(const struct host *host, const struct stick *stick)
 
 static int open_disk(const struct host *host, struct stick *stick, const char *path, bool writable)
 {
+	struct stat st;
 	int r;
 
 	r = disk_open(path, writable, &stick->disk);
+	if (r == -EROFS && stat(path, &st) == 0 && S_ISBLK(st.st_mode)) {
+		log_error("%s: is write-protected", path);
+		return r;
+	}
 	if (r == -EROFS || r == -EACCES) {
 		errno = -r;
 		log_error("%s: cannot open it for %s: %m", path, writable ? "writing" : "reading");

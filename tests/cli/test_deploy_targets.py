@@ -17,7 +17,7 @@ import pytest
 
 import stick as sticks
 from programs import (BUSY, DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, REFUSED, SIZE, USAGE, Result,
-                      deployer, update)
+                      deployer, kupd, update)
 from proof import untouched
 from stick import MIB, run
 
@@ -273,6 +273,16 @@ def test_what_a_disk_holds_is_shown(loop, live_image, tmp_path):
     assert f"{node}: 503.3 MB, virtual" in told.out
     assert 'holds ext2 "holidays"' in told.out
     assert f"type its name, {node}:" in told.out
+
+
+def test_a_write_protected_stick_is_left_alone(loop, stick, small_sets):
+    node = loop(stick.path, "--read-only")
+    argv = ("update", "--disk", node, "--kernel", small_sets[1].kernel, "--initrd",
+            small_sets[1].initrd, small_sets[1].release)
+    with untouched(stick.path):
+        told = kupd(*argv, code=FAILED, says=f"{node}: is write-protected")
+        kupd("status", "--disk", node, says=small_sets[0].release)
+    assert "boots" not in told.err
 
 
 # Files that somebody else has

@@ -4,7 +4,7 @@
 import pytest
 
 import stick as sticks
-from programs import TOP, install, kupd, update
+from programs import FAILED, TOP, install, kupd, update
 from proof import damage, untouched
 
 
@@ -28,6 +28,13 @@ def next_update(stick, root, *arguments, **kwargs):
 
 def status(stick, root, *arguments):
     return kupd("status", "--disk", stick.path, "--root", root, *arguments)
+
+
+def test_a_failed_step_before_the_switch_back_changes_nothing(stick, small_sets, tools):
+    update(stick, small_sets[1])
+    with untouched(stick.path):
+        update(stick, small_sets[2], code=FAILED, says="boots what it booted before",
+               env=tools.environment(stick, "write:1:EIO:once"))
 
 
 @pytest.fixture
