@@ -96,8 +96,11 @@ static int write_list(const char *root, const struct failed *failed)
 
 	if (!folder || !path || !new_path)
 		return -ENOMEM;
-	if (failed->n == 0)
-		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+	if (failed->n == 0) {
+		if (unlink(path) < 0)
+			return errno == ENOENT ? 0 : -errno;
+		return sync_folder(folder);
+	}
 	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	r = write_whole(path, new_path, failed);

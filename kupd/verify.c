@@ -1,12 +1,27 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
+#include <string.h>
+
 #include "inventory.h"
 #include "log.h"
 #include "run.h"
 #include "util.h"
 
-static int verify_set(
-	struct run *run, const struct stick *stick, const struct set *set, const char *which)
+#define LOCK_TIMEOUT_MS 2000
+
+/* Does, or did, another program write to the stick since it was looked at? Then a difference says
+ * nothing. Only asked when there is one: who writes must not have to wait for us. */
+static bool is_being_written(const struct stick *stick, const struct pvd *before)
+{
+	struct pvd now;
+
+	return disk_lock(stick->disk, LOCK_TIMEOUT_MS) == -EBUSY ||
+	       (pvd_read(stick->disk, stick_kernel(stick), PVD_LBA, &now) == 0 &&
+		       memcmp(now.block, before->block, sizeof(now.block)) != 0);
+}
+
+static int verify_set(struct run *run, const struct stick *stick, const struct pvd *pvd,
+	const struct set *set, const char *which)
 {
 	char kernel_sum[DIGEST_TEXT], initrd_sum[DIGEST_TEXT];
 	bool unchecked = false;
@@ -23,6 +38,11 @@ static int verify_set(
 	if (r == -EINTR) {
 		log_error("interrupted");
 		return r;
+	}
+	if (r == -ERR_VERIFY && is_being_written(stick, pvd)) {
+		log_error("%s: another program writes to it: verify it again when that is done",
+			stick->name);
+		return -EBUSY;
 	}
 	if (r == -ERR_VERIFY) {
 		log_error("%s: the %s kernel set, %s, is damaged: its checksums differ",
@@ -66,9 +86,9 @@ int verify_verb(struct run *run)
 		return -ERR_VERIFY;
 	}
 	run_add(run, "previous", NULL);
-	r = verify_set(run, stick, &inventory.current, "current");
+	r = verify_set(run, stick, &inventory.pvd, &inventory.current, "current");
 	if (r != -EINTR && inventory.has_previous)
-		s = verify_set(run, stick, &inventory.previous, "previous");
+		s = verify_set(run, stick, &inventory.pvd, &inventory.previous, "previous");
 	if (r != -EINTR && inventory.is_other_unreadable) {
 		run_add(run, "previous", "unreadable");
 		s = -EIO;

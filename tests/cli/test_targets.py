@@ -7,8 +7,8 @@ import os
 import pytest
 
 import stick as sticks
-from programs import BUSY, DONE, FAILED, NOT_STICK, kupd, update
-from proof import untouched
+from programs import BUSY, DONE, FAILED, NOT_STICK, VERIFY, kupd, update
+from proof import damage, untouched
 from stick import MIB, PVD
 
 
@@ -119,6 +119,16 @@ def test_an_image_that_a_virtual_machine_runs_is_busy(stick, small_sets):
         fcntl.lockf(f, fcntl.LOCK_SH, 1, 100)
         update(stick, small_sets[1], code=BUSY, says="another program uses it")
         kupd("status", "--disk", stick.path)
+
+
+def test_a_set_that_is_being_written_is_not_called_damaged(stick, small_sets):
+    update(stick, small_sets[1])
+    damage(stick, small_sets[0])
+    with open(stick.path, "r+b") as f, untouched(stick.path):
+        fcntl.flock(f, fcntl.LOCK_EX)
+        kupd("verify", "--disk", stick.path, code=BUSY, says="writes to it")
+    with untouched(stick.path):
+        kupd("verify", "--disk", stick.path, code=VERIFY, says="is damaged")
 
 
 def test_a_locked_stick_is_busy(stick, small_sets):
