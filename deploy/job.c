@@ -15,12 +15,26 @@
 
 #define KERNEL_LABEL "LIVENG_SYSTEM2"
 
+/* The new table has no place for what somebody else added: the first partition of that kind; NULL:
+ * there is none. */
+static const struct contents_partition *find_foreign(
+	const struct contents *contents, const struct contents_partition *persistence)
+{
+	for (size_t i = 0; i < contents->n; i++) {
+		const struct contents_partition *partition = &contents->partitions[i];
+
+		if (partition->number > LAYOUT_PARTITIONS || partition->start > persistence->start)
+			return partition;
+	}
+	return NULL;
+}
+
 /* Is there a persistence to keep? One whose stick was left unfinished counts: it was kept before.
  */
 static int find_persistence(
 	const struct disk *disk, struct extent *ret_extent, char ret_uuid[UUID_TEXT])
 {
-	const struct contents_partition *persistence;
+	const struct contents_partition *persistence, *foreign;
 	struct contents contents;
 	int r;
 
@@ -28,14 +42,21 @@ static int find_persistence(
 	if (r < 0)
 		return r;
 	if (!contents.is_stick && !contents.is_unfinished) {
-		log_error(
-			"%s: is no liveng stick, there is no persistence to keep", disk_path(disk));
+		log_error("%s: is no liveng stick, --keep-persistence is for these alone",
+			disk_path(disk));
 		return -ERR_NOT_STICK;
 	}
 	persistence = contents_partition(&contents, STICK_PERSISTENCE);
 	if (!persistence || persistence->start + persistence->size > disk_size(disk)) {
 		log_error("%s: has no persistence that could be kept", disk_path(disk));
 		return -ERR_NOT_STICK;
+	}
+	foreign = find_foreign(&contents, persistence);
+	if (foreign) {
+		log_error("%s: its partition %u would be lost: save what is in it, and delete it "
+			  "first",
+			disk_path(disk), foreign->number);
+		return -ERR_REFUSED;
 	}
 	*ret_extent = (struct extent){persistence->start, persistence->size};
 	snprintf(ret_uuid, UUID_TEXT, "%s", persistence->uuid);
@@ -61,7 +82,7 @@ static int find_kept(struct job *job, const char *path, uint64_t size, struct ex
 		s = luks_read(disk, kept, &luks);
 	if (s < 0 && s != -ENOENT)
 		r = s;
-	if (r < 0 && r != -ERR_NOT_STICK) {
+	if (r < 0 && r != -ERR_NOT_STICK && r != -ERR_REFUSED) {
 		errno = -r;
 		log_error("%s: cannot read its persistence: %m", path);
 	}

@@ -142,6 +142,16 @@ def test_a_disk_of_somebody_else(new_image, tmp_path):
         deployer("--yes", "--keep-persistence", new_image, disk, code=NOT_STICK, says="no liveng stick")
 
 
+def test_a_partition_that_somebody_added(used, new_image, tmp_path):
+    """The new table would not have it."""
+    stick = used.copy(tmp_path / "stick.img")
+    run("truncate", "-s", "+64M", stick.path)
+    run("sgdisk", "--move-second-header", "--new=6:0:0", stick.path)
+    with untouched(stick.path):
+        deployer("--yes", "--keep-persistence", new_image, stick.path, code=REFUSED,
+                 says="partition 6 would be lost")
+
+
 # Whatever happens meanwhile
 
 def found_again(repeat, records, before):
