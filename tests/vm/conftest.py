@@ -21,11 +21,12 @@ def pytest_configure(config):
 
 def pytest_runtest_logreport(report):
     """Keep what the matrix is made of."""
-    if "tests/vm/" in report.nodeid and (report.when == "call" or report.failed):
+    test = re.match(r"tests/vm/(test_\w+\.py::[^@]*)", report.nodeid)  # xdist adds @GROUP
+    if test and (report.when == "call" or report.failed):
         RESULTS.mkdir(parents=True, exist_ok=True)
-        name = re.sub(r"\W+", "-", report.nodeid.partition("tests/vm/")[2]).strip("-")
+        name = re.sub(r"\W+", "-", test[1]).strip("-")
         (RESULTS / f"{name}.json").write_text(json.dumps({
-            "test": report.nodeid.partition("tests/vm/")[2], "outcome": report.outcome,
+            "test": test[1], "outcome": report.outcome,
             "seconds": round(report.duration), "date": time.strftime("%Y-%m-%d", time.gmtime()),
             **dict(report.user_properties)}, indent=1) + "\n")
 

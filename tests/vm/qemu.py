@@ -11,7 +11,7 @@ import time
 from functools import lru_cache
 from pathlib import Path
 
-from console import Console, Failure, patience
+from console import Console, Failure, patience, plain
 
 BUILD = Path(__file__).resolve().parent.parent.parent / "build"
 OVMF = Path("/usr/share/OVMF")
@@ -200,6 +200,13 @@ class Machine(Console):
         """Restart as a user does, and wait for the shell."""
         self.send("systemctl reboot\n")
         return self.wait_for_boot(passphrase)
+
+    def login(self):
+        """Log out and in again. Returns what the login says."""
+        self.send("exit\n")
+        said = self.wait_for(rf"(?s)(.*?){PROMPT}", 120)[1]
+        self.enter_shell()
+        return plain(said)
 
     def power_off(self):
         """Shut down as a user does, and wait until the machine is off."""

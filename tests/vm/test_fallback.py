@@ -20,6 +20,9 @@ def test_a_stick_without_kernel_partition_repairs_itself(upgraded, folder, firmw
         assert "liveng-fallback" in machine.run("cat /proc/cmdline")
         said = story.wait_for_service(machine, "liveng-repair")
         assert story.status(machine)["current"]["release"] == upgraded.after, said
+        said = machine.login()
+        assert "This is the fallback boot" in said and f"The next boot takes {upgraded.after}" in said
         machine.reboot()
         assert story.release(machine) == upgraded.after
         story.wait_until_blessed(machine)
+        assert "fallback" not in machine.login()

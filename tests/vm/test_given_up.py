@@ -60,6 +60,7 @@ def test_a_kernel_that_does_not_come_up_is_given_up(upgraded, folder, firmware, 
         found = story.status(machine)
         assert found["current"]["release"] == upgraded.after, said
         assert old_too or (found["tries"] is None and found["failed"]), said
+        assert old_too or f"The kernel {upgraded.after} did not come up" in machine.login()
         machine.run("livengkupd verify", 600)
         machine.reboot()
         assert story.release(machine) == upgraded.after
