@@ -68,6 +68,8 @@ int wipe_all(const struct disk *disk, struct output *output, const struct layout
 			r = output_zero(output, ROUND_DOWN(MIN(at, end - DISK_ALIGN), SECTOR_SIZE),
 				DISK_ALIGN);
 	}
+	if (r == 0 && find_signature(disk, &at) != -ENOENT)
+		r = -EIO; /* what is written does not stay written */
 	if (r == -ENOENT)
 		r = 0;
 	for (unsigned int n = 1; r == 0 && n <= STICK_PERSISTENCE; n++)
