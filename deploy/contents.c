@@ -84,11 +84,20 @@ const struct contents_partition *contents_partition(
 	return NULL;
 }
 
-static void judge(struct contents *contents)
+/* A kernel partition may have lost its file system, if all else says what it was. */
+static bool is_stick(const struct contents *contents)
 {
 	const struct contents_partition *kernel = contents_partition(contents, STICK_KERNEL);
+	const struct contents_partition *system = contents_partition(contents, STICK_SYSTEM);
 
-	contents->is_stick = kernel && stick_is_kernel_label(kernel->identity.label);
+	if (!kernel || kernel->identity.type[0])
+		return kernel && stick_is_kernel_label(kernel->identity.label);
+	return stick_label_by_others(kernel->name, system ? system->identity.label : NULL);
+}
+
+static void judge(struct contents *contents)
+{
+	contents->is_stick = is_stick(contents);
 	contents->is_unfinished = contents->n == 1 &&
 				  contents->partitions[0].number == STICK_PERSISTENCE &&
 				  strcmp(contents->partitions[0].name, "persistence") == 0;

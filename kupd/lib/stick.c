@@ -64,19 +64,26 @@ static bool is_otherwise_liveng(struct stick *stick)
 {
 	struct extent system = stick->partitions[STICK_SYSTEM];
 	struct identity identity;
-	const char *label = stick->is_named ? labels[0] : NULL;
+	const char *label;
+	bool is_known;
 
 	if (!stick->is_whole)
 		return false;
-	if (system.size > 0 && identity_read(stick->disk, system, &identity) == 0) {
-		for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
-			if (strcmp(identity.label, system_labels[i]) == 0)
-				label = labels[i];
-	}
+	is_known = system.size > 0 && identity_read(stick->disk, system, &identity) == 0;
+	label = stick_label_by_others(
+		stick->is_named ? KERNEL_NAME : NULL, is_known ? identity.label : NULL);
 	if (!label)
 		return false;
 	snprintf(stick->label, sizeof(stick->label), "%s", label);
 	return true;
+}
+
+const char *stick_label_by_others(const char *kernel_name, const char *system_label)
+{
+	for (size_t i = 0; system_label && i < ARRAY_SIZE(labels); i++)
+		if (strcmp(system_label, system_labels[i]) == 0)
+			return labels[i];
+	return kernel_name && strcmp(kernel_name, KERNEL_NAME) == 0 ? labels[0] : NULL;
 }
 
 bool stick_is_kernel_label(const char *text)

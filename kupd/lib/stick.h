@@ -62,6 +62,12 @@ struct extent stick_kernel(const struct stick *stick);
 /** Is it what a kernel partition is labelled, by liveng or an older tool? */
 bool stick_is_kernel_label(const char *text);
 
+/**
+ * The label that a kernel partition which lost its file system has to get, by the GPT name it has
+ * and the label of partition 1, "" or NULL for none. NULL: neither is of a liveng stick.
+ */
+const char *stick_label_by_others(const char *kernel_name, const char *system_label);
+
 /** Read label and UUID again; do they differ from those at stick_open()? Returns -ERR_VERIFY
  * if so. */
 int stick_check_identity(const struct stick *stick);

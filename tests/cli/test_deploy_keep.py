@@ -142,6 +142,15 @@ def test_a_disk_of_somebody_else(new_image, tmp_path):
         deployer("--yes", "--keep-persistence", new_image, disk, code=NOT_STICK, says="no liveng stick")
 
 
+def test_a_kernel_partition_that_lost_its_head(used, new_image, tmp_path):
+    """It is made anew anyway."""
+    stick = used.copy(tmp_path / "stick.img")
+    stick.write(2, 16 * 2048, bytes(2 * 2048))
+    before = kept(stick)
+    stick = deploy(new_image, stick.path, "--keep-persistence")
+    assert kept(stick) == before and is_whole(stick, new_image)
+
+
 def test_a_partition_that_somebody_added(used, new_image, tmp_path):
     """The new table would not have it."""
     stick = used.copy(tmp_path / "stick.img")
