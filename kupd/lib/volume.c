@@ -48,6 +48,8 @@ int volume_error(int isofs_code)
 	switch (isofs_code) {
 	case (int)ISO_OUT_OF_MEM:
 		return -ENOMEM;
+	case (int)ISO_THREAD_ERROR:
+		return -EAGAIN;
 	case (int)ISO_DATA_SOURCE_FAILURE:
 	case (int)ISO_FILE_READ_ERROR:
 		return -EIO;
