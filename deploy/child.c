@@ -48,6 +48,13 @@ static void read_output(int fd, char ret_text[OUTPUT_MAX])
 			*c = ' ';
 }
 
+static int report_start(const char *name, int error)
+{
+	errno = -error;
+	log_error("cannot start %s: %m", name);
+	return error;
+}
+
 int child_start(const char *const argv[], const char *const environment[], const char *package,
 	struct child *ret_child)
 {
@@ -55,11 +62,11 @@ int child_start(const char *const argv[], const char *const environment[], const
 	pid_t pid;
 
 	if (output < 0)
-		return -errno;
+		return report_start(argv[0], -errno);
 	fflush(NULL); /* or the child has it to write, too */
 	pid = fork();
 	if (pid < 0)
-		return -errno;
+		return report_start(argv[0], -errno);
 	if (pid == 0)
 		start(argv, environment, output);
 	*ret_child = (struct child){pid, steal_fd(&output), argv[0], package};

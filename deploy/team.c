@@ -121,7 +121,8 @@ static int start(
 		return -errno;
 	}
 	if (child->pid == 0) {
-		dup2(words_in, STDERR_FILENO);
+		if (dup2(words_in, STDERR_FILENO) < 0)
+			_exit(EXIT_FAILURE);
 		do_work(child->member, i, work, data, wish, notes_in);
 	}
 	return 0;
