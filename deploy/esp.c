@@ -54,8 +54,10 @@ static int make_folder(struct fat *fat, const char *path)
 	/* FAT makes no difference between the two cases. */
 	while (i < FOLDERS_MAX && fat->folders[i] && strcasecmp(fat->folders[i], path) != 0)
 		i++;
-	if (i == FOLDERS_MAX)
+	if (i == FOLDERS_MAX) {
+		log_error("the ESP would have more than %u folders", FOLDERS_MAX);
 		return -ENOSPC;
+	}
 	if (fat->folders[i])
 		return 0;
 	fat->folders[i] = strdup(path);
@@ -74,10 +76,12 @@ static int put(const struct fat *fat, const char *path, const void *content, siz
 	char source[64];
 	const char *argv[] = {"mcopy", "-i", fat->image, source, NULL, NULL};
 
-	if (fd < 0)
-		return -errno;
-	if (write(fd, content, size) != (ssize_t)size)
-		return -EIO;
+	if (fd < 0 || write(fd, content, size) != (ssize_t)size) {
+		int r = fd < 0 ? -errno : -EIO;
+
+		log_error("cannot keep %s in memory: %s", path, strerror(-r));
+		return r;
+	}
 	tempfile_path(fd, source);
 	target = text_new("::%s", path);
 	if (!target)

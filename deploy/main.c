@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include <stdio.h>
-
 #include "program.h"
 #include "run.h"
 
@@ -12,10 +10,8 @@ int main(int argc, char **argv)
 	struct run run = {.options = &options, .host = {.root = ""}};
 	enum exit_code code = EXIT_USAGE;
 
-	if (program_begin(&program, "liveng-deploy", argv) < 0) {
-		fputs("liveng-deploy: cannot open /dev/null\n", stderr);
+	if (program_begin(&program, "liveng-deploy", argv) < 0)
 		return EXIT_FAILED;
-	}
 	switch (options_parse(argc, argv, &options)) {
 	case OPTIONS_DONE:
 		return (int)program_leave(&program);

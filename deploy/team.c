@@ -87,8 +87,6 @@ __attribute__((noreturn)) static void do_work(const struct team_member *member, 
 	struct json_object *warnings = json_object_new_array();
 	int error;
 
-	/* Without the parent nobody would know how it ends. */
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	meter_init(&report.meter, wish->progress_fd, member->name);
 	log_set_sink(collect, errors);
 	log_set_warning_sink(collect, warnings);
@@ -105,6 +103,7 @@ static int start(
 	struct child *child, size_t i, team_work work, void *data, const struct team_wish *wish)
 {
 	autoclose int notes_in = -1, words_in = -1;
+	const pid_t parent = getpid();
 	int fds[2];
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -121,7 +120,9 @@ static int start(
 		return -errno;
 	}
 	if (child->pid == 0) {
-		if (dup2(words_in, STDERR_FILENO) < 0)
+		/* Without the parent nobody would know how it ends. */
+		if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent ||
+			dup2(words_in, STDERR_FILENO) < 0)
 			_exit(EXIT_FAILURE);
 		do_work(child->member, i, work, data, wish, notes_in);
 	}

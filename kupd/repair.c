@@ -194,8 +194,9 @@ int repair_verb(struct run *run)
 			r = last_resort(run);
 	}
 	if (r == -ENOENT) {
-		log_error("%s/boot has no kernel that could be written: install another one with "
-			  "apt, then try again",
+		log_error(
+			"%s/boot has no kernel that could be written: install another one with apt, "
+			"or name another system by --root",
 			root);
 		return -ERR_REFUSED;
 	}

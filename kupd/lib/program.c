@@ -80,8 +80,10 @@ int program_begin(struct program *program, const char *name, char *const *argv)
 	int r;
 
 	r = open_standard_streams();
-	if (r < 0)
+	if (r < 0) {
+		fprintf(stderr, "%s: cannot open /dev/null: %s\n", name, strerror(-r));
 		return r;
+	}
 	setlocale(LC_ALL, "");
 	/* Whatever the user reads: file names are checked for being UTF-8, as JSON has to be. */
 	setlocale(LC_CTYPE, "C.UTF-8");
