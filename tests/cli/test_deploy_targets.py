@@ -222,18 +222,22 @@ def test_a_disk_that_is_too_small(loop, live_image, tmp_path):
              says=["has 104.9 MB, ", "are needed", "take a larger one"])
 
 
-def test_a_mounted_disk(loop, live_image, tmp_path):
+@pytest.fixture
+def mounted(loop, tmp_path):
+    """A disk whose file system is mounted at mnt."""
     path = new_file(tmp_path / "disk.img")
     run("mke2fs", "-q", path)
     node = loop(path)
     (tmp_path / "mnt").mkdir()
     if subprocess.run(["mount", node, tmp_path / "mnt"], capture_output=True, check=False).returncode:
         pytest.skip("no mounts for us")
-    try:
-        deployer("--yes", "--allow-fixed", live_image, node, code=BUSY,
-                 says=f"is mounted at {tmp_path}/mnt: unmount it first")
-    finally:
-        run("umount", tmp_path / "mnt")
+    yield node
+    run("umount", tmp_path / "mnt")
+
+
+def test_a_mounted_disk(mounted, live_image, tmp_path):
+    deployer("--yes", "--allow-fixed", live_image, mounted, code=BUSY,
+             says=f"is mounted at {tmp_path}/mnt: unmount it first")
 
 
 def test_a_disk_that_another_program_has(loop, live_image, tmp_path):
@@ -248,20 +252,11 @@ def test_a_disk_that_another_program_has(loop, live_image, tmp_path):
         os.close(fd)
 
 
-def test_an_image_that_lies_on_the_disk(loop, live_image, tmp_path):
+def test_an_image_that_lies_on_the_disk(mounted, live_image, tmp_path):
     """In a file system that is mounted; the reason is not that it is."""
-    path = new_file(tmp_path / "disk.img")
-    run("mke2fs", "-q", path)
-    node = loop(path)
-    (tmp_path / "mnt").mkdir()
-    if subprocess.run(["mount", node, tmp_path / "mnt"], capture_output=True, check=False).returncode:
-        pytest.skip("no mounts for us")
-    try:
-        shutil.copy(live_image.path, tmp_path / "mnt/live.iso")
-        deployer("--yes", "--allow-fixed", tmp_path / "mnt/live.iso", node, code=REFUSED,
-                 says=f"{node}: holds {tmp_path}/mnt/live.iso: copy that to another disk first")
-    finally:
-        run("umount", tmp_path / "mnt")
+    shutil.copy(live_image.path, tmp_path / "mnt/live.iso")
+    deployer("--yes", "--allow-fixed", tmp_path / "mnt/live.iso", mounted, code=REFUSED,
+             says=f"{mounted}: holds {tmp_path}/mnt/live.iso: copy that to another disk first")
 
 
 def test_what_a_disk_holds_is_shown(loop, live_image, tmp_path):
