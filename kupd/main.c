@@ -9,7 +9,7 @@ static const struct verb verbs[] = {
 	{"update", "root kernel initrd no-verify in-place force dry-run",
 		"write a kernel set: RELEASE, or the newest installed one"},
 	{"status", "root short", "show the sets, their room and the boot assessment"},
-	{"verify", "", "read all sets and compare their checksums"},
+	{"verify", "", "read current and previous set, compare their checksums"},
 	{"rollback", "undo dry-run", "make the previous set the current one"},
 	{"next", "once dry-run", "choose what the next boot runs, and only that"},
 	{"bless", "root booted dry-run", "end the trial of a set that came up"},
