@@ -12,7 +12,7 @@ int names_add(struct names *names, const char *name, size_t length)
 		names->count == NAMES_COUNT_MAX)
 		return -EFBIG;
 	if (names->text_size + length + 1 > names->text_room) {
-		size_t room = MAX(names->text_room * 2, ROUND_UP(length + 1, 65536));
+		size_t room = MAX(names->text_room * 2, (size_t)ROUND_UP(length + 1, 65536));
 		char *text = realloc(names->text, room);
 
 		if (!text)

@@ -169,6 +169,8 @@ int volume_open(const struct disk *disk, struct extent partition, const struct p
 	cleanup(free_features) IsoReadImageFeatures *features = NULL;
 	int code, r;
 
+	/* ECMA-119 counts blocks in 32 bits. */
+	partition.size = MIN(partition.size, (uint64_t)UINT32_MAX * ISO_BLOCK);
 	r = volume_new_empty(disk, partition, pvd, &volume);
 	if (r < 0)
 		return r;
@@ -180,7 +182,7 @@ int volume_open(const struct disk *disk, struct extent partition, const struct p
 		return volume_error(code);
 	iso_read_opts_set_no_aaip(options, 1);
 	iso_read_opts_set_no_md5(options, 1);
-	volume->reads = calloc(partition.size / ISO_BLOCK, 1);
+	volume->reads = calloc((size_t)(partition.size / ISO_BLOCK), 1);
 	if (!volume->reads)
 		return -ENOMEM;
 	code = iso_image_import(volume->image, volume->source, options, &features);

@@ -134,7 +134,7 @@ static struct bytes pack_lzma(const struct bytes *in)
 	lzma.next_out = out.data;
 	lzma.avail_out = out.size;
 	assert_int_equal(lzma_code(&lzma, LZMA_FINISH), LZMA_STREAM_END);
-	out.size = lzma.total_out;
+	out.size = (size_t)lzma.total_out;
 	lzma_end(&lzma);
 	return out;
 }
