@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "file.h"
 #include "kernel.h"
 #include "log.h"
 #include "tempfile.h"
@@ -39,9 +40,9 @@ static int extract(const struct image *image, struct extent extent, const char *
 		r = disk_read(image_disk(image), extent.start + done, buffer, size);
 		if (r < 0)
 			return read_error(name, r);
-		errno = ENOSPC; /* a short write sets none */
-		if (pwrite(fd, buffer, size, (off_t)done) != (ssize_t)size) {
-			r = -errno;
+		r = file_write(fd, buffer, size, done);
+		if (r < 0) {
+			errno = -r;
 			log_error("cannot write a temporary file: %m: set TMPDIR");
 			return r;
 		}

@@ -10,14 +10,14 @@ int main(int argc, char **argv)
 	struct run run = {.options = &options, .host = {.root = ""}};
 	enum exit_code code = EXIT_USAGE;
 
-	if (program_begin(&program, "liveng-deploy", argv) < 0)
+	if (program_begin(&program, "liveng-deploy") < 0)
 		return EXIT_FAILED;
-	switch (options_parse(argc, argv, &options)) {
-	case OPTIONS_DONE:
+	switch (options_parse(argc, argv, &program.json, &options)) {
+	case ARGUMENTS_DONE:
 		return (int)program_leave(&program);
-	case OPTIONS_USAGE:
+	case ARGUMENTS_USAGE:
 		break;
-	case OPTIONS_RUN:
+	case ARGUMENTS_RUN:
 		program_run(&program, options.level);
 		run.observer = program.observer;
 		run.result = program.result;

@@ -3,13 +3,13 @@
 #include "options.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <limits.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "size.h"
 #include "util.h"
 
@@ -17,7 +17,7 @@
 #define CONSOLE "^(tty[A-Z]+[0-9]+|hvc[0-9]+)(,[0-9]+([noe]([5-8]r?)?)?)?$"
 
 enum {
-	OPTION_SIZE = 256,
+	OPTION_SIZE = ARGUMENT_OWN,
 	OPTION_KERNEL_SIZE,
 	OPTION_ENCRYPT,
 	OPTION_NO_PERSISTENCE,
@@ -32,9 +32,30 @@ enum {
 	OPTION_ALLOW_FIXED,
 	OPTION_ALLOW_LARGE,
 	OPTION_NO_VERIFY,
-	OPTION_JSON,
 	OPTION_PROGRESS_FD,
-	OPTION_VERSION,
+};
+
+static const struct option table[] = {
+	{"size", required_argument, NULL, OPTION_SIZE},
+	{"kernel-size", required_argument, NULL, OPTION_KERNEL_SIZE},
+	{"encrypt", no_argument, NULL, OPTION_ENCRYPT},
+	{"no-persistence", no_argument, NULL, OPTION_NO_PERSISTENCE},
+	{"keep-persistence", no_argument, NULL, OPTION_KEEP_PERSISTENCE},
+	{"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE_FILE},
+	{"passphrase-fd", required_argument, NULL, OPTION_PASSPHRASE_FD},
+	{"kernel", required_argument, NULL, OPTION_KERNEL},
+	{"initrd", required_argument, NULL, OPTION_INITRD},
+	{"append", required_argument, NULL, OPTION_APPEND},
+	{"console", required_argument, NULL, OPTION_CONSOLE},
+	{"preloader", required_argument, NULL, OPTION_PRELOADER},
+	{"allow-fixed", no_argument, NULL, OPTION_ALLOW_FIXED},
+	{"allow-large", no_argument, NULL, OPTION_ALLOW_LARGE},
+	{"yes", no_argument, NULL, 'y'},
+	{"no-verify", no_argument, NULL, OPTION_NO_VERIFY},
+	{"dry-run", no_argument, NULL, 'n'},
+	{"progress-fd", required_argument, NULL, OPTION_PROGRESS_FD},
+	ARGUMENTS_COMMON,
+	{0},
 };
 
 static void print_help(void)
@@ -166,155 +187,94 @@ static bool set_words(struct options *options, char **words, int n)
 	return true;
 }
 
-static const struct option table[] = {
-	{"size", required_argument, NULL, OPTION_SIZE},
-	{"kernel-size", required_argument, NULL, OPTION_KERNEL_SIZE},
-	{"encrypt", no_argument, NULL, OPTION_ENCRYPT},
-	{"no-persistence", no_argument, NULL, OPTION_NO_PERSISTENCE},
-	{"keep-persistence", no_argument, NULL, OPTION_KEEP_PERSISTENCE},
-	{"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE_FILE},
-	{"passphrase-fd", required_argument, NULL, OPTION_PASSPHRASE_FD},
-	{"kernel", required_argument, NULL, OPTION_KERNEL},
-	{"initrd", required_argument, NULL, OPTION_INITRD},
-	{"append", required_argument, NULL, OPTION_APPEND},
-	{"console", required_argument, NULL, OPTION_CONSOLE},
-	{"preloader", required_argument, NULL, OPTION_PRELOADER},
-	{"allow-fixed", no_argument, NULL, OPTION_ALLOW_FIXED},
-	{"allow-large", no_argument, NULL, OPTION_ALLOW_LARGE},
-	{"yes", no_argument, NULL, 'y'},
-	{"no-verify", no_argument, NULL, OPTION_NO_VERIFY},
-	{"dry-run", no_argument, NULL, 'n'},
-	{"quiet", no_argument, NULL, 'q'},
-	{"verbose", no_argument, NULL, 'v'},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{"progress-fd", required_argument, NULL, OPTION_PROGRESS_FD},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, OPTION_VERSION},
-	{0},
-};
-
-#define LETTERS "ynqvh" /* the short options */
-
-/* The option that @word names in full; NULL: there is none. */
-static const struct option *find_option(const char *word)
+static enum arguments_result take(void *data, const struct option *option, char *value)
 {
-	size_t length = strcspn(word, "=");
+	struct options *options = data;
+	bool good = true;
 
-	for (const struct option *option = table; option->name; option++)
-		if (length == strlen(option->name) + 2 &&
-			strncmp(word + 2, option->name, length - 2) == 0)
-			return option;
-	return NULL;
+	switch (option->val) {
+	case OPTION_SIZE:
+		good = set_size("size", value, &options->size);
+		break;
+	case OPTION_KERNEL_SIZE:
+		good = set_size("kernel-size", value, &options->kernel_size);
+		break;
+	case OPTION_ENCRYPT:
+		good = set_persistence(options, PERSISTENCE_ENCRYPTED);
+		break;
+	case OPTION_NO_PERSISTENCE:
+		good = set_persistence(options, PERSISTENCE_NONE);
+		break;
+	case OPTION_KEEP_PERSISTENCE:
+		good = set_persistence(options, PERSISTENCE_KEPT);
+		break;
+	case OPTION_PASSPHRASE_FILE:
+		options->passphrase_file = value;
+		break;
+	case OPTION_PASSPHRASE_FD:
+		good = set_fd("passphrase-fd", value, &options->passphrase_fd);
+		break;
+	case OPTION_KERNEL:
+		options->kernel = value;
+		break;
+	case OPTION_INITRD:
+		options->initrd = value;
+		break;
+	case OPTION_APPEND:
+		options->append = value;
+		break;
+	case OPTION_CONSOLE:
+		good = set_console(options, value);
+		break;
+	case OPTION_PRELOADER:
+		options->preloader = value;
+		break;
+	case OPTION_ALLOW_FIXED:
+		options->allow_fixed = true;
+		break;
+	case OPTION_ALLOW_LARGE:
+		options->allow_large = true;
+		break;
+	case 'y':
+		options->yes = true;
+		break;
+	case OPTION_NO_VERIFY:
+		options->no_verify = true;
+		break;
+	case 'n':
+		options->dry_run = true;
+		break;
+	case 'q':
+		options->level = LOG_QUIET;
+		break;
+	case 'v':
+		options->level = LOG_VERBOSE;
+		break;
+	case OPTION_PROGRESS_FD:
+		good = set_fd("progress-fd", value, &options->progress_fd);
+		break;
+	case 'h':
+		print_help();
+		return ARGUMENTS_DONE;
+	case ARGUMENT_VERSION:
+		puts("liveng-deploy " VERSION);
+		return ARGUMENTS_DONE;
+	}
+	return good ? ARGUMENTS_RUN : ARGUMENTS_USAGE;
 }
 
-/* What getopt_long() found wrong in @word. */
-static void report_misuse(bool lacks_value, const char *word)
-{
-	/* A letter that is no option: it may stand behind others, @word is then the word before. */
-	bool is_letter = optopt > 0 && optopt <= CHAR_MAX && !strchr(LETTERS, optopt);
-	bool is_long = !is_letter && strncmp(word, "--", 2) == 0;
-	const struct option *option = is_long ? find_option(word) : NULL;
-
-	if (option && lacks_value)
-		log_error("--%s needs a value: see --help", option->name);
-	else if (option)
-		log_error("--%s takes no value: see --help", option->name);
-	else if (is_long)
-		log_error("%s: there is no such option: see --help", word);
-	else
-		log_error("-%c: there is no such option: see --help", optopt);
-}
-
-enum options_result options_parse(int argc, char **argv, struct options *ret_options)
+enum arguments_result options_parse(
+	int argc, char **argv, bool *ret_json, struct options *ret_options)
 {
 	struct options options = {.passphrase_fd = -1, .progress_fd = -1, .level = LOG_NORMAL};
-	bool good = true;
-	int c, place; /* in the table: of a long option */
+	enum arguments_result result;
 
-	/* The colon: no messages of its own, which would begin with argv[0]. */
-	while (good &&
-		(place = -1, c = getopt_long(argc, argv, ":" LETTERS, table, &place)) != -1) {
-		const char *word = argv[optind - (optarg && optarg == argv[optind - 1] ? 2 : 1)];
-
-		/* The beginning of a name is taken for all of it: then a typing error may be an
-		 * option, too. */
-		switch (place >= 0 && !find_option(word) ? '?' : c) {
-		case OPTION_SIZE:
-			good = set_size("size", optarg, &options.size);
-			break;
-		case OPTION_KERNEL_SIZE:
-			good = set_size("kernel-size", optarg, &options.kernel_size);
-			break;
-		case OPTION_ENCRYPT:
-			good = set_persistence(&options, PERSISTENCE_ENCRYPTED);
-			break;
-		case OPTION_NO_PERSISTENCE:
-			good = set_persistence(&options, PERSISTENCE_NONE);
-			break;
-		case OPTION_KEEP_PERSISTENCE:
-			good = set_persistence(&options, PERSISTENCE_KEPT);
-			break;
-		case OPTION_PASSPHRASE_FILE:
-			options.passphrase_file = optarg;
-			break;
-		case OPTION_PASSPHRASE_FD:
-			good = set_fd("passphrase-fd", optarg, &options.passphrase_fd);
-			break;
-		case OPTION_KERNEL:
-			options.kernel = optarg;
-			break;
-		case OPTION_INITRD:
-			options.initrd = optarg;
-			break;
-		case OPTION_APPEND:
-			options.append = optarg;
-			break;
-		case OPTION_CONSOLE:
-			good = set_console(&options, optarg);
-			break;
-		case OPTION_PRELOADER:
-			options.preloader = optarg;
-			break;
-		case OPTION_ALLOW_FIXED:
-			options.allow_fixed = true;
-			break;
-		case OPTION_ALLOW_LARGE:
-			options.allow_large = true;
-			break;
-		case 'y':
-			options.yes = true;
-			break;
-		case OPTION_NO_VERIFY:
-			options.no_verify = true;
-			break;
-		case 'n':
-			options.dry_run = true;
-			break;
-		case 'q':
-			options.level = LOG_QUIET;
-			break;
-		case 'v':
-			options.level = LOG_VERBOSE;
-			break;
-		case OPTION_JSON:
-			options.json = true;
-			break;
-		case OPTION_PROGRESS_FD:
-			good = set_fd("progress-fd", optarg, &options.progress_fd);
-			break;
-		case 'h':
-			print_help();
-			return OPTIONS_DONE;
-		case OPTION_VERSION:
-			puts("liveng-deploy " VERSION);
-			return OPTIONS_DONE;
-		default:
-			report_misuse(c == ':', word);
-			return OPTIONS_USAGE;
-		}
-	}
-	if (!good || !set_words(&options, argv + optind, argc - optind))
-		return OPTIONS_USAGE;
+	result = arguments_read(argc, argv, table, take, &options, ret_json);
+	if (result != ARGUMENTS_RUN)
+		return result;
+	if (!set_words(&options, argv + optind, argc - optind))
+		return ARGUMENTS_USAGE;
+	options.json = *ret_json;
 	*ret_options = options;
-	return OPTIONS_RUN;
+	return ARGUMENTS_RUN;
 }

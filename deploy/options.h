@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arguments.h"
 #include "log.h"
 
 enum persistence_kind {
@@ -46,7 +47,7 @@ struct options {
 	enum log_level level;
 };
 
-enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_USAGE };
-
-/** Parse @argv. DONE: help or version was printed; USAGE: reported. */
-enum options_result options_parse(int argc, char **argv, struct options *ret_options);
+/** Parse @argv. DONE: help or version was printed; USAGE: reported. Is JSON wanted? Told in any
+ * case. */
+enum arguments_result options_parse(
+	int argc, char **argv, bool *ret_json, struct options *ret_options);

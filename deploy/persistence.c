@@ -31,9 +31,10 @@ static int fill_holes(int fd, uint64_t start, uint64_t end)
 
 		if (r < 0)
 			return r;
-		for (; at < data.start; at += EXT4_BLOCK)
-			if (pwrite(fd, zeros, EXT4_BLOCK, (off_t)at) != (ssize_t)EXT4_BLOCK)
-				return -errno;
+		for (; r == 0 && at < data.start; at += EXT4_BLOCK)
+			r = file_write(fd, zeros, EXT4_BLOCK, at);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

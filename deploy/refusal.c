@@ -8,6 +8,7 @@
 #include <sys/sysmacros.h>
 
 #include "disk.h"
+#include "file.h"
 #include "log.h"
 #include "mounts.h"
 #include "running.h"
@@ -152,15 +153,13 @@ static int read_running(const struct host *host, const struct drive *drive, stru
 /* "dm-0 (cryptroot)" */
 static void name_holder(const struct host *host, const char *holder, char *text, size_t size)
 {
-	cleanup(close_file) FILE *file = NULL;
-	autofree char *path = NULL;
-	char name[96] = "";
+	autofree char *path = text_new("%s/sys/class/block/%s/dm/name", host->root, holder);
+	autofree char *name = NULL;
 
-	path = text_new("%s/sys/class/block/%s/dm/name", host->root, holder);
-	file = path ? fopen(path, "re") : NULL;
-	if (file && fgets(name, sizeof(name), file))
-		name[strcspn(name, "\n")] = '\0';
-	snprintf(text, size, "%s%s%s%s", holder, name[0] ? " (" : "", name, name[0] ? ")" : "");
+	if (path && file_read_text(path, '\n', &name) == 0 && name[0])
+		snprintf(text, size, "%s (%s)", holder, name);
+	else
+		snprintf(text, size, "%s", holder);
 }
 
 /* Has somebody the disk for himself whom sysfs and the mount table do not show: btrfs with several

@@ -62,14 +62,14 @@ int main(int argc, char **argv)
 	struct options options;
 	enum exit_code code = EXIT_USAGE;
 
-	if (program_begin(&program, "livengkupd", argv) < 0)
+	if (program_begin(&program, "livengkupd") < 0)
 		return EXIT_FAILED;
-	switch (options_parse(argc, argv, verbs, &options)) {
-	case OPTIONS_DONE:
+	switch (options_parse(argc, argv, verbs, &program.json, &options)) {
+	case ARGUMENTS_DONE:
 		return (int)program_leave(&program);
-	case OPTIONS_USAGE:
+	case ARGUMENTS_USAGE:
 		break;
-	case OPTIONS_RUN:
+	case ARGUMENTS_RUN:
 		code = run_options(&program, &options);
 		break;
 	}

@@ -3,16 +3,16 @@
 #include "options.h"
 
 #include <ctype.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "arguments.h"
 #include "installed.h"
 #include "util.h"
 
 enum {
-	OPTION_DISK = 256,
+	OPTION_DISK = ARGUMENT_OWN,
 	OPTION_PARTITION,
 	OPTION_ROOT,
 	OPTION_KERNEL,
@@ -24,8 +24,6 @@ enum {
 	OPTION_ONCE,
 	OPTION_BOOTED,
 	OPTION_SHORT,
-	OPTION_JSON,
-	OPTION_VERSION,
 };
 
 static const struct option table[] = {
@@ -42,16 +40,9 @@ static const struct option table[] = {
 	{"booted", required_argument, NULL, OPTION_BOOTED},
 	{"short", no_argument, NULL, OPTION_SHORT},
 	{"dry-run", no_argument, NULL, 'n'},
-	{"quiet", no_argument, NULL, 'q'},
-	{"verbose", no_argument, NULL, 'v'},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{"help", no_argument, NULL, 'h'},
-	{"version", no_argument, NULL, OPTION_VERSION},
+	ARGUMENTS_COMMON,
 	{0},
 };
-
-/* Tell of wrong use, and the way out. */
-#define misuse(format, ...) log_error(format ": see --help", ##__VA_ARGS__)
 
 /* What every verb takes. */
 static const char common[] = "disk partition quiet verbose json help version";
@@ -104,40 +95,6 @@ static void print_help(const struct verb *verbs)
 	     "More in livengkupd(8).");
 }
 
-/* The place in the table of the option that getopt_long() returns as @value; NULL: there
- * is none. */
-static const struct option *find_option(int value)
-{
-	for (const struct option *option = table; option->name; option++)
-		if (option->val == value)
-			return option;
-	return NULL;
-}
-
-/* Is @word, a long option, this one as it is called, or only the beginning of that, which
- * getopt_long() takes, too? */
-static bool is_written_out(const char *word, const struct option *option)
-{
-	size_t length = strcspn(word, "=");
-
-	return length == strlen(option->name) + 2 &&
-	       strncmp(word + 2, option->name, length - 2) == 0;
-}
-
-/* What getopt_long() found wrong; @word is the last that it took, if that is a long option. */
-static void report_misuse(bool lacks_value, const char *word)
-{
-	const struct option *option = find_option(optopt);
-
-	/* Short options take no values: only of a long one is that the fault. */
-	if (option && is_written_out(word, option))
-		misuse("--%s %s", option->name, lacks_value ? "needs a value" : "takes no value");
-	else if (option || !optopt)
-		misuse("%s: there is no such option", word);
-	else
-		misuse("-%c: there is no such option", optopt);
-}
-
 static bool is_word_of(const char *word, const char *list)
 {
 	size_t length = strlen(word);
@@ -151,10 +108,10 @@ static bool is_word_of(const char *word, const char *list)
 static bool set_target(struct options *options, enum stick_target target, const char *path)
 {
 	if (options->target_path && options->target == target)
-		misuse("--%s was given twice, name one stick",
+		arguments_misuse("--%s was given twice, name one stick",
 			target == STICK_DISK ? "disk" : "partition");
 	else if (options->target_path)
-		misuse("--disk and --partition exclude each other, name one stick");
+		arguments_misuse("--disk and --partition exclude each other, name one stick");
 	if (options->target_path)
 		return false;
 	options->target = target;
@@ -176,7 +133,7 @@ static bool parse_entry(const char *option, const char *word, enum host_boot *re
 			*ret_boot = (enum host_boot)i;
 		return true;
 	}
-	misuse("--%s: standard, previous or fallback, not \"%s\"", option, word);
+	arguments_misuse("--%s: standard, previous or fallback, not \"%s\"", option, word);
 	return false;
 }
 
@@ -209,9 +166,10 @@ static void report_word(const char *word, const char *what)
 	const char *option = target_option(word);
 
 	if (option)
-		misuse("\"%s\" is %s; a stick is named with --%s %s", word, what, option, word);
+		arguments_misuse(
+			"\"%s\" is %s; a stick is named with --%s %s", word, what, option, word);
 	else
-		misuse("\"%s\" is %s", word, what);
+		arguments_misuse("\"%s\" is %s", word, what);
 }
 
 static bool set_words(struct options *options, const struct verb *verbs, char **words, int n,
@@ -220,7 +178,7 @@ static bool set_words(struct options *options, const struct verb *verbs, char **
 	const struct verb *verb = verbs;
 
 	if (n == 0) {
-		misuse("what is to be done? Name a verb");
+		arguments_misuse("what is to be done? Name a verb");
 		return false;
 	}
 	while (verb->name && strcmp(verb->name, words[0]) != 0)
@@ -256,9 +214,10 @@ static bool set_words(struct options *options, const struct verb *verbs, char **
 static bool check_together(const struct verb *verb, const struct options *options, bool booted)
 {
 	if (strcmp(verb->name, "next") == 0 && !options->once)
-		misuse("next: name what to boot, --once previous, fallback or standard");
+		arguments_misuse("next: name what to boot, --once previous, fallback or standard");
 	else if (booted && options->target == STICK_RUNNING)
-		misuse("--booted is told of a stick that is named, with --disk or --partition");
+		arguments_misuse(
+			"--booted is told of a stick that is named, with --disk or --partition");
 	else
 		return true;
 	return false;
@@ -271,109 +230,108 @@ static bool check_use(const struct verb *verb, const bool given[ARRAY_SIZE(table
 		if (!given[i] || is_word_of(table[i].name, common) ||
 			is_word_of(table[i].name, verb->options))
 			continue;
-		misuse("%s: does not use --%s", verb->name, table[i].name);
+		arguments_misuse("%s: does not use --%s", verb->name, table[i].name);
 		return false;
 	}
 	return true;
 }
 
-enum options_result options_parse(
-	int argc, char **argv, const struct verb *verbs, struct options *ret_options)
+/* What arguments_read() leads to. */
+struct parsing {
+	const struct verb *verbs;
+	struct options options;
+	bool booted; /* was given */
+	bool given[ARRAY_SIZE(table)];
+};
+
+static enum arguments_result take(void *data, const struct option *option, char *value)
 {
-	bool given[ARRAY_SIZE(table)] = {false};
-	bool booted = false;
-	const struct option *option;
-	const struct verb *verb;
-	struct options options = {.root = "", .level = LOG_NORMAL, .booted = HOST_BOOT_STANDARD};
-	int c, place; /* in the table: of a long option */
+	struct parsing *parsing = data;
+	struct options *options = &parsing->options;
+	bool good = true;
 
-	/* The colon: no messages of its own, which would begin with argv[0]. */
-	while (place = -1, (c = getopt_long(argc, argv, ":nqvh", table, &place)) != -1) {
-		const char *word = argv[optind - (optarg && optarg == argv[optind - 1] ? 2 : 1)];
-
-		option = find_option(c);
-		if (place >= 0 && !is_written_out(word, option)) {
-			misuse("%s: there is no such option", word);
-			return OPTIONS_USAGE;
-		}
-		if (option && optarg && !*optarg) {
-			misuse("--%s must not be empty", option->name);
-			return OPTIONS_USAGE;
-		}
-		if (option)
-			given[option - table] = true;
-		switch (c) {
-		case OPTION_DISK:
-			if (!set_target(&options, STICK_DISK, optarg))
-				return OPTIONS_USAGE;
-			break;
-		case OPTION_PARTITION:
-			if (!set_target(&options, STICK_ALONE, optarg))
-				return OPTIONS_USAGE;
-			break;
-		case OPTION_ROOT:
-			/* "/" is this system; a slash at the end would show in messages. */
-			for (size_t n = strlen(optarg); n > 0 && optarg[n - 1] == '/'; n--)
-				optarg[n - 1] = 0;
-			options.root = optarg;
-			break;
-		case OPTION_KERNEL:
-			options.kernel = optarg;
-			break;
-		case OPTION_INITRD:
-			options.initrd = optarg;
-			break;
-		case OPTION_NO_VERIFY:
-			options.no_verify = true;
-			break;
-		case OPTION_IN_PLACE:
-			options.in_place = true;
-			break;
-		case OPTION_FORCE:
-			options.force = true;
-			break;
-		case OPTION_UNDO:
-			options.undo = true;
-			break;
-		case OPTION_ONCE:
-			if (!parse_entry("once", optarg, NULL))
-				return OPTIONS_USAGE;
-			options.once = optarg;
-			break;
-		case OPTION_BOOTED:
-			booted = true;
-			if (!parse_entry("booted", optarg, &options.booted))
-				return OPTIONS_USAGE;
-			break;
-		case OPTION_SHORT:
-			options.is_short = true;
-			break;
-		case 'n':
-			options.dry_run = true;
-			break;
-		case 'q':
-			options.level = LOG_QUIET;
-			break;
-		case 'v':
-			options.level = LOG_VERBOSE;
-			break;
-		case OPTION_JSON:
-			options.json = true;
-			break;
-		case 'h':
-			print_help(verbs);
-			return OPTIONS_DONE;
-		case OPTION_VERSION:
-			puts("livengkupd " VERSION);
-			return OPTIONS_DONE;
-		default:
-			report_misuse(c == ':', word);
-			return OPTIONS_USAGE;
-		}
+	if (value && !*value) {
+		arguments_misuse("--%s must not be empty", option->name);
+		return ARGUMENTS_USAGE;
 	}
-	if (!set_words(&options, verbs, argv + optind, argc - optind, &verb) ||
-		!check_use(verb, given) || !check_together(verb, &options, booted))
-		return OPTIONS_USAGE;
-	*ret_options = options;
-	return OPTIONS_RUN;
+	parsing->given[option - table] = true;
+	switch (option->val) {
+	case OPTION_DISK:
+		good = set_target(options, STICK_DISK, value);
+		break;
+	case OPTION_PARTITION:
+		good = set_target(options, STICK_ALONE, value);
+		break;
+	case OPTION_ROOT:
+		/* "/" is this system; a slash at the end would show in messages. */
+		for (size_t n = strlen(value); n > 0 && value[n - 1] == '/'; n--)
+			value[n - 1] = 0;
+		options->root = value;
+		break;
+	case OPTION_KERNEL:
+		options->kernel = value;
+		break;
+	case OPTION_INITRD:
+		options->initrd = value;
+		break;
+	case OPTION_NO_VERIFY:
+		options->no_verify = true;
+		break;
+	case OPTION_IN_PLACE:
+		options->in_place = true;
+		break;
+	case OPTION_FORCE:
+		options->force = true;
+		break;
+	case OPTION_UNDO:
+		options->undo = true;
+		break;
+	case OPTION_ONCE:
+		good = parse_entry("once", value, NULL);
+		options->once = value;
+		break;
+	case OPTION_BOOTED:
+		good = parse_entry("booted", value, &options->booted);
+		parsing->booted = true;
+		break;
+	case OPTION_SHORT:
+		options->is_short = true;
+		break;
+	case 'n':
+		options->dry_run = true;
+		break;
+	case 'q':
+		options->level = LOG_QUIET;
+		break;
+	case 'v':
+		options->level = LOG_VERBOSE;
+		break;
+	case 'h':
+		print_help(parsing->verbs);
+		return ARGUMENTS_DONE;
+	case ARGUMENT_VERSION:
+		puts("livengkupd " VERSION);
+		return ARGUMENTS_DONE;
+	}
+	return good ? ARGUMENTS_RUN : ARGUMENTS_USAGE;
+}
+
+enum arguments_result options_parse(int argc, char **argv, const struct verb *verbs, bool *ret_json,
+	struct options *ret_options)
+{
+	struct parsing parsing = {.verbs = verbs,
+		.options = {.root = "", .level = LOG_NORMAL, .booted = HOST_BOOT_STANDARD}};
+	struct options *options = &parsing.options;
+	enum arguments_result result;
+	const struct verb *verb;
+
+	result = arguments_read(argc, argv, table, take, &parsing, ret_json);
+	if (result != ARGUMENTS_RUN)
+		return result;
+	if (!set_words(options, verbs, argv + optind, argc - optind, &verb) ||
+		!check_use(verb, parsing.given) || !check_together(verb, options, parsing.booted))
+		return ARGUMENTS_USAGE;
+	options->json = *ret_json;
+	*ret_options = *options;
+	return ARGUMENTS_RUN;
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "arguments.h"
 #include "log.h"
 #include "stick.h"
 
@@ -36,13 +37,11 @@ struct verb {
 	const char *help;
 };
 
-enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_USAGE };
-
 /**
  * Parse @argv. The verbs end with a null name. A first word that is no verb is a release to update
  * to, if a kernel of that name is named or installed. An option that the verb does not use is
  * refused, and so is one that is not written out.
- * DONE: help or version was printed; USAGE: reported.
+ * DONE: help or version was printed; USAGE: reported. Is JSON wanted? Told in any case.
  */
-enum options_result options_parse(
-	int argc, char **argv, const struct verb *verbs, struct options *ret_options);
+enum arguments_result options_parse(int argc, char **argv, const struct verb *verbs, bool *ret_json,
+	struct options *ret_options);

@@ -3,59 +3,13 @@
 #include "packages.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
 
+#include "child.h"
 #include "installed.h"
 #include "log.h"
 #include "text.h"
 #include "util.h"
-
-extern char **environ;
-
-static void destroy_attributes(posix_spawnattr_t *attributes)
-{
-	(void)posix_spawnattr_destroy(attributes);
-}
-
-static void destroy_actions(posix_spawn_file_actions_t *actions)
-{
-	(void)posix_spawn_file_actions_destroy(actions);
-}
-
-/*
- * Run a program and wait for it. Its output goes to standard error, our own may be JSON; the
- * signals that we block or ignore are as usual for it. Returns its exit code.
- */
-static int run_program(char *const argv[])
-{
-	cleanup(destroy_actions) posix_spawn_file_actions_t actions;
-	cleanup(destroy_attributes) posix_spawnattr_t attributes;
-	sigset_t none, usual;
-	int status, r;
-	pid_t pid;
-
-	log_debug("running %s %s", argv[0], argv[1] ? argv[1] : "");
-	sigemptyset(&none);
-	sigemptyset(&usual);
-	sigaddset(&usual, SIGPIPE);
-	sigaddset(&usual, SIGXFSZ);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &usual);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawnp(&pid, argv[0], &actions, &attributes, argv, environ);
-	if (r != 0)
-		return -r;
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return -errno;
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-}
 
 /* The system that we run is the one whose packages may be put right. */
 static bool is_own_system(const struct run *run)
@@ -94,13 +48,14 @@ int packages_check_idle(const struct run *run)
 bool packages_finish(const struct run *run)
 {
 	/* Nobody is there to be asked which configuration file to keep. */
-	char *argv[] = {"dpkg", "--force-confdef", "--force-confold", "--configure", "-a", NULL};
+	static const char *const argv[] = {
+		"dpkg", "--force-confdef", "--force-confold", "--configure", "-a", NULL};
 	int r;
 
 	if (!is_own_system(run))
 		return false;
 	setenv("DEBIAN_FRONTEND", "noninteractive", 0);
-	r = run_program(argv);
+	r = child_show(argv);
 	if (r != 0)
 		log_warning("dpkg --configure -a failed (%d), going on with what is there", r);
 	return true;
@@ -114,18 +69,18 @@ static bool has_initrd(const char *root, const char *release)
 }
 
 /* live-tools diverts update-initramfs; the true one stands beside it. */
-void packages_build_initrd(const struct run *run, char *release)
+void packages_build_initrd(const struct run *run, const char *release)
 {
-	static char diverted[] = "/usr/sbin/update-initramfs.orig.initramfs-tools";
-	static char plain[] = "/usr/sbin/update-initramfs";
-	char *argv[] = {plain, "-c", "-k", release, "-b", "/boot", NULL};
+	static const char diverted[] = "/usr/sbin/update-initramfs.orig.initramfs-tools";
+	const char *argv[] = {
+		"/usr/sbin/update-initramfs", "-c", "-k", release, "-b", "/boot", NULL};
 	int r;
 
 	if (!is_own_system(run) || has_initrd("", release))
 		return;
 	if (access(diverted, X_OK) == 0)
 		argv[0] = diverted;
-	r = run_program(argv);
+	r = child_show(argv);
 	if (r != 0)
 		log_warning("cannot build an initrd for %s (%d)", release, r);
 }

@@ -19,4 +19,4 @@ int packages_check_idle(const struct run *run);
 bool packages_finish(const struct run *run);
 
 /** Build the initrd of @release if it is missing. Warns of a failure. */
-void packages_build_initrd(const struct run *run, char *release);
+void packages_build_initrd(const struct run *run, const char *release);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "file.h"
 #include "text.h"
 #include "util.h"
 
@@ -28,27 +29,23 @@ __attribute__((format(printf, 3, 4))) static char *attribute(
 
 static int read_number(const char *path, unsigned int *ret_number)
 {
-	cleanup(close_file) FILE *file = NULL;
+	autofree char *line = NULL;
+	int r = path ? file_read_text(path, '\n', &line) : -ENOMEM;
 
-	if (!path)
-		return -ENOMEM;
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	return fscanf(file, "%u", ret_number) == 1 ? 0 : -EUCLEAN;
+	if (r < 0)
+		return r;
+	return sscanf(line, "%u", ret_number) == 1 ? 0 : -EUCLEAN;
 }
 
 static int read_devno(const char *path, dev_t *ret_devno)
 {
-	cleanup(close_file) FILE *file = NULL;
 	unsigned int major_number, minor_number;
+	autofree char *line = NULL;
+	int r = path ? file_read_text(path, '\n', &line) : -ENOMEM;
 
-	if (!path)
-		return -ENOMEM;
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	if (fscanf(file, "%u:%u", &major_number, &minor_number) != 2)
+	if (r < 0)
+		return r;
+	if (sscanf(line, "%u:%u", &major_number, &minor_number) != 2)
 		return -EUCLEAN;
 	*ret_devno = makedev(major_number, minor_number);
 	return 0;
@@ -258,18 +255,11 @@ int device_add_disks(const char *root, dev_t devno, struct device_disks *disks)
 static int behind_loop(const char *root, dev_t devno, dev_t *ret_devno)
 {
 	autofree char *path = attribute(root, devno, "loop/backing_file");
-	cleanup(close_file) FILE *file = NULL;
 	autofree char *line = NULL;
-	size_t size = 0;
+	int r = path ? file_read_text(path, '\n', &line) : -ENOMEM;
 
-	if (!path)
-		return -ENOMEM;
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	if (getline(&line, &size, file) < 0)
-		return -ENOENT;
-	line[strcspn(line, "\n")] = '\0';
+	if (r < 0)
+		return r;
 	return strncmp(line, "/dev/", 5) == 0 ? device_find(root, line, ret_devno) : -ENOENT;
 }
 

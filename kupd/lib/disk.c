@@ -224,25 +224,6 @@ static bool is_aligned(uint64_t offset, const void *buffer, size_t size, size_t 
 	return ((offset | (uintptr_t)buffer | size) & (alignment - 1)) == 0;
 }
 
-static int write_fully(int fd, uint64_t offset, const uint8_t *buffer, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = pwrite(fd, buffer, size, (off_t)offset);
-
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return file_error(errno);
-		}
-		if (n == 0)
-			return -EIO;
-		buffer += n;
-		offset += (size_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t size)
 {
 	return file_read(disk->fd, buffer, size, offset);
@@ -293,11 +274,11 @@ int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t si
 			memcpy(bounce, buffer, size);
 			buffer = bounce;
 		}
-		r = write_fully(disk->direct_fd, offset, buffer, size);
+		r = file_write(disk->direct_fd, buffer, size, offset);
 		if (r != -EINVAL)
 			return r;
 	}
-	return write_fully(disk->fd, offset, buffer, size);
+	return file_write(disk->fd, buffer, size, offset);
 }
 
 int disk_flush(struct disk *disk)

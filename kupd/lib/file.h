@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Files by their descriptors.
+ * Files, read and written whole pieces at a time.
  */
 
 #include <stddef.h>
@@ -16,3 +16,12 @@ int file_error(int error);
 /** Read @size bytes at byte @offset, all of them. Returns -ENODATA if the file ends before;
  * file_error() of read(2). */
 int file_read(int fd, void *buffer, size_t size, uint64_t offset);
+
+/** Write @size bytes at byte @offset, all of them. Returns file_error() of write(2). */
+int file_write(int fd, const void *buffer, size_t size, uint64_t offset);
+
+/**
+ * Read the beginning of a text file, up to the first byte @end, which is left out, or to the end of
+ * the file: with a newline that is its first line. The caller frees it. Returns -errno.
+ */
+int file_read_text(const char *path, char end, char **ret_text);

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <glob.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 
 #include "cmdline.h"
 #include "device.h"
+#include "file.h"
 #include "log.h"
 #include "mounts.h"
 #include "text.h"
@@ -57,14 +57,11 @@ bool host_find_loop(const struct host *host, dev_t dev, ino_t inode, char name[H
 	if (!pattern || glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
 		return false;
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		cleanup(close_file) FILE *file = fopen(found.gl_pathv[i], "re");
-		char path[PATH_MAX];
+		autofree char *path = NULL;
 		struct stat st;
 
-		if (!file || !fgets(path, sizeof(path), file))
-			continue;
-		path[strcspn(path, "\n")] = '\0';
-		if (stat(path, &st) < 0 || st.st_dev != dev || st.st_ino != inode)
+		if (file_read_text(found.gl_pathv[i], '\n', &path) < 0 || stat(path, &st) < 0 ||
+			st.st_dev != dev || st.st_ino != inode)
 			continue;
 		(void)sscanf(found.gl_pathv[i] + strlen(host->root) + strlen(LOOPS "/"), "%31[^/]",
 			name);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "file.h"
 #include "util.h"
 
 /* LUKS2 On-Disk Format Specification 2.1: the largest header, binary part and JSON. */
@@ -120,16 +121,12 @@ static int copy_header(const struct disk *disk, struct extent partition, uint64_
 		return -errno;
 	for (uint64_t at = 0; at < size; at += LUKS2_HEADER_MIN) {
 		size_t n = (size_t)MIN(size - at, (uint64_t)LUKS2_HEADER_MIN);
-		ssize_t written;
 		int r = disk_read(disk, partition.start + at, buffer, n);
 
+		if (r == 0)
+			r = file_write(fd, buffer, n, at);
 		if (r < 0)
 			return r;
-		written = pwrite(fd, buffer, n, (off_t)at);
-		if (written < 0)
-			return -errno;
-		if ((size_t)written != n)
-			return -EIO;
 	}
 	*ret_fd = steal_fd(&fd);
 	return 0;

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 import stick as sticks
-from programs import DONE, ENVIRONMENT, FAILED, NOT_STICK, REFUSED, USAGE, install, kupd, update
+from programs import DEPLOYER, DONE, ENVIRONMENT, FAILED, NOT_STICK, PROGRAM, REFUSED, USAGE, install, kupd, update
 from proof import untouched
 
 VERBS = ["update", "status", "verify", "rollback", "next", "bless", "repair"]
@@ -45,6 +45,18 @@ def test_wrong_use_is_2_and_told_on_stderr(arguments):
     as_json = kupd("--json", *arguments, code=USAGE).json
     assert as_json["exit_code"] == USAGE and as_json["errors"] == [
         result.err.removeprefix("livengkupd: ").rstrip("\n")]
+
+
+@pytest.mark.parametrize("program", [PROGRAM, DEPLOYER], ids=lambda p: p.name)
+def test_a_mistake_before_json_is_told_as_json(program):
+    for mistake in "--no-such", "--js", "-x":
+        result = kupd(mistake, "--json", program=program, code=USAGE)
+        assert result.json["errors"] == [f"{mistake}: there is no such option: see --help"]
+
+
+def test_json_that_is_no_option_is_none(tmp_path):
+    for words in ["--disk", "--json", "status"], ["status", "--disk", tmp_path / "missing", "--", "--json"]:
+        assert kupd(*words, code=FAILED if words[0] == "--disk" else USAGE).out == ""
 
 
 def test_a_mistyped_verb_is_no_release(stick):

@@ -118,6 +118,65 @@ static void one_that_nobody_wants_any_more_is_ended(void **state)
 	child_stop(&child);
 }
 
+/* Run it with our standard error going to a file; what stands there then. */
+static int show(const char *const argv[], char ret_text[64])
+{
+	FILE *file = tmpfile();
+	int old = dup(STDERR_FILENO), r;
+
+	assert_non_null(file);
+	dup2(fileno(file), STDERR_FILENO);
+	r = child_show(argv);
+	dup2(old, STDERR_FILENO);
+	close(old);
+	memset(ret_text, 0, 64);
+	assert_true(pread(fileno(file), ret_text, 63, 0) >= 0);
+	fclose(file);
+	return r;
+}
+
+static void one_that_is_shown_speaks_on_standard_error(void **state)
+{
+	char text[64];
+
+	(void)state;
+	assert_int_equal(
+		show((const char *const[]){"sh", "-c", "echo one; echo two >&2; exit 3", NULL},
+			text),
+		3);
+	assert_string_equal(text, "one\ntwo\n");
+	assert_int_equal(show((const char *const[]){"sh", "-c", "kill -9 $$", NULL}, text), 137);
+	assert_int_equal(show((const char *const[]){"liveng-no-such-program", NULL}, text), 127);
+}
+
+/* The program reads its signals from a descriptor; dpkg does not. */
+static void one_that_is_shown_can_be_interrupted(void **state)
+{
+	sigset_t blocked, old;
+	char text[64];
+
+	(void)state;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigprocmask(SIG_BLOCK, &blocked, &old);
+	assert_int_equal(
+		show((const char *const[]){"sh", "-c", "kill -INT $$; exit 0", NULL}, text),
+		128 + SIGINT);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
+static void what_is_ignored_here_is_not_there(void **state)
+{
+	char text[64];
+
+	(void)state;
+	(void)signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(
+		show((const char *const[]){"sh", "-c", "kill -PIPE $$; exit 0", NULL}, text),
+		128 + SIGPIPE);
+	(void)signal(SIGPIPE, SIG_DFL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -129,6 +188,9 @@ int main(void)
 		cmocka_unit_test(administrators_folders_are_searched),
 		cmocka_unit_test(one_that_runs_is_waited_for),
 		cmocka_unit_test(one_that_nobody_wants_any_more_is_ended),
+		cmocka_unit_test(one_that_is_shown_speaks_on_standard_error),
+		cmocka_unit_test(one_that_is_shown_can_be_interrupted),
+		cmocka_unit_test(what_is_ignored_here_is_not_there),
 	};
 
 	return cmocka_run_group_tests_name("child", tests, NULL, NULL);

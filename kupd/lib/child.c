@@ -15,20 +15,33 @@
 #define EXIT_NO_START 127 /* as a shell says it */
 #define OUTPUT_MAX    1024u
 
-/* In the child: only what is allowed between fork and exec, but for the two lines that put the
- * environment together; no thread of ours is there to hold a lock. */
+/*
+ * In the child: only what is allowed between fork and exec, but for the lines that put the
+ * environment together; no thread of ours is there to hold a lock. Without @output people read
+ * along: it speaks their language on standard error, our own output may be JSON, and ^C ends it.
+ */
 static _Noreturn void start(const char *const argv[], const char *const environment[], int output)
 {
 	const char *path = getenv("PATH");
 	autofree char *folders = NULL;
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t none;
 
 	for (size_t i = 0; environment && environment[i]; i++)
 		putenv((char *)environment[i]);
-	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
-		dup2(output, STDERR_FILENO) >= 0 &&
+	if (output >= 0)
+		setenv("LC_ALL", "C", 1);
+	sigemptyset(&none);
+	if (output < 0)
+		sigprocmask(SIG_SETMASK, &none, NULL);
+	/* What we ignore would stay so through exec. */
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGXFSZ, SIG_DFL);
+	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+		(output < 0 || dup2(output, STDERR_FILENO) >= 0) &&
+		dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 &&
 		asprintf(&folders, "%s:" SBIN, path && *path ? path : "/usr/bin:/bin") > 0 &&
-		setenv("PATH", folders, 1) == 0 && setenv("LC_ALL", "C", 1) == 0)
+		setenv("PATH", folders, 1) == 0)
 		execvp(argv[0], (char *const *)argv);
 	_exit(errno == ENOENT ? EXIT_NO_START : EXIT_NO_START - 1);
 }
@@ -73,6 +86,14 @@ int child_start(const char *const argv[], const char *const environment[], const
 	return 0;
 }
 
+static int wait_for(pid_t pid, int *ret_status)
+{
+	while (waitpid(pid, ret_status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
 static int report_end(const struct child *child, int status)
 {
 	char text[OUTPUT_MAX];
@@ -97,9 +118,7 @@ int child_wait(struct child *child)
 {
 	int status = 0, r;
 
-	do
-		r = waitpid(child->pid, &status, 0) < 0 ? -errno : 0;
-	while (r == -EINTR);
+	r = wait_for(child->pid, &status);
 	if (r == 0)
 		r = report_end(child, status);
 	close_fd(&child->output);
@@ -112,8 +131,7 @@ void child_stop(struct child *child)
 	if (child->pid == 0)
 		return;
 	(void)kill(child->pid, SIGKILL);
-	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	(void)wait_for(child->pid, NULL);
 	close_fd(&child->output);
 	child->pid = 0;
 }
@@ -125,4 +143,22 @@ int child_run(const char *const argv[], const char *const environment[], const c
 
 	r = child_start(argv, environment, package, &child);
 	return r < 0 ? r : child_wait(&child);
+}
+
+int child_show(const char *const argv[])
+{
+	int status = 0, r;
+	pid_t pid;
+
+	log_debug("running %s %s", argv[0], argv[1] ? argv[1] : "");
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		start(argv, NULL, -1);
+	r = wait_for(pid, &status);
+	if (r < 0)
+		return r;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

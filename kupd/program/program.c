@@ -67,15 +67,7 @@ static int open_standard_streams(void)
 	return 0;
 }
 
-static bool wants_json(char *const *argv)
-{
-	while (*argv && strcmp(*argv, "--") != 0)
-		if (strcmp(*argv++, "--json") == 0)
-			return true;
-	return false;
-}
-
-int program_begin(struct program *program, const char *name, char *const *argv)
+int program_begin(struct program *program, const char *name)
 {
 	int r;
 
@@ -89,7 +81,6 @@ int program_begin(struct program *program, const char *name, char *const *argv)
 	setlocale(LC_CTYPE, "C.UTF-8");
 	*program = (struct program){
 		.name = name,
-		.json = wants_json(argv),
 		.result = json_object_new_object(),
 		.errors = json_object_new_array(),
 		.warnings = json_object_new_array(),

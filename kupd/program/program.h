@@ -15,7 +15,7 @@
 
 struct program {
 	const char *name;
-	bool json;		      /* the result is wanted on standard output */
+	bool json; /* the result is wanted on standard output; for the command line to tell */
 	struct json_object *result;   /* the work adds to it */
 	struct json_object *errors;   /* all that were reported, in their order */
 	struct json_object *warnings; /* the same */
@@ -25,10 +25,10 @@ struct program {
 };
 
 /**
- * Begin: from now on messages are prefixed by @name (kept, not copied) and collected. @argv is only
- * asked for --json, since usage errors are told as JSON, too. Returns -errno, without a word.
+ * Begin: from now on messages are prefixed by @name (kept, not copied) and collected. Returns
+ * -errno, without a word.
  */
-int program_begin(struct program *program, const char *name, char *const *argv);
+int program_begin(struct program *program, const char *name);
 
 /** The command line is read: from now on signals interrupt the work, and progress is shown. */
 void program_run(struct program *program, enum log_level level);

@@ -33,3 +33,7 @@ void child_stop(struct child *child);
 
 /** child_start() and child_wait(). */
 int child_run(const char *const argv[], const char *const environment[], const char *package);
+
+/** Run @argv, which people read along: what it prints goes to standard error, signals are as usual
+ * for it. Returns its exit code, as a shell has it (127: there is no such program); -errno. */
+int child_show(const char *const argv[]);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "arguments.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "util.h"
+
+#define LETTERS_MAX 16u /* short options; they take no values */
+
+/* The option that getopt_long() returns as @value; NULL: there is none. */
+static const struct option *find_option(const struct option *table, int value)
+{
+	for (const struct option *option = table; option->name; option++)
+		if (option->val == value)
+			return option;
+	return NULL;
+}
+
+/* Is @word, a long option, this one as it is called, or only the beginning of that, which
+ * getopt_long() takes, too? */
+static bool is_written_out(const char *word, const struct option *option)
+{
+	size_t length = strcspn(word, "=");
+
+	return length == strlen(option->name) + 2 &&
+	       strncmp(word + 2, option->name, length - 2) == 0;
+}
+
+/* What getopt_long() found wrong; @word is the last that it took, if that is a long option. */
+static void report_misuse(const struct option *table, bool lacks_value, const char *word)
+{
+	const struct option *option = find_option(table, optopt);
+
+	/* Only of a long one that can be the fault. */
+	if (option && is_written_out(word, option))
+		arguments_misuse(
+			"--%s %s", option->name, lacks_value ? "needs a value" : "takes no value");
+	else if (option || !optopt)
+		arguments_misuse("%s: there is no such option", word);
+	else
+		arguments_misuse("-%c: there is no such option", optopt);
+}
+
+/* The colon in front: no messages of getopt_long()'s own, which would begin with argv[0]. */
+static void list_letters(const struct option *table, char ret_letters[LETTERS_MAX])
+{
+	size_t n = 0;
+
+	ret_letters[n++] = ':';
+	for (; table->name && n + 1 < LETTERS_MAX; table++)
+		if (table->val <= UCHAR_MAX)
+			ret_letters[n++] = (char)table->val;
+	ret_letters[n] = '\0';
+}
+
+enum arguments_result arguments_read(int argc, char **argv, const struct option *table,
+	arguments_take take, void *data, bool *ret_json)
+{
+	enum arguments_result result = ARGUMENTS_RUN;
+	char letters[LETTERS_MAX];
+	bool json = false;
+	int c, place; /* in the table: of a long option */
+
+	list_letters(table, letters);
+	while (place = -1, (c = getopt_long(argc, argv, letters, table, &place)) != -1) {
+		const char *word = argv[optind - (optarg && optarg == argv[optind - 1] ? 2 : 1)];
+		const struct option *option = find_option(table, c);
+		bool is_written = option && (place < 0 || is_written_out(word, option));
+
+		json |= is_written && c == ARGUMENT_JSON;
+		if (result != ARGUMENTS_RUN)
+			continue; /* only whether that is to be told as JSON */
+		if (is_written)
+			result = take(data, option, optarg);
+		else if (option)
+			arguments_misuse("%s: there is no such option", word);
+		else
+			report_misuse(table, c == ':', word);
+		if (!is_written)
+			result = ARGUMENTS_USAGE;
+	}
+	*ret_json = json;
+	return result;
+}
