@@ -54,15 +54,17 @@ static const char *exact_text(uint64_t bytes, char text[SIZE_TEXT])
 
 const char *size_text(uint64_t bytes, char text[SIZE_TEXT])
 {
-	double number = (double)bytes;
+	uint64_t unit = 1000, tenths;
 	size_t i = 0;
 
 	if (bytes < 1000)
 		return exact_text(bytes, text);
 	/* 999.95 would be shown as 1000.0. */
-	for (number /= 1000; number >= 999.95 && units[i + 1]; i++)
-		number /= 1000;
-	snprintf(text, SIZE_TEXT, "%.1f %cB", number, i == 0 ? 'k' : units[i]);
+	for (; bytes >= unit * 1000 - unit / 20 && units[i + 1]; i++)
+		unit *= 1000;
+	tenths = bytes / (unit / 10) + (bytes % (unit / 10) >= unit / 20);
+	snprintf(text, SIZE_TEXT, "%llu.%llu %cB", (unsigned long long)(tenths / 10),
+		(unsigned long long)(tenths % 10), i == 0 ? 'k' : units[i]);
 	return text;
 }
 
