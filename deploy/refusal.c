@@ -29,6 +29,7 @@ __attribute__((format(printf, 3, 4))) static void refuse(
 	refusal->error = error;
 	va_start(arguments, format);
 	vsnprintf(refusal->reason, sizeof(refusal->reason), format, arguments);
+	text_make_safe(refusal->reason); /* a mount point may be called anything */
 	va_end(arguments);
 }
 

@@ -4,6 +4,7 @@
 
 #include "program.h"
 #include "size.h"
+#include "text.h"
 #include "util.h"
 
 static const struct {
@@ -31,13 +32,19 @@ void report_print(const struct job *job, const char *target, FILE *out)
 	const struct plan *plan = job->plan;
 	char size[SIZE_TEXT];
 
-	fprintf(out, "target       %s, %s\n", target, size_text(job->layout.disk_size, size));
+	fputs("target       ", out);
+	text_print(out, target);
+	fprintf(out, ", %s\n", size_text(job->layout.disk_size, size));
 	fprintf(out, "image        %s\n", image_name(plan->image));
 	fprintf(out, "kernel       %s, %s with its initrd\n", plan->set.candidate->release,
 		size_text(kernelset_size(&plan->set), size));
-	fprintf(out, "parameters   %s%s%s\n", image_parameters(plan->image),
-		plan->options->append ? " " : "",
-		plan->options->append ? plan->options->append : "");
+	fputs("parameters   ", out);
+	text_print(out, image_parameters(plan->image));
+	if (plan->options->append) {
+		fputc(' ', out);
+		text_print(out, plan->options->append);
+	}
+	fputc('\n', out);
 	for (unsigned int n = 1; n <= LAYOUT_PARTITIONS; n++) {
 		const struct extent *extent = &job->layout.partitions[n];
 		const char *content = partitions[n].content;

@@ -232,8 +232,8 @@ int system_new(struct image *image, const struct kernelset *set, const char *dat
 	snprintf(system->date, sizeof(system->date), "%s", date);
 	r = make(system, image, set);
 	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot take over its file system: %m", image_path(image));
+		log_error("%s: cannot take over its file system: %s", image_path(image),
+			text_error(r));
 		return r == -EUCLEAN ? -ERR_REFUSED : r;
 	}
 	*ret_system = steal_pointer(system);

@@ -23,10 +23,12 @@ static bool is_kept(const struct run *run)
 }
 
 /* RELEASE KERNEL_SUM INITRD_SUM DATE REASON */
-static bool parse(const char *line, struct failed_set *ret_set)
+static bool parse(char *line, struct failed_set *ret_set)
 {
 	static_assert(KERNEL_RELEASE_MAX == 128 && DIGEST_TEXT == 65, "the widths below");
 
+	line[strcspn(line, "\n")] = '\0';
+	text_make_safe(line);
 	return sscanf(line, "%127s %64s %64s %15s %95[^\n]", ret_set->release, ret_set->kernel_sum,
 		       ret_set->initrd_sum, ret_set->date, ret_set->reason) == 5;
 }

@@ -4,6 +4,7 @@
 
 #include "assessment.h"
 #include "log.h"
+#include "text.h"
 #include "util.h"
 
 static bool is_damage(int error)
@@ -104,8 +105,7 @@ int inventory_read(const struct stick *stick, struct inventory *ret_inventory)
 	if (r == 0)
 		r = find_other(stick, &inventory);
 	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read the kernel partition: %m", stick->name);
+		log_error("%s: cannot read the kernel partition: %s", stick->name, text_error(r));
 		return r;
 	}
 	*ret_inventory = inventory;

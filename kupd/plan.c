@@ -8,6 +8,7 @@
 #include "failed.h"
 #include "log.h"
 #include "size.h"
+#include "text.h"
 #include "util.h"
 
 void plan_clear(struct plan *plan)
@@ -23,12 +24,9 @@ int plan_failed(const struct stick *stick, const char *step, int error)
 {
 	if (error == -EINTR)
 		return error; /* told by the caller, who knows what it means */
-	errno = -error;
-	if (error == -ERR_VERIFY)
-		log_error("%s: %s: what was read back differs: the medium may be failing",
-			stick->name, step);
-	else
-		log_error("%s: %s: %m", stick->name, step);
+	log_error("%s: %s: %s", stick->name, step,
+		error == -ERR_VERIFY ? "what was read back differs: the medium may be failing"
+				     : text_error(error));
 	return error;
 }
 
@@ -96,12 +94,10 @@ int plan_check_candidate(
 	r = persistence.size > 0 ? luks_read(stick->disk, persistence, &luks) : -ENOENT;
 	/* An initrd that cannot open it would be found out at the next boot: in doubt it must. */
 	encrypted = r != -ENOENT;
-	if (encrypted && r < 0) {
-		errno = -r;
+	if (encrypted && r < 0)
 		log_warning("%s: cannot tell how partition %d is encrypted, taking the usual "
-			    "cipher for it: %m",
-			disk_path(stick->disk), STICK_PERSISTENCE);
-	}
+			    "cipher for it: %s",
+			disk_path(stick->disk), STICK_PERSISTENCE, text_error(r));
 	r = candidate_check(candidate, &run->host, encrypted ? &luks : NULL, &run->observer);
 	if (r == -ERR_REFUSED && run->options->force) {
 		log_warning("going on all the same, as --force says");

@@ -10,13 +10,17 @@
 #include "outlook.h"
 #include "run.h"
 #include "size.h"
+#include "text.h"
 #include "util.h"
 
 /* One line of the table, and the same for JSON. */
 static void tell(struct run *run, const char *name, const char *key, const char *value)
 {
-	if (!run->options->json)
-		printf("%-11s %s\n", name, value);
+	if (!run->options->json) {
+		printf("%-11s ", name);
+		text_print(stdout, value);
+		putchar('\n');
+	}
 	run_add(run, key, value);
 }
 

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 static struct {
 	const char *program;
 	enum log_level level;
@@ -37,14 +39,23 @@ int log_shows(enum log_level level)
 	return level <= logger.level;
 }
 
+/* File names, labels and the words of other programs are in them. */
+static void show(const char *prefix, char *text)
+{
+	text_make_safe(text);
+	fprintf(stderr, "%s: %s%s\n", logger.program, prefix, text);
+}
+
+/* The sink gets the text as it is. */
 __attribute__((format(printf, 3, 0))) static void print(
 	const struct sink *sink, const char *prefix, const char *format, va_list arguments)
 {
 	int saved_errno = errno;
-	char text[2048];
+	char text[2048], safe[2048];
 
 	vsnprintf(text, sizeof(text), format, arguments);
-	fprintf(stderr, "%s: %s%s\n", logger.program, prefix, text);
+	memcpy(safe, text, sizeof(safe));
+	show(prefix, safe);
 	if (sink->take)
 		sink->take(sink->data, text);
 	errno = saved_errno;
@@ -74,12 +85,12 @@ __attribute__((format(printf, 2, 0))) static void report(
 {
 	int saved_errno = errno;
 
+	char text[2048];
+
 	if (!log_shows(level))
 		return;
-	fprintf(stderr, "%s: ", logger.program);
-	errno = saved_errno;
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
+	vsnprintf(text, sizeof(text), format, arguments);
+	show("", text);
 	errno = saved_errno;
 }
 

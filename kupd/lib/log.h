@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Messages to people, on stderr, each prefixed by the program's name. The level, the name and the
- * sink are the only global state of the library.
+ * Messages to people, on stderr, each prefixed by the program's name, and fit for a terminal
+ * whatever names are in it. The level, the name and the sink are the only global state of the
+ * library.
  */
 
 enum log_level {

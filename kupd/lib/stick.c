@@ -204,8 +204,7 @@ static int find_grubenv(struct stick *stick)
 	}
 	if (r == -EUCLEAN) {
 		stick->grubenv_damaged = true;
-		errno = -r;
-		log_warning("%s: %s of partition %d cannot be used, the boot assessment is off: %m",
+		log_warning("%s: %s of partition %d is damaged, the boot assessment is off",
 			disk_path(stick->disk), GRUBENV_PATH, STICK_ESP);
 	}
 	return 0;

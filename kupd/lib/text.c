@@ -2,7 +2,9 @@
 
 #include "text.h"
 
-#include <stdio.h>
+#include <string.h>
+
+#include "util.h"
 
 char *text_new_list(const char *format, va_list arguments)
 {
@@ -21,4 +23,68 @@ char *text_new(const char *format, ...)
 	text = text_new_list(format, arguments);
 	va_end(arguments);
 	return text;
+}
+
+/* The bytes of the character that begins at @text (RFC 3629); 0: it is not UTF-8, or a control
+ * character, those behind ASCII included. */
+static size_t printable_size(const unsigned char *text)
+{
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t first; /* what is smaller has to have a shorter form */
+	} forms[] = {
+		{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+	size_t n = 0;
+	uint32_t c;
+
+	while (n < 4 && (text[0] & forms[n].mask) != forms[n].lead)
+		n++;
+	if (n == 4)
+		return 0;
+	c = text[0] & (unsigned char)~forms[n].mask;
+	for (size_t i = 1; i <= n; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (text[i] & 0x3f);
+	}
+	if (c < ' ' || (c >= 0x7f && c < 0xa0) || c < forms[n].first || c > 0x10ffff ||
+		(c >= 0xd800 && c < 0xe000))
+		return 0;
+	return n + 1;
+}
+
+void text_make_safe(char *text)
+{
+	while (*text) {
+		size_t n = printable_size((const unsigned char *)text);
+
+		if (n == 0)
+			*text = '?';
+		text += n ? n : 1;
+	}
+}
+
+void text_print(FILE *to, const char *text)
+{
+	while (*text) {
+		size_t n = printable_size((const unsigned char *)text);
+
+		if (n == 0)
+			fputc('?', to);
+		else
+			fwrite(text, 1, n, to);
+		text += n ? n : 1;
+	}
+}
+
+const char *text_error(int error)
+{
+	switch (abs(error)) {
+	case EUCLEAN:
+		return "What it holds is damaged";
+	case ERR_ISOFS:
+		return "libisofs could not do it, --verbose tells why";
+	default:
+		return strerror(abs(error));
+	}
 }

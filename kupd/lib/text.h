@@ -2,13 +2,25 @@
 #pragma once
 
 /*
- * Text of any length, made as by printf().
+ * Text: of any length, fit for a terminal, and for an error.
  */
 
 #include <stdarg.h>
+#include <stdio.h>
 
 /** Make it. NULL: no memory. The caller frees it. */
 char *text_new(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** The same with the arguments as a list. */
 char *text_new_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+
+/** Make text fit for a terminal, whoever chose it: what is not UTF-8 or a control character, which
+ * may command the terminal, becomes a `?`. Its length stays, or it gets shorter. */
+void text_make_safe(char *text);
+
+/** Print it as text_make_safe() makes it. */
+void text_print(FILE *to, const char *text);
+
+/** strerror() of @error, an errno of either sign, but in words that mean something to the user:
+ * nothing "needs cleaning". */
+const char *text_error(int error);

@@ -22,6 +22,9 @@
 #define ERR_VERIFY    EBADMSG	   /* what was read back, or is stored, is damaged */
 #define ERR_BUSY      EBUSY	   /* somebody else uses the target */
 
+/* What libisofs could not do for a reason that has no errno of its own. */
+#define ERR_ISOFS EPROTO
+
 #define SECTOR_SIZE 512u  /* GPT, FAT, grubenv and the commit count in these */
 #define ISO_BLOCK   2048u /* ISO 9660 logical blocks; an LBA counts these */
 #define MIB	    (1024u * 1024u)

@@ -53,9 +53,29 @@ int volume_error(int isofs_code)
 	case (int)ISO_DATA_SOURCE_FAILURE:
 	case (int)ISO_FILE_READ_ERROR:
 		return -EIO;
-	default:
+	case (int)ISO_FILE_ACCESS_DENIED:
+		return -EACCES;
+	case (int)ISO_FILE_DOESNT_EXIST:
+	case (int)ISO_FILE_BAD_PATH:
+		return -ENOENT;
+	case (int)ISO_FILE_TOO_BIG:
+	case (int)ISO_FILE_OFFSET_TOO_BIG:
+		return -EFBIG;
+	case (int)ISO_WRONG_PVD:
+	case (int)ISO_WRONG_RR:
+	case (int)ISO_WRONG_ECMA119:
 		return -EUCLEAN;
+	default:
+		return -ERR_ISOFS;
 	}
+}
+
+/* What stops an import that is not this machine's fault is in the volume. */
+static int import_error(int isofs_code)
+{
+	int r = volume_error(isofs_code);
+
+	return r == 0 || r == -ENOMEM || r == -EAGAIN || r == -EIO ? r : -EUCLEAN;
 }
 
 static int source_open(IsoDataSource *source)
@@ -190,8 +210,9 @@ int volume_open(const struct disk *disk, struct extent partition, const struct p
 	/* libisofs goes on without a directory that it could not read: that is not this tree. */
 	if (volume->read_error < 0)
 		return volume->read_error;
-	if (code < 0)
-		return volume_error(code);
+	r = import_error(code);
+	if (r < 0)
+		return r;
 	*ret_volume = steal_pointer(volume);
 	return 0;
 }
@@ -242,12 +263,12 @@ int volume_find(const struct volume *volume, const char *path, struct volume_fil
 
 	code = iso_tree_path_to_node(volume->image, path, &node);
 	if (code < 0)
-		return volume_error(code);
+		return import_error(code);
 	if (code == 0 || iso_node_get_type(node) != LIBISO_FILE)
 		return -ENOENT;
 	code = iso_file_get_old_image_sections((IsoFile *)node, &n, &sections, 0);
 	if (code < 0)
-		return volume_error(code);
+		return import_error(code);
 	if (code == 0)
 		return -ENOENT;
 	if (n > 1)

@@ -51,5 +51,6 @@ int volume_find(const struct volume *volume, const char *path, struct volume_fil
 /** The image object, for the module that makes a session of it. */
 struct Iso_Image *volume_image(struct volume *volume);
 
-/** What libisofs said last, and its code as an errno: for every module that calls it. */
+/** What libisofs said last goes to log_debug(), its code becomes an errno: for every module that
+ * calls it. Returns -ERR_ISOFS for what has none. */
 int volume_error(int isofs_code);

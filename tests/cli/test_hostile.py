@@ -9,7 +9,7 @@ import signal
 import pytest
 
 import stick as sticks
-from programs import DONE, FAILED, NO_ROOM, REFUSED, VERIFY, finish, install, kupd, start, update
+from programs import DONE, FAILED, NO_ROOM, REFUSED, USAGE, VERIFY, finish, install, kupd, start, update
 from proof import assert_holds, damage, identity, kernel_place, outside, untouched
 from iotrace import PROGRAM, read_log
 
@@ -62,6 +62,20 @@ def test_a_limit_on_file_sizes(stick, small_sets):
            prefix=shell(f'ulimit -f {half // 512 + 100}; exec "$@"'))
     assert stick.grub_has(small_sets[0])
     assert identity(stick) == before
+
+
+def test_names_do_not_command_the_terminal(stick, small_sets, tmp_path):
+    """A file's name is told as it is in JSON only; nor does the boot menu's environment get through."""
+    update(stick, small_sets[1])
+    stick.set_grubenv({"liveng_once": "\x1b[2Jprevious", "liveng_tries": "3"})
+    named = stick.copy(tmp_path / "caf\u00e9\x1b[31m.img")
+    safe = str(named.path).replace("\x1b", "?")
+    for words, code in (["status"], DONE), (["verify", "-v"], DONE), (["next"], USAGE), (["update", "x"], REFUSED):
+        result = kupd(*words, "--disk", named.path, code=code)
+        assert "\x1b" not in result.out + result.err
+    told = kupd("status", "--disk", named.path)
+    assert f"device      {safe}, partition 2\n" in told.out and "once        ?[2Jprevious\n" in told.out
+    assert kupd("status", "--disk", named.path, "--json").json["device"] == f"{named.path}, partition 2"
 
 
 # Files that change under the hands

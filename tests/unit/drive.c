@@ -317,6 +317,8 @@ static void a_disk_in_use_is_refused(void **state)
 	set_mounts("30 1 8:17 / /media/a\\040b rw - vfat /dev/sdb1 rw\n"
 		   "31 1 8:16 / /mnt rw - vfat /dev/sdb rw\n");
 	assert_refused(devno, ERR_BUSY, "is mounted at /media/a b, /mnt", "unmount");
+	set_mounts("30 28 8:17 / /media/\033[2J rw - vfat /dev/sdb1 rw\n");
+	assert_refused(devno, ERR_BUSY, "is mounted at /media/?[2J", "unmount");
 	set_mounts("");
 	at("sys/devices/" USB "/" SCSI "block/sdb/sdb1/holders/dm-0/");
 	assert_refused(devno, ERR_BUSY, "is in use by dm-0", "cryptsetup close");

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+#include "util.h"
+
+static const struct {
+	const char *text, *safe;
+} cases[] = {
+	{"", ""},
+	{"/media/a b", "/media/a b"},
+	{"caf\303\251 \342\202\254 \360\237\220\247", "caf\303\251 \342\202\254 \360\237\220\247"},
+	{"a\033[2Jb\nc\td\177", "a?[2Jb?c?d?"},
+	{"\302\233" /* CSI in one character, U+009B */ "31m", "??31m"},
+	{"\302\240", "\302\240"},
+	{"caf\351", "caf?"},			       /* Latin-1 */
+	{"\301\201\340\201\201", "?????"},	       /* not the shortest form */
+	{"\355\240\200 \364\220\200\200", "??? ????"}, /* a surrogate; behind the last one */
+	{"\342\202", "??"},			       /* cut short */
+	{"\377\200", "??"},
+};
+
+static void nothing_commands_a_terminal(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[64];
+
+		strcpy(text, cases[i].text);
+		text_make_safe(text);
+		assert_string_equal(text, cases[i].safe);
+	}
+}
+
+/* What @print prints to standard error. */
+static void catch_errors(void (*print)(const char *text), const char *text, char ret_printed[64])
+{
+	FILE *file = tmpfile();
+	int old = dup(STDERR_FILENO);
+
+	assert_non_null(file);
+	dup2(fileno(file), STDERR_FILENO);
+	print(text);
+	fflush(stderr);
+	dup2(old, STDERR_FILENO);
+	close(old);
+	memset(ret_printed, 0, 64);
+	assert_true(pread(fileno(file), ret_printed, 63, 0) >= 0);
+	fclose(file);
+}
+
+static void say_plain(const char *text)
+{
+	text_print(stderr, text);
+}
+
+static void say_error(const char *text)
+{
+	log_error("%s", text);
+}
+
+static void say_info(const char *text)
+{
+	log_info("%s", text);
+}
+
+static void note(void *data, const char *text)
+{
+	snprintf(data, 64, "%s", text);
+}
+
+/* Only what people see is changed: a program that reads JSON gets the name as it is. */
+static void messages_are_safe_and_sinks_get_them_as_they_are(void **state)
+{
+	char printed[64], expected[64], noted[64];
+
+	(void)state;
+	log_init("test", LOG_NORMAL);
+	log_set_sink(note, noted);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(expected, sizeof(expected), "test: %s\n", cases[i].safe);
+		catch_errors(say_error, cases[i].text, printed);
+		assert_string_equal(printed, expected);
+		assert_string_equal(noted, cases[i].text);
+		catch_errors(say_info, cases[i].text, printed);
+		assert_string_equal(printed, expected);
+		catch_errors(say_plain, cases[i].text, printed);
+		assert_string_equal(printed, cases[i].safe);
+	}
+	log_set_sink(NULL, NULL);
+}
+
+static void errors_have_words_that_users_know(void **state)
+{
+	(void)state;
+	assert_string_equal(text_error(-EIO), "Input/output error");
+	assert_string_equal(text_error(EIO), "Input/output error");
+	assert_null(strstr(text_error(-EUCLEAN), "cleaning"));
+	assert_non_null(strstr(text_error(-ERR_ISOFS), "libisofs"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_commands_a_terminal),
+		cmocka_unit_test(messages_are_safe_and_sinks_get_them_as_they_are),
+		cmocka_unit_test(errors_have_words_that_users_know),
+	};
+
+	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "volume.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <libisofs/libisofs.h>
+
+#include "util.h"
+
+/* Damage is what the medium is to blame for, and nothing else. */
+static void only_damage_is_called_that(void **state)
+{
+	(void)state;
+	assert_true(iso_init() >= 0);
+	assert_int_equal(volume_error(ISO_SUCCESS), 0);
+	assert_int_equal(volume_error((int)ISO_WRONG_PVD), -EUCLEAN);
+	assert_int_equal(volume_error((int)ISO_WRONG_RR), -EUCLEAN);
+	assert_int_equal(volume_error((int)ISO_OUT_OF_MEM), -ENOMEM);
+	assert_int_equal(volume_error((int)ISO_DATA_SOURCE_FAILURE), -EIO);
+	assert_int_equal(volume_error((int)ISO_FILE_ACCESS_DENIED), -EACCES);
+	assert_int_equal(volume_error((int)ISO_FILE_TOO_BIG), -EFBIG);
+	assert_int_equal(volume_error((int)ISO_NODE_NAME_NOT_UNIQUE), -ERR_ISOFS);
+	assert_int_equal(volume_error((int)ISO_ASSERT_FAILURE), -ERR_ISOFS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_damage_is_called_that),
+	};
+
+	return cmocka_run_group_tests_name("volume", tests, NULL, NULL);
+}
