@@ -8,6 +8,7 @@
 
 #include "program.h"
 #include "stick.h"
+#include "text.h"
 #include "udev.h"
 #include "util.h"
 
@@ -17,7 +18,7 @@
 static void copy_name(const char *name, char *to, size_t size)
 {
 	snprintf(to, size, "%s", name ? name : "");
-	make_printable(to);
+	text_make_safe(to);
 }
 
 /* Nothing known is no error. */

@@ -11,6 +11,7 @@
 #include "authenticode.h"
 #include "log.h"
 #include "pe.h"
+#include "text.h"
 #include "util.h"
 
 /* GRUB's modules, in a section of that name (grub/kernel.h): a header, then one object after the
@@ -175,7 +176,7 @@ bool efiprogram_issuer(
 	if (X509_NAME_get_text_by_NID(X509_get_issuer_name(program->signers[i]), NID_commonName,
 		    ret_issuer, EFIPROGRAM_ISSUER) < 0)
 		snprintf(ret_issuer, EFIPROGRAM_ISSUER, "an authority without a name");
-	make_printable(ret_issuer);
+	text_make_safe(ret_issuer);
 	return true;
 }
 

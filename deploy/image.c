@@ -111,7 +111,7 @@ static void read_name(struct image *image)
 		text[strcspn(text, "\r\n")] = 0;
 		snprintf(image->name, sizeof(image->name), "%s", text);
 	}
-	make_printable(image->name);
+	text_make_safe(image->name);
 }
 
 static bool has_file(const struct image *image, const char *path)

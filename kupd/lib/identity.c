@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "text.h"
 #include "util.h"
 
 void identity_free_probe(blkid_probe *probe)
@@ -32,7 +33,7 @@ static void copy_value(blkid_probe probe, const char *name, char *to, size_t siz
 	if (blkid_probe_lookup_value(probe, name, &value, NULL) != 0)
 		value = "";
 	snprintf(to, size, "%s", value);
-	make_printable(to);
+	text_make_safe(to);
 }
 
 int identity_read(const struct disk *disk, struct extent extent, struct identity *ret_identity)

@@ -56,14 +56,6 @@ static inline int steal_fd(int *fd)
 	return stolen;
 }
 
-/* Text that somebody else chose, for terminals: what is not printable ASCII becomes a `?`. */
-static inline void make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
-}
-
 static inline void close_fd(int *fd)
 {
 	if (*fd >= 0)
