@@ -10,6 +10,7 @@
 
 #include "log.h"
 #include "program.h"
+#include "report.h"
 #include "size.h"
 #include "util.h"
 
@@ -47,31 +48,32 @@ static void show(FILE *to, const struct target *target)
 {
 	char text[512], size[SIZE_TEXT];
 
-	if (target->kind == TARGET_DRIVE)
+	if (target->kind == TARGET_DRIVE) {
 		drive_describe(&target->drive, text, sizeof(text));
-	else
-		snprintf(text, sizeof(text), "%s: an image file of %s", target->path,
-			size_text(target->size, size));
-	fprintf(to, "%s\n", text);
+		fprintf(to, "%s\n", text);
+	} else {
+		fprintf(to, "%s: an image file of %s\n", target->path,
+			size_text(target->file_size, size));
+	}
 	contents_summary(&target->contents, text, sizeof(text));
 	fprintf(to, "  holds %s\n", text);
 	show_partitions(to, &target->contents);
 }
 
-static const char *what_is_lost(const struct confirm_wish *wish)
+static const char *what_is_lost(const struct job *job)
 {
-	return wish->keeps_persistence ? "Everything but the persistence" : "Everything";
+	return job->is_kept ? "Everything but the persistence" : "Everything";
 }
 
-void confirm_show(FILE *to, const struct target *target, const struct confirm_wish *wish)
+void confirm_show(FILE *to, const struct target *target, const struct job *job)
 {
 	if (!target->holds_data)
 		return;
 	show(to, target);
-	fprintf(to, "%s on it would be lost.\n", what_is_lost(wish));
+	fprintf(to, "%s on it would be lost.\n", what_is_lost(job));
 }
 
-struct json_object *confirm_json(const struct target *target, const struct confirm_wish *wish)
+struct json_object *confirm_json(const struct target *target, const struct job *job)
 {
 	struct json_object *loss;
 	char text[512];
@@ -82,8 +84,7 @@ struct json_object *confirm_json(const struct target *target, const struct confi
 	loss = json_object_new_object();
 	json_object_object_add(loss, "contents", program_text(text));
 	json_object_object_add(loss, "partitions", contents_json(&target->contents));
-	json_object_object_add(
-		loss, "but_persistence", json_object_new_boolean(wish->keeps_persistence));
+	json_object_object_add(loss, "but_persistence", json_object_new_boolean(job->is_kept));
 	return loss;
 }
 
@@ -118,14 +119,14 @@ static int read_answer(FILE *tty, const struct observer *observer, char *answer,
 	return 0;
 }
 
-static int ask(FILE *tty, const struct target *target, const struct confirm_wish *wish,
+static int ask(FILE *tty, const struct target *target, const struct job *job,
 	const struct observer *observer)
 {
 	const char *name = name_of(target);
 	char answer[512];
 	int r = 0;
 
-	fprintf(tty, "%s on it will be lost.\n", what_is_lost(wish));
+	fprintf(tty, "%s on it will be lost.\n", what_is_lost(job));
 	for (unsigned int i = 0; i < TRIES; i++) {
 		fprintf(tty, "To go on, type its name, %s: ", name);
 		fflush(tty);
@@ -147,14 +148,14 @@ static int ask(FILE *tty, const struct target *target, const struct confirm_wish
 	return -ERR_REFUSED;
 }
 
-int confirm(const struct target *target, const struct confirm_wish *wish,
+int confirm(const struct target *target, const struct job *job, bool yes,
 	const struct observer *observer)
 {
 	cleanup(close_file) FILE *tty = NULL;
 
 	if (!target->holds_data)
 		return 0;
-	if (wish->yes) {
+	if (yes) {
 		if (log_shows(LOG_NORMAL))
 			show(stderr, target);
 		return 0;
@@ -163,9 +164,11 @@ int confirm(const struct target *target, const struct confirm_wish *wish,
 	if (!tty) {
 		log_error("%s: all that is on it%s would be lost, and there is no terminal to ask "
 			  "on: --yes goes ahead",
-			target->path, wish->keeps_persistence ? " but its persistence" : "");
+			target->path, job->is_kept ? " but its persistence" : "");
 		return -ERR_REFUSED;
 	}
 	show(tty, target);
-	return ask(tty, target, wish, observer);
+	fputs("It becomes\n", tty);
+	report_print(job, target->path, tty);
+	return ask(tty, target, job, observer);
 }

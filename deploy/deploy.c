@@ -2,11 +2,12 @@
 
 /*
  * The verb: an image becomes a stick, or several. First everything is read, checked and asked, then
- * the targets are opened, then what is to be written is made, and only then is it written. A target
- * that fails is left out, the others go on.
+ * the targets are opened, and only then are they written. Until then a target that is refused, it
+ * may be a slip of the hand, keeps all others from being written, too; after that each is on its
+ * own.
  *
  * Who does what: deploy has all targets; plan what all of them are made of; making one target from
- * its opening to the last word; job what goes where on it, and in which order; output the bytes.
+ * its plan to the last word; job what goes where on it, and in which order; output the bytes.
  */
 
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "making.h"
 #include "meter.h"
 #include "program.h"
+#include "report.h"
 #include "run.h"
 #include "team.h"
 #include "util.h"
@@ -26,6 +28,7 @@
 /* A target, and what became of it. */
 struct stick_to_be {
 	struct target target;
+	struct job job;
 	int error;
 	struct json_object *result; /* what JSON says of it; NULL once it was handed on */
 };
@@ -35,16 +38,27 @@ struct deploy {
 	struct making making;
 	struct stick_to_be *sticks;
 	size_t n;
+	bool has_begun; /* to write */
 };
 
 static void deploy_clear(struct deploy *deploy)
 {
 	for (size_t i = 0; i < deploy->n; i++) {
+		job_clear(&deploy->sticks[i].job);
 		target_close(&deploy->sticks[i].target);
 		json_object_put(deploy->sticks[i].result);
 	}
 	free(deploy->sticks);
 	making_clear(&deploy->making);
+}
+
+static size_t count_good(const struct deploy *deploy)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < deploy->n; i++)
+		n += deploy->sticks[i].error == 0;
+	return n;
 }
 
 /* All that is in one list, to the end of another. */
@@ -141,12 +155,39 @@ static int check_step(struct deploy *deploy, size_t i)
 	return target_check(&deploy->run->host, &deploy->sticks[i].target, &rules);
 }
 
+static int plan_step(struct deploy *deploy, size_t i)
+{
+	struct stick_to_be *stick = &deploy->sticks[i];
+
+	return making_plan(&deploy->making, &stick->target, &stick->job, stick->result);
+}
+
 static int confirm_step(struct deploy *deploy, size_t i)
 {
-	const struct options *options = deploy->run->options;
-	const struct confirm_wish wish = {options->yes, options->persistence == PERSISTENCE_KEPT};
+	const struct stick_to_be *stick = &deploy->sticks[i];
 
-	return confirm(&deploy->sticks[i].target, &wish, &deploy->run->observer);
+	/* After a no there is nothing left to ask. */
+	if (count_good(deploy) < deploy->n)
+		return 0;
+	return confirm(
+		&stick->target, &stick->job, deploy->run->options->yes, &deploy->run->observer);
+}
+
+static int open_step(struct deploy *deploy, size_t i)
+{
+	struct stick_to_be *stick = &deploy->sticks[i];
+
+	return making_open(&deploy->making, &stick->target, &stick->job);
+}
+
+static int show_step(struct deploy *deploy, size_t i)
+{
+	const struct stick_to_be *stick = &deploy->sticks[i];
+
+	confirm_show(stdout, &stick->target, &stick->job);
+	report_print(&stick->job, stick->target.path, stdout);
+	puts("nothing was written");
+	return 0;
 }
 
 /* Who waits for one target alone: the terminal, and --progress-fd. */
@@ -175,7 +216,7 @@ static int make_step(struct deploy *deploy, size_t i)
 	const struct observer observer = {on_progress, on_interrupted, &watch};
 
 	meter_init(&watch.meter, deploy->run->options->progress_fd, stick->target.path);
-	return making_run(&deploy->making, &stick->target, &observer, stick->result);
+	return making_write(&deploy->making, &stick->target, &stick->job, &observer);
 }
 
 /* What is in such a list from number @first on was said of this target. */
@@ -188,74 +229,56 @@ static void add_own(
 		append(own, list, first);
 }
 
-/* Do a step for all targets that are still good. An interruption is the end of all. */
-static void for_each(struct deploy *deploy, int (*step)(struct deploy *deploy, size_t i))
+/* Do a step for all targets: what is wrong with any of them is told at once. False if there is
+ * something. */
+static bool for_each(struct deploy *deploy, int (*step)(struct deploy *deploy, size_t i))
 {
 	const struct run *run = deploy->run;
-	bool is_interrupted = false;
 
 	for (size_t i = 0; i < deploy->n; i++) {
 		struct stick_to_be *stick = &deploy->sticks[i];
 		size_t n_errors = json_object_array_length(run->errors);
 		size_t n_warnings = json_object_array_length(run->warnings);
 
-		if (stick->error != 0)
-			continue;
-		stick->error = is_interrupted ? -EINTR : step(deploy, i);
-		is_interrupted |= stick->error == -EINTR;
+		stick->error = step(deploy, i);
 		add_own(stick, "errors", run->errors, n_errors);
 		add_own(stick, "warnings", run->warnings, n_warnings);
 	}
-}
-
-static size_t count_good(const struct deploy *deploy)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < deploy->n; i++)
-		n += deploy->sticks[i].error == 0;
-	return n;
+	return count_good(deploy) == deploy->n;
 }
 
 /*
  * Several at the same time.
  */
 
-struct teamwork {
-	const struct making *making;
-	struct stick_to_be **sticks; /* by number of the member */
-};
-
 /* In a process of its own. */
 static int make_in_team(
 	void *data, size_t i, const struct observer *observer, struct json_object *result)
 {
-	const struct teamwork *work = data;
-	struct target *target = &work->sticks[i]->target;
+	struct deploy *deploy = data;
+	struct stick_to_be *stick = &deploy->sticks[i];
 	int r;
 
-	r = making_run(work->making, target, observer, result);
-	target_close(target);
+	(void)result;
+	r = making_write(&deploy->making, &stick->target, &stick->job, observer);
+	target_close(&stick->target);
 	return r;
 }
 
 static void take_over(struct deploy *deploy, struct stick_to_be *stick, struct team_member *member)
 {
-	stick->error = member->error;
-	if (!member->result)
-		return;
-	json_object_object_foreach(member->result, name, value)
-	{
-		struct json_object *all = strcmp(name, "errors") == 0	  ? deploy->run->errors
-					  : strcmp(name, "warnings") == 0 ? deploy->run->warnings
-									  : NULL;
+	struct json_object *said;
 
-		if (all) {
-			append(all, value, 0);
-			add_own(stick, name, value, 0);
-		} else {
-			json_object_object_add(stick->result, name, json_object_get(value));
-		}
+	stick->error = member->error;
+	if (stick->error == 0)
+		target_keep(&stick->target);
+	if (json_object_object_get_ex(member->result, "errors", &said)) {
+		append(deploy->run->errors, said, 0);
+		add_own(stick, "errors", said, 0);
+	}
+	if (json_object_object_get_ex(member->result, "warnings", &said)) {
+		append(deploy->run->warnings, said, 0);
+		add_own(stick, "warnings", said, 0);
 	}
 	json_object_put(member->result);
 }
@@ -268,24 +291,16 @@ static int make_together(struct deploy *deploy)
 		.draws = log_shows(LOG_NORMAL) && isatty(STDERR_FILENO),
 	};
 	autofree struct team_member *members = calloc(deploy->n, sizeof(*members));
-	autofree struct stick_to_be **sticks = calloc(deploy->n, sizeof(*sticks));
-	struct teamwork work = {&deploy->making, sticks};
-	size_t n = 0;
 	int r;
 
-	if (!members || !sticks)
+	if (!members)
 		return -ENOMEM;
 	deploy->making.turn_fd = memfd_create("turn", MFD_CLOEXEC);
-	for (size_t i = 0; i < deploy->n; i++) {
-		if (deploy->sticks[i].error != 0)
-			continue;
-		sticks[n] = &deploy->sticks[i];
-		members[n].name = sticks[n]->target.path;
-		n++;
-	}
-	r = team_run(members, n, make_in_team, &work, &wish);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		take_over(deploy, sticks[i], &members[i]);
+	for (size_t i = 0; i < deploy->n; i++)
+		members[i].name = deploy->sticks[i].target.path;
+	r = team_run(members, deploy->n, make_in_team, deploy, &wish);
+	for (size_t i = 0; r == 0 && i < deploy->n; i++)
+		take_over(deploy, &deploy->sticks[i], &members[i]);
 	return r;
 }
 
@@ -294,7 +309,7 @@ static int get_passphrase(struct deploy *deploy)
 	const struct options *options = deploy->run->options;
 	enum passphrase_source source = PASSPHRASE_PROMPT;
 
-	if (options->persistence != PERSISTENCE_ENCRYPTED || options->dry_run)
+	if (options->persistence != PERSISTENCE_ENCRYPTED)
 		return 0;
 	if (options->passphrase_file)
 		source = PASSPHRASE_FILE;
@@ -313,22 +328,26 @@ static int deploy_all(struct deploy *deploy)
 	r = check_image(options);
 	if (r < 0)
 		return r;
-	for_each(deploy, read_step);
-	if (count_good(deploy) == 0)
+	if (!for_each(deploy, read_step))
 		return 0;
 	r = plan_make(options, options->persistence == PERSISTENCE_ENCRYPTED,
 		&deploy->run->observer, &deploy->making.plan);
 	if (r < 0)
 		return r;
-	for_each(deploy, check_step);
-	if (!options->dry_run)
-		for_each(deploy, confirm_step);
-	if (count_good(deploy) == 0)
+	if (!for_each(deploy, check_step) || !for_each(deploy, plan_step))
+		return 0;
+	if (options->dry_run) {
+		if (!options->json)
+			for_each(deploy, show_step);
+		return 0;
+	}
+	if (!for_each(deploy, confirm_step))
 		return 0;
 	r = get_passphrase(deploy);
-	if (r < 0)
+	if (r < 0 || !for_each(deploy, open_step))
 		return r;
-	if (count_good(deploy) > 1 && !options->dry_run)
+	deploy->has_begun = true;
+	if (deploy->n > 1)
 		return make_together(deploy);
 	for_each(deploy, make_step);
 	return 0;
@@ -338,19 +357,25 @@ static int deploy_all(struct deploy *deploy)
 static int tell_results(struct deploy *deploy)
 {
 	struct json_object *list = json_object_new_array();
+	/* Good ones, too, for the sake of those that are not. */
+	const bool is_held_back = !deploy->has_begun && count_good(deploy) < deploy->n;
 	int error = 0;
 
 	for (size_t i = 0; i < deploy->n; i++) {
 		struct stick_to_be *stick = &deploy->sticks[i];
 
 		json_object_object_add(stick->result, "exit_code",
-			json_object_new_int((int)exit_code_of(stick->error)));
+			stick->error == 0 && is_held_back
+				? NULL
+				: json_object_new_int((int)exit_code_of(stick->error)));
 		json_object_array_add(list, steal_pointer(stick->result));
 		if (error == 0)
 			error = stick->error;
 	}
 	json_object_object_add(deploy->run->result, "targets", list);
-	if (deploy->n > 1 && error != 0)
+	if (is_held_back && deploy->n > 1)
+		log_info("nothing was written to any of the %zu targets", deploy->n);
+	else if (deploy->n > 1 && error != 0)
 		log_info("%zu of %zu targets are ready to boot", count_good(deploy), deploy->n);
 	return error;
 }
@@ -369,6 +394,7 @@ int deploy_verb(struct run *run)
 	for (; deploy.n < run->options->n_targets; deploy.n++) {
 		struct stick_to_be *stick = &deploy.sticks[deploy.n];
 
+		stick->job.esp_fd = -1;
 		stick->result = json_object_new_object();
 		json_object_object_add(stick->result, "errors", json_object_new_array());
 		json_object_object_add(stick->result, "warnings", json_object_new_array());

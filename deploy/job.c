@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "contents.h"
 #include "esp.h"
 #include "format.h"
 #include "log.h"
@@ -15,110 +14,91 @@
 
 #define KERNEL_LABEL "LIVENG_SYSTEM2"
 
-/* The new table has no place for what somebody else added: the first partition of that kind; NULL:
- * there is none. */
-static const struct contents_partition *find_foreign(
-	const struct contents *contents, const struct contents_partition *persistence)
-{
-	for (size_t i = 0; i < contents->n; i++) {
-		const struct contents_partition *partition = &contents->partitions[i];
-
-		if (partition->number > LAYOUT_PARTITIONS || partition->start > persistence->start)
-			return partition;
-	}
-	return NULL;
-}
-
-/* Is there a persistence to keep? One whose stick was left unfinished counts: it was kept before.
- */
-static int find_persistence(
-	const struct disk *disk, struct extent *ret_extent, char ret_uuid[UUID_TEXT])
-{
-	const struct contents_partition *persistence, *foreign;
-	struct contents contents;
-	int r;
-
-	r = contents_read(disk, &contents);
-	if (r < 0)
-		return r;
-	if (!contents.is_stick && !contents.is_unfinished) {
-		log_error("%s: is no liveng stick, --keep-persistence is for these alone",
-			disk_path(disk));
-		return -ERR_NOT_STICK;
-	}
-	persistence = contents_partition(&contents, STICK_PERSISTENCE);
-	if (!persistence || persistence->start + persistence->size > disk_size(disk)) {
-		log_error("%s: has no persistence that could be kept", disk_path(disk));
-		return -ERR_NOT_STICK;
-	}
-	foreign = find_foreign(&contents, persistence);
-	if (foreign) {
-		log_error("%s: its partition %u would be lost: save what is in it, and delete it "
-			  "first",
-			disk_path(disk), foreign->number);
-		return -ERR_REFUSED;
-	}
-	*ret_extent = (struct extent){persistence->start, persistence->size};
-	snprintf(ret_uuid, UUID_TEXT, "%s", persistence->uuid);
-	return 0;
-}
-
-/* With --keep-persistence: where it is, and whether it is encrypted. */
-static int find_kept(struct job *job, const char *path, uint64_t size, struct extent *ret_kept)
+/* With --keep-persistence. */
+static int find_kept(struct job *job, const char *path, uint64_t size)
 {
 	cleanup(disk_closep) struct disk *disk = NULL;
-	struct extent kept = {0};
-	struct luks luks;
+	struct kept kept;
 	char text[SIZE_TEXT];
 	uint64_t needed;
-	int r, s = 0;
+	int r;
 
 	if (job->plan->options->persistence != PERSISTENCE_KEPT)
 		return 0;
 	r = disk_open(path, false, &disk);
-	if (r == 0)
-		r = find_persistence(disk, &kept, job->ids.partitions[STICK_PERSISTENCE]);
-	if (r == 0)
-		s = luks_read(disk, kept, &luks);
-	if (s < 0 && s != -ENOENT)
-		r = s;
-	if (r < 0 && r != -ERR_NOT_STICK && r != -ERR_REFUSED) {
-		errno = -r;
-		log_error("%s: cannot read its persistence: %m", path);
+	if (r == -ENOENT) {
+		log_error("%s: is not there yet: it has no persistence that could be kept", path);
+		return -ERR_NOT_STICK;
 	}
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: %m", path);
+	}
+	if (r == 0)
+		r = kept_read(disk, &kept);
 	if (r < 0)
 		return r;
-	needed = kept.start + kept.size + TABLE_BACKUP_SIZE;
+	needed = kept.extent.start + kept.extent.size + TABLE_BACKUP_SIZE;
 	if (needed > size) {
 		log_error("%s: its persistence does not fit into that --size: give --size %s", path,
 			size_option(needed, text));
 		return -ERR_NO_ROOM;
 	}
 	job->is_kept = true;
-	job->is_encrypted = s == 0;
-	*ret_kept = kept;
-	return job->is_encrypted ? plan_check_set(job->plan, &luks, NULL) : 0;
+	job->is_encrypted = kept.is_encrypted;
+	job->kept = kept;
+	memcpy(job->ids.partitions[STICK_PERSISTENCE], kept.uuid, sizeof(kept.uuid));
+	return job->is_encrypted ? plan_check_set(job->plan, &kept.luks, NULL) : 0;
 }
 
-static int make_layout(struct job *job, const char *path, uint64_t size, struct extent kept)
+int job_check_kept(const struct job *job, const struct disk *disk)
+{
+	struct kept kept;
+	int r;
+
+	if (!job->is_kept)
+		return 0;
+	r = kept_read(disk, &kept);
+	if (r < 0 || kept_is_same(&kept, &job->kept))
+		return r;
+	log_error("%s: its persistence is not the one any more that was looked at: nothing was "
+		  "written, start again",
+		disk_path(disk));
+	return -ERR_REFUSED;
+}
+
+static int make_system(const struct job *job, struct system **ret_system)
 {
 	const struct plan *plan = job->plan;
-	const struct layout_wish wish = {
+
+	return system_new(plan->image, &plan->set, job->ids.system_date, ret_system);
+}
+
+static int make_layout(struct job *job, const char *path, uint64_t size)
+{
+	cleanup(system_freep) struct system *system = NULL;
+	const struct plan *plan = job->plan;
+	struct layout_wish wish = {
 		.disk_size = size,
-		.system_size = system_size(job->system),
 		.set_size = kernelset_size(&plan->set),
 		.kernel_size = plan->options->kernel_size,
 		.persistence = plan->options->persistence != PERSISTENCE_NONE,
-		.kept = kept,
+		.kept = job->kept.extent,
 	};
 	char needs[SIZE_TEXT], has[SIZE_TEXT];
 	uint64_t needed = 0;
 	int r;
 
+	/* Only for its size: it has a thread, and that does not follow into other processes. */
+	r = make_system(job, &system);
+	if (r < 0)
+		return r;
+	wish.system_size = system_size(system);
+	job->system_bytes = system_bytes(system);
 	r = layout_make(&wish, &job->layout, &needed);
 	if (r == -ERR_NO_ROOM)
-		size_texts(needed, kept.size > 0 ? kept.start : size, needs, has);
-	if (r == -ERR_NO_ROOM && kept.size > 0)
+		size_texts(needed, job->is_kept ? job->kept.extent.start : size, needs, has);
+	if (r == -ERR_NO_ROOM && job->is_kept)
 		log_error("%s: the new system needs %s ahead of the persistence, there are %s: "
 			  "give it a smaller --kernel-size, or deploy without --keep-persistence",
 			path, needs, has);
@@ -166,15 +146,12 @@ int job_make(const struct plan *plan, const char *path, uint64_t size, bool encr
 	struct job *ret_job)
 {
 	cleanup(job_clear) struct job job = {.plan = plan, .esp_fd = -1, .is_encrypted = encrypted};
-	struct extent kept = {0};
 	int r;
 
 	ids_make(&job.ids);
-	r = find_kept(&job, path, size, &kept);
+	r = find_kept(&job, path, size);
 	if (r == 0)
-		r = system_new(plan->image, &plan->set, job.ids.system_date, &job.system);
-	if (r == 0)
-		r = make_layout(&job, path, size, kept);
+		r = make_layout(&job, path, size);
 	if (r == 0)
 		r = make_tables(&job);
 	if (r == 0)
@@ -186,20 +163,22 @@ int job_make(const struct plan *plan, const char *path, uint64_t size, bool encr
 	return 0;
 }
 
-int job_make_persistence(struct job *job, const struct passphrase *passphrase)
+int job_prepare(struct job *job, const struct passphrase *passphrase)
 {
 	uint64_t size = job->layout.partitions[STICK_PERSISTENCE].size;
+	int r;
 
-	if (job->is_kept || size == 0)
-		return 0;
-	return persistence_build(size, passphrase, &job->persistence);
+	r = make_system(job, &job->system);
+	if (r == 0 && size > 0 && !job->is_kept)
+		r = persistence_build(size, passphrase, &job->persistence);
+	return r;
 }
 
 void job_clear(struct job *job)
 {
 	persistence_free(job->persistence);
-	close_fd(&job->esp_fd);
 	system_free(job->system);
+	close_fd(&job->esp_fd);
 	*job = (struct job){.esp_fd = -1};
 }
 
@@ -276,11 +255,11 @@ static int write_set(const struct job *job, struct disk *disk, const struct obse
 	return format_partition(disk, job->layout.partitions[STICK_KERNEL], &format, &named);
 }
 
-static int write_partitions(
-	struct job *job, struct disk *disk, struct output *output, const struct observer *observer)
+static int write_partitions(const struct job *job, struct disk *disk, struct output *output,
+	const struct observer *observer)
 {
 	const struct extent *partitions = job->layout.partitions;
-	uint64_t total = system_bytes(job->system) + job->esp_bytes;
+	uint64_t total = job->system_bytes + job->esp_bytes;
 	int r;
 
 	if (job->persistence)
@@ -309,7 +288,7 @@ static int write_bios(const struct job *job, struct output *output)
 }
 
 /* All that can fail for the disk's sake. */
-static int write_all(struct job *job, struct disk *disk, struct output *output,
+static int write_all(const struct job *job, struct disk *disk, struct output *output,
 	const struct observer *observer, uint64_t *ret_offset)
 {
 	const bool verify = !job->plan->options->no_verify;
@@ -344,7 +323,7 @@ static int take_back(const struct job *job, struct disk *disk)
 	return r == 0 ? disk_flush(disk) : r;
 }
 
-int job_write(struct job *job, struct disk *disk, const struct observer *observer)
+int job_write(const struct job *job, struct disk *disk, const struct observer *observer)
 {
 	cleanup(output_freep) struct output *output = NULL;
 	const char *path = disk_path(disk), *left = "it holds no system";

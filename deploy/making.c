@@ -5,7 +5,6 @@
 #include <fcntl.h>
 
 #include "confirm.h"
-#include "job.h"
 #include "log.h"
 #include "report.h"
 #include "util.h"
@@ -18,7 +17,7 @@ void making_clear(struct making *making)
 }
 
 /* A key takes much memory for a second or two: several processes take turns. */
-static int make_persistence(const struct making *making, struct job *job)
+static int prepare(const struct making *making, struct job *job)
 {
 	const bool takes_turns = making->passphrase && making->turn_fd >= 0;
 	struct flock turn = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -26,49 +25,46 @@ static int make_persistence(const struct making *making, struct job *job)
 
 	if (takes_turns)
 		(void)fcntl(making->turn_fd, F_SETLKW, &turn);
-	r = job_make_persistence(job, making->passphrase);
+	r = job_prepare(job, making->passphrase);
 	turn.l_type = F_UNLCK;
 	if (takes_turns)
 		(void)fcntl(making->turn_fd, F_SETLK, &turn);
 	return r;
 }
 
-static void show_plan(
-	const struct job *job, const struct target *target, const struct confirm_wish *wish)
-{
-	confirm_show(stdout, target, wish);
-	report_print(job, target->path, stdout);
-	puts("nothing was written");
-}
-
-int making_run(const struct making *making, struct target *target, const struct observer *observer,
+int making_plan(const struct making *making, const struct target *target, struct job *ret_job,
 	struct json_object *result)
 {
-	const struct plan *plan = &making->plan;
 	const struct options *options = making->options;
-	const struct confirm_wish wish = {
-		.keeps_persistence = options->persistence == PERSISTENCE_KEPT};
-	cleanup(job_clear) struct job job = {.esp_fd = -1};
-	bool has_persistence;
-	int r = 0;
+	int r;
 
-	if (!options->dry_run)
-		r = target_open(making->host, target);
-	if (r == 0)
-		r = job_make(plan, target->path, target->size,
-			options->persistence == PERSISTENCE_ENCRYPTED, &job);
+	r = job_make(&making->plan, target->path, target->size,
+		options->persistence == PERSISTENCE_ENCRYPTED, ret_job);
 	if (r < 0)
 		return r;
-	report_json(&job, result);
-	json_object_object_add(result, "lost", confirm_json(target, &wish));
-	if (options->dry_run) {
-		if (!options->json)
-			show_plan(&job, target, &wish);
-		return 0;
-	}
+	report_json(ret_job, result);
+	json_object_object_add(result, "lost", confirm_json(target, ret_job));
+	return 0;
+}
+
+int making_open(const struct making *making, struct target *target, const struct job *job)
+{
+	int r;
+
+	r = target_open(making->host, target);
+	return r == 0 ? job_check_kept(job, target->disk) : r;
+}
+
+int making_write(const struct making *making, struct target *target, struct job *job,
+	const struct observer *observer)
+{
+	const struct plan *plan = &making->plan;
+	const bool has_persistence = job->layout.partitions[STICK_PERSISTENCE].size > 0;
+	int r;
+
 	if (log_shows(LOG_VERBOSE))
-		report_print(&job, target->path, stderr);
-	r = make_persistence(making, &job);
+		report_print(job, target->path, stderr);
+	r = prepare(making, job);
 	if (r == 0 && observer_interrupted(observer)) {
 		log_error("interrupted: nothing was written");
 		r = -EINTR;
@@ -76,7 +72,7 @@ int making_run(const struct making *making, struct target *target, const struct 
 	if (r == 0)
 		r = target_resize(target);
 	if (r == 0)
-		r = job_write(&job, target->disk, observer);
+		r = job_write(job, target->disk, observer);
 	if (r < 0)
 		return r;
 	target_keep(target);
@@ -84,9 +80,8 @@ int making_run(const struct making *making, struct target *target, const struct 
 		log_warning("%s: the kernel still goes by the old table: pull the stick out and "
 			    "put it in again",
 			target->path);
-	has_persistence = job.layout.partitions[STICK_PERSISTENCE].size > 0;
 	log_info("%s: %s, kernel %s, %s%s: ready to boot", target->path, image_name(plan->image),
 		plan->set.candidate->release, has_persistence ? "persistence " : "no persistence",
-		has_persistence ? report_persistence(&job) : "");
+		has_persistence ? report_persistence(job) : "");
 	return 0;
 }

@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * The making of one stick, from the opening of its target to the last word about it.
+ * The making of one stick, from the plan of it to the last word about it.
  */
 
 #include <json-c/json.h>
 
 #include "host.h"
+#include "job.h"
 #include "observer.h"
 #include "passphrase.h"
 #include "plan.h"
@@ -27,8 +28,17 @@ struct making {
 void making_clear(struct making *making);
 
 /**
- * Make a stick of @target, or with --dry-run tell what it would be; what it is made of becomes
- * members of @result. Reports. Returns -errno of target_open(), job_make() and job_write().
+ * Plan the stick that @target, which is only looked at, is to become; the plan becomes members of
+ * @result. Reports. Returns as job_make().
  */
-int making_run(const struct making *making, struct target *target, const struct observer *observer,
+int making_plan(const struct making *making, const struct target *target, struct job *ret_job,
 	struct json_object *result);
+
+/** Open @target for writing, and see that the plan still fits it. Reports. Returns as target_open()
+ * and job_check_kept(). */
+int making_open(const struct making *making, struct target *target, const struct job *job);
+
+/** Make the stick, and say so. Reports. Returns -errno of making the persistence and of
+ * job_write(). */
+int making_write(const struct making *making, struct target *target, struct job *job,
+	const struct observer *observer);

@@ -58,6 +58,7 @@ static int read_file(const struct stat *st, uint64_t new_size, struct target *ta
 	}
 	target->kind = TARGET_FILE;
 	target->size = new_size ? new_size : (uint64_t)st->st_size;
+	target->file_size = (uint64_t)st->st_size;
 	target->file_dev = st->st_dev;
 	target->file_inode = st->st_ino;
 	if (target->size == 0) {

@@ -24,6 +24,7 @@ struct target {
 	struct contents contents; /* what lies there now */
 	bool holds_data;	  /* there is something to lose, known or not */
 	struct disk *disk;	  /* open for writing; NULL before target_open() */
+	uint64_t file_size;	  /* TARGET_FILE: bytes, as it is */
 	dev_t file_dev;		  /* TARGET_FILE, and TARGET_NEW once it is made */
 	ino_t file_inode;
 	bool is_made; /* by us, and to be removed again */

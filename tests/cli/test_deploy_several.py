@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Several targets in one call of liveng-deploy, and progress for programs."""
 
+import contextlib
+import fcntl
 import json
 import os
 import re
 import signal
-import subprocess
 import time
 
 import pytest
 
 import stick as sticks
-from programs import BUSY, DEPLOYER, DONE, FAILED, NO_ROOM, REFUSED, SIZE, deployer, finish, start
+from programs import (BUSY, DEPLOYER, DONE, FAILED, NO_ROOM, NOT_STICK, REFUSED, SIZE, deployer, finish,
+                      start)
 from proof import untouched
 from test_deploy_targets import answer, new_file
 
@@ -32,40 +34,107 @@ def test_several_targets_are_several_sticks(live_image, tmp_path):
         assert stick.grub_has(live_image.set)
 
 
+def failing(path):
+    """A prefix under which nothing can be written to one target."""
+    return ["strace", "-f", "-qq", "-o", os.devnull, "-P", path, "-e", "trace=pwrite64",
+            "-e", "inject=pwrite64:error=EIO"]
+
+
 def test_one_that_fails_does_not_stop_the_others(live_image, tmp_path):
-    good = [new_file(tmp_path / "a.img"), new_file(tmp_path / "z.img")]
-    small = new_file(tmp_path / "small.img", "100M")
-    held = new_file(tmp_path / "held.img")
-    none = tmp_path / "none.img"
-    process = subprocess.Popen(["flock", held, "sleep", "60"])
-    try:
-        told = deployer("--json", live_image, good[0], small, none, held, good[1], code=NO_ROOM,
-                        says="2 of 5 targets are ready to boot").json
-    finally:
-        process.terminate()
-        process.wait()
-    assert [t["exit_code"] for t in told["targets"]] == [DONE, NO_ROOM, FAILED, BUSY, DONE]
-    assert [len(t["errors"]) for t in told["targets"]] == [0, 1, 1, 1, 0]
-    assert sorted(told["errors"]) == sorted(sum((t["errors"] for t in told["targets"]), []))
-    for path in good:
+    """Once they are being written."""
+    paths = [new_file(tmp_path / f"{name}.img") for name in "abc"]
+    told = deployer("--json", live_image, *paths, code=FAILED, prefix=failing(paths[1]),
+                    says="2 of 3 targets are ready to boot").json
+    assert [t["exit_code"] for t in told["targets"]] == [DONE, FAILED, DONE]
+    assert [t["errors"] for t in told["targets"]] == [[], told["errors"], []]
+    assert "b.img: cannot write it: Input/output error" in told["errors"][0]
+    for path in paths[0], paths[2]:
         assert set(sticks.Stick(path).table) == {1, 2, 3, 4, 5}
-    assert not none.exists()
 
 
-def test_a_target_named_twice(live_image, tmp_path):
-    path = new_file(tmp_path / "stick.img")
-    (tmp_path / "sub").mkdir()
-    again = tmp_path / "sub/../stick.img"
-    told = deployer("--json", live_image, path, again, code=REFUSED, says="stick.img: name each target once").json
-    assert [t["exit_code"] for t in told["targets"]] == [DONE, REFUSED]
+def test_of_new_files_only_those_that_failed_are_removed(live_image, tmp_path):
+    paths = [tmp_path / "a.img", tmp_path / "b.img"]
+    deployer("--size", SIZE, live_image, *paths, code=FAILED, prefix=failing(paths[0]))
+    assert list(tmp_path.glob("*.img")) == [paths[1]]
+    assert set(sticks.Stick(paths[1]).table) == {1, 2, 3, 4, 5}
+
+
+@contextlib.contextmanager
+def held(path):
+    """A new file that another program has for itself."""
+    with open(new_file(path), "r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def all_refused(image, *arguments, targets, codes, says):
+    """One that is refused, and none is written: the codes, None for one that only waited."""
+    code = next(code for code in codes if code)
+    with contextlib.ExitStack() as stack:
+        for path in {path.resolve() for path in targets if path.exists()}:
+            stack.enter_context(untouched(path))
+        there = [path for path in targets if path.exists()]
+        dry = finish(start("-n", *arguments, image, *targets, program=DEPLOYER))
+        told = deployer("--yes", "--json", *arguments, image, *targets, code=code,
+                        says=[says, f"nothing was written to any of the {len(targets)} targets"])
+    assert dry.out == "" or code == BUSY  # a file is locked only to be written
+    assert [path for path in targets if path.exists()] == there
+    assert [t["exit_code"] for t in told.json["targets"]] == codes
+    assert [len(t["errors"]) for t in told.json["targets"]] == [1 if code else 0 for code in codes]
+    assert told.json["errors"] == sum((t["errors"] for t in told.json["targets"]), [])
+
+
+@pytest.mark.parametrize("code, says", [
+    (FAILED, "none.img: is not there"),
+    (REFUSED, "again.img: is the same as"),
+    (NO_ROOM, "small.img: has 104.9 MB"),
+    (BUSY, "held.img: is in use by another program")])
+def test_one_that_is_refused_keeps_all_from_being_written(code, says, live_image, tmp_path):
+    good = [new_file(tmp_path / name) for name in ("a.img", "z.img")]
+    name = says.split(":")[0]
+    if name == "small.img":
+        new_file(tmp_path / name, "100M")
+    elif name == "again.img":
+        os.link(good[0], tmp_path / name)
+    with held(tmp_path / name) if code == BUSY else contextlib.nullcontext():
+        all_refused(live_image, targets=[good[0], tmp_path / name, good[1]], codes=[None, code, None],
+                    says=says)
+
+
+def test_each_that_is_refused_is_told(live_image, tmp_path):
+    good = new_file(tmp_path / "good.img")
+    small = [new_file(tmp_path / name, "100M") for name in ("a.img", "b.img")]
+    all_refused(live_image, targets=[small[0], good, small[1]], codes=[NO_ROOM, None, NO_ROOM],
+                says="b.img: has 104.9 MB")
+
+
+def test_a_persistence_to_keep_is_looked_for_on_all_before_one_is_written(deployed, live_image, tmp_path):
+    sticks_ = deployed.copy(tmp_path / "stick.img").path, new_file(tmp_path / "none.img")
+    all_refused(live_image, "--keep-persistence", targets=sticks_, codes=[None, NOT_STICK],
+                says="none.img: is no liveng stick")
+
+
+def test_new_files_are_removed_where_another_target_is_in_use(live_image, tmp_path):
+    targets = tmp_path / "new.img", tmp_path / "held.img"
+    with held(targets[1]):
+        all_refused(live_image, "--size", SIZE, targets=targets, codes=[None, BUSY],
+                    says="held.img: is in use by another program")
 
 
 def test_each_of_several_is_asked_for(deployed, live_image, tmp_path):
     first, second = (deployed.copy(tmp_path / name) for name in ("a.img", "b.img"))
-    with untouched(first.path):
+    with untouched(first.path), untouched(second.path):
+        told = answer(live_image, first.path, second.path, answers=["a.img\n", "\n"])
+    assert told.code == REFUSED and "b.img: was not confirmed" in told.out
+    assert "nothing was written to any of the 2 targets" in told.out
+
+
+def test_after_a_no_nothing_is_asked(deployed, live_image, tmp_path):
+    first, second = (deployed.copy(tmp_path / name) for name in ("a.img", "b.img"))
+    with untouched(first.path), untouched(second.path):
         told = answer(live_image, first.path, second.path, answers=["\n", "b.img\n"])
     assert told.code == REFUSED and "a.img: was not confirmed" in told.out
-    assert "b.img: Debian" in told.out
+    assert "b.img" not in told.out, told
 
 
 def test_dry_run_tells_each(live_image, tmp_path):

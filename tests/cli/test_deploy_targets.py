@@ -45,7 +45,8 @@ def loop(tmp_path):
 
 
 def answer(*arguments, answers):
-    """Run it on a terminal of its own; each answer, or signal, follows a question."""
+    """Run it on a terminal of its own; each answer, or signal, follows a question. An answer may be
+    a function: what it does happens before it gives the answer."""
     pid, fd = pty.fork()
     if pid == 0:
         os.execve(DEPLOYER, [DEPLOYER, *map(str, arguments)], ENVIRONMENT)
@@ -62,6 +63,7 @@ def answer(*arguments, answers):
             asked += 1
             time.sleep(0.05)  # what was typed before is thrown away
             reply = answers.pop(0)
+            reply = reply() if callable(reply) else reply
             if isinstance(reply, signal.Signals):
                 os.kill(pid, reply)
             else:
@@ -128,6 +130,9 @@ def test_the_name_has_to_be_typed(deployed, live_image, tmp_path):
     assert 'ISO 9660 "LIVENG_SYSTEM2", named liveng-kernel' in told.out
     assert "Everything on it will be lost" in told.out
     assert told.out.count("type its name, stick.img") == 2
+    plan = told.out[:told.out.index("type its name")]
+    assert re.search(r"^partition 4 +persistence +\S+ MB  in the clear$", plan, re.MULTILINE), plan
+    assert f"kernel       {live_image.set.release}, " in plan and "image        Debian" in plan
     assert "ready to boot" in told.out
 
 
@@ -159,6 +164,25 @@ def test_with_keep_persistence_the_question_says_so(deployed, live_image):
     with untouched(deployed.path):
         told = answer("--keep-persistence", live_image, deployed.path, answers=["\n"])
     assert "Everything but the persistence on it will be lost" in told.out
+
+
+def test_a_file_is_shown_as_large_as_it_is(deployed, live_image):
+    with untouched(deployed.path):
+        told = answer("--size", "600MB", live_image, deployed.path, answers=["\n"])
+    assert f"{deployed.path}: an image file of 503.3 MB" in told.out
+    assert re.search(f"^target +{deployed.path}, 600.0 MB", told.out, re.MULTILINE), told
+
+
+def test_a_persistence_that_changed_since_is_not_kept_by_mistake(deployed, live_image, tmp_path):
+    stick = deployed.copy(tmp_path / "stick.img")
+
+    def other():
+        run("sgdisk", "--partition-guid=4:R", stick.path)
+        return "stick.img\n"
+
+    told = answer("--keep-persistence", live_image, stick.path, answers=[other])
+    assert told.code == REFUSED and "not the one any more that was looked at" in told.out, told
+    assert stick.grub_has(live_image.set)
 
 
 def test_any_content_is_something_to_lose(live_image, tmp_path):
