@@ -23,7 +23,7 @@ static int find(const struct volume *volume, enum set_which which, const char *n
 
 /* A small text file; -ENOENT if there is none. */
 static int read_text(const struct volume *volume, enum set_which which, const char *name,
-	char ret_text[TEXT_MAX + 1])
+	struct volume_file *ret_file, char ret_text[TEXT_MAX + 1])
 {
 	struct volume_file file;
 	int r;
@@ -37,6 +37,7 @@ static int read_text(const struct volume *volume, enum set_which which, const ch
 	if (r < 0)
 		return r;
 	ret_text[file.extent.size] = 0;
+	*ret_file = file;
 	return 0;
 }
 
@@ -94,6 +95,7 @@ static int read_kernel_release(
 int set_read(const struct volume *volume, enum set_which which, struct set *ret_set)
 {
 	struct set set = {0};
+	struct volume_file sums;
 	char text[TEXT_MAX + 1];
 	int r;
 
@@ -104,7 +106,7 @@ int set_read(const struct volume *volume, enum set_which which, struct set *ret_
 	if (r < 0)
 		return r;
 
-	r = read_text(volume, which, SET_RELEASE, text);
+	r = read_text(volume, which, SET_RELEASE, &set.release_text, text);
 	if (r == 0) {
 		set.has_release = true;
 		r = parse_release(text, set.release);
@@ -113,13 +115,18 @@ int set_read(const struct volume *volume, enum set_which which, struct set *ret_
 	}
 	if (r < 0)
 		return r;
+	r = find(volume, which, SET_MENU, &set.menu_text);
+	if (r < 0 && r != -ENOENT)
+		return r;
 
-	r = read_text(volume, which, SET_SUMS, text);
+	r = read_text(volume, which, SET_SUMS, &sums, text);
 	if (r == 0) {
 		set.has_sums = true;
 		r = parse_sum(text, SET_KERNEL, set.kernel_sum);
 		if (r == 0)
 			r = parse_sum(text, SET_INITRD, set.initrd_sum);
+		if (r == 0 && set.has_release)
+			r = parse_sum(text, SET_RELEASE, set.release_sum);
 	} else if (r == -ENOENT) {
 		r = 0;
 	}
@@ -208,6 +215,35 @@ int set_digest(const struct disk *disk, const struct set *set, const struct obse
 	return r;
 }
 
+/* The release, for people and for the boot menu: does it say what it said when it was written? */
+static int verify_texts(const struct disk *disk, const struct set *set)
+{
+	char release_sum[DIGEST_TEXT], read_back[TEXT_MAX];
+	autofree uint8_t *buffer = disk_buffer(PIECE);
+	autofree char *menu = NULL;
+	uint64_t done = 0;
+	int r;
+
+	if (!buffer || set_menu_text(set->release, &menu) < 0)
+		return -ENOMEM;
+	if (set->has_release) {
+		r = digest_extent(
+			disk, set->release_text.extent, buffer, NULL, &done, 0, release_sum);
+		if (r == 0 && strcmp(release_sum, set->release_sum) != 0)
+			r = -ERR_VERIFY;
+		if (r < 0)
+			return r;
+	}
+	if (set->menu_text.extent.size == 0)
+		return 0;
+	if (set->menu_text.extent.size != strlen(menu))
+		return -ERR_VERIFY;
+	r = disk_read_medium(disk, set->menu_text.extent.start, read_back, strlen(menu));
+	if (r == 0 && memcmp(read_back, menu, strlen(menu)) != 0)
+		r = -ERR_VERIFY;
+	return r;
+}
+
 int set_verify(const struct disk *disk, const struct set *set, const struct observer *observer)
 {
 	char kernel_sum[DIGEST_TEXT], initrd_sum[DIGEST_TEXT];
@@ -220,7 +256,7 @@ int set_verify(const struct disk *disk, const struct set *set, const struct obse
 		return r;
 	if (strcmp(kernel_sum, set->kernel_sum) != 0 || strcmp(initrd_sum, set->initrd_sum) != 0)
 		return -ERR_VERIFY;
-	return 0;
+	return verify_texts(disk, set);
 }
 
 static int give(char *text, char **ret_text)

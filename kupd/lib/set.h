@@ -25,9 +25,12 @@ struct set {
 	struct volume_file kernel;
 	struct volume_file initrd;
 	bool has_release; /* the volume names it; else it was read from the kernel */
-	bool has_sums;	  /* the volume has the two digests */
+	bool has_sums;	  /* the volume has their digests */
 	char kernel_sum[DIGEST_TEXT];
 	char initrd_sum[DIGEST_TEXT];
+	struct volume_file release_text; /* with has_release */
+	struct volume_file menu_text;	 /* of size 0: there is none */
+	char release_sum[DIGEST_TEXT];	 /* with has_release and has_sums */
 };
 
 /**
@@ -54,7 +57,8 @@ int set_digest(const struct disk *disk, const struct set *set, const struct obse
 	char ret_kernel_sum[DIGEST_TEXT], char ret_initrd_sum[DIGEST_TEXT]);
 
 /**
- * Do kernel and initrd have the digests that the volume states? Does not report.
+ * Do kernel, initrd and release have the digests that the volume states, and does the boot menu
+ * read the same release? All of it is read past the cache. Does not report.
  * Returns -ERR_VERIFY if not; -ENOKEY if it states none; set_digest()'s errors.
  */
 int set_verify(const struct disk *disk, const struct set *set, const struct observer *observer);

@@ -154,6 +154,16 @@ def test_verify_finds_one_flipped_bit(stick, small_sets, which):
     assert result.json[other] == "whole"
 
 
+@pytest.mark.parametrize("text", ["{}", "# GRUB Environment Block\nliveng_release={}"], ids=["people", "menu"])
+def test_verify_finds_a_release_that_is_not_the_sets(stick, small_sets, text):
+    update(stick, small_sets[1])
+    data = stick.read(2, 0, stick.partition(2)[1])
+    text = (text.format(small_sets[1].release) + "\n").encode()
+    (place,) = (at for at in range(0, len(data), 2048) if data.startswith(text, at))
+    stick.write(2, place, text.replace(b"6.1.0", b"6.9.0"))
+    assert kupd("verify", "--disk", stick.path, "--json", code=VERIFY).json["current"] == "damaged"
+
+
 def test_verify_of_an_old_stick_says_there_are_no_checksums(new_stick):
     stick = new_stick(form="plain", names=False, grubenv=None)
     kupd("verify", "--disk", stick.path, says="no checksums")
