@@ -59,7 +59,7 @@ static void free_device(struct crypt_device **device)
 
 struct luks container_luks(void)
 {
-	return (struct luks){.type = CRYPT_LUKS2, .cipher = CIPHER, .mode = MODE};
+	return (struct luks){.type = CRYPT_LUKS2, .ciphers = {CIPHER "-" MODE}};
 }
 
 static int add_passphrase(struct crypt_device *device, const struct crypt_pbkdf_type *type,

@@ -87,7 +87,7 @@ int plan_check_candidate(
 {
 	struct extent persistence = stick->partitions[STICK_PERSISTENCE];
 	/* What cryptsetup takes unless told otherwise. */
-	struct luks luks = {.type = "LUKS2", .cipher = "aes", .mode = "xts-plain64"};
+	struct luks luks = {.type = "LUKS2", .ciphers = {"aes-xts-plain64"}};
 	bool encrypted;
 	int r;
 

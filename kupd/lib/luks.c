@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "file.h"
+#include "text.h"
 #include "util.h"
 
 /* LUKS2 On-Disk Format Specification 2.1: the largest header, binary part and JSON. */
@@ -132,12 +133,35 @@ static int copy_header(const struct disk *disk, struct extent partition, uint64_
 	return 0;
 }
 
-static int copy_text(const char *text, char *ret_text, size_t size)
+static int add_cipher(struct luks *luks, const char *text)
 {
-	if (!text || strlen(text) >= size)
+	size_t i = 0;
+
+	if (!text || strlen(text) >= sizeof(luks->ciphers[0]))
 		return -EUCLEAN;
-	snprintf(ret_text, size, "%s", text);
+	while (luks->ciphers[i][0] && strcmp(luks->ciphers[i], text) != 0)
+		if (++i == LUKS_CIPHERS_MAX)
+			return -EUCLEAN;
+	strcpy(luks->ciphers[i], text);
 	return 0;
+}
+
+/* A keyslot may be encrypted by another cipher than the data. One that opens nothing is none. */
+static int read_ciphers(struct crypt_device *device, struct luks *luks)
+{
+	const char *cipher = crypt_get_cipher(device), *mode = crypt_get_cipher_mode(device);
+	autofree char *of_data = cipher && mode ? text_new("%s-%s", cipher, mode) : NULL;
+	int r;
+
+	r = add_cipher(luks, of_data);
+	for (int slot = 0; r == 0 && slot < crypt_keyslot_max(luks->type); slot++) {
+		crypt_keyslot_info info = crypt_keyslot_status(device, slot);
+		size_t key_size;
+
+		if (info == CRYPT_SLOT_ACTIVE || info == CRYPT_SLOT_ACTIVE_LAST)
+			r = add_cipher(luks, crypt_keyslot_get_encryption(device, slot, &key_size));
+	}
+	return r;
 }
 
 int luks_read(const struct disk *disk, struct extent partition, struct luks *ret_luks)
@@ -168,11 +192,8 @@ int luks_read(const struct disk *disk, struct extent partition, struct luks *ret
 	if (r < 0)
 		return r;
 
-	r = copy_text(crypt_get_type(device), luks.type, sizeof(luks.type));
-	if (r == 0)
-		r = copy_text(crypt_get_cipher(device), luks.cipher, sizeof(luks.cipher));
-	if (r == 0)
-		r = copy_text(crypt_get_cipher_mode(device), luks.mode, sizeof(luks.mode));
+	snprintf(luks.type, sizeof(luks.type), "%s", crypt_get_type(device));
+	r = read_ciphers(device, &luks);
 	if (r < 0)
 		return r;
 	*ret_luks = luks;

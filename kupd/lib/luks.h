@@ -7,10 +7,12 @@
 
 #include "disk.h"
 
+#define LUKS_CIPHERS_MAX 33u /* that of the data, and of LUKS2's 32 keyslots */
+
 struct luks {
-	char type[8];	 /* "LUKS1", "LUKS2" */
-	char cipher[32]; /* "aes" */
-	char mode[32];	 /* "xts-plain64" */
+	char type[8]; /* "LUKS1", "LUKS2" */
+	/* All that a passphrase has to get through: "aes-xts-plain64", each once; "" ends them. */
+	char ciphers[LUKS_CIPHERS_MAX][64];
 };
 
 /**

@@ -233,28 +233,35 @@ static void check_each_crypto(struct check *check, const char *algorithms)
 		check_crypto(check, p);
 }
 
-/* dm-crypt's notation: cipher "aes"; mode "xts-plain64" or "cbc-essiv:sha256". */
-static void check_cipher(struct check *check, const struct luks *luks)
+/* Ends @text at the first @separator; returns what follows it, NULL if it has none. */
+static char *split(char *text, char separator)
 {
-	char mode[sizeof(luks->mode)], *iv, *hash = NULL;
+	char *rest = text ? strchr(text, separator) : NULL;
+
+	if (rest)
+		*rest++ = '\0';
+	return rest;
+}
+
+/* dm-crypt's notation: "aes-xts-plain64" or "aes-cbc-essiv:sha256". */
+static void check_cipher(struct check *check, const char *cipher)
+{
+	char name[sizeof(((struct luks *)NULL)->ciphers[0])], *mode, *iv, *hash;
 
 	/* "capi:" hands a specification of the kernel's crypto through, with brackets. */
-	if (strncmp(luks->cipher, "capi:", 5) == 0) {
-		log_warning("%s: cannot tell which modules the cipher %s needs", check->name,
-			luks->cipher);
+	if (strncmp(cipher, "capi:", 5) == 0) {
+		log_warning(
+			"%s: cannot tell which modules the cipher %s needs", check->name, cipher);
 		return;
 	}
-	snprintf(mode, sizeof(mode), "%s", luks->mode);
-	iv = strchr(mode, '-');
-	if (iv) {
-		*iv++ = '\0';
-		hash = strchr(iv, ':');
-	}
-	if (hash)
-		*hash++ = '\0';
+	snprintf(name, sizeof(name), "%s", cipher);
+	mode = split(name, '-');
+	iv = split(mode, '-');
+	hash = split(iv, ':');
 
-	check_each_crypto(check, luks->cipher);
-	check_each_crypto(check, mode);
+	check_each_crypto(check, name);
+	if (mode)
+		check_each_crypto(check, mode);
 	if (iv && strcmp(iv, "essiv") == 0) {
 		check_crypto(check, "essiv");
 		if (hash)
@@ -314,7 +321,8 @@ int modules_check(const struct initrd *initrd, const char *name, const struct lu
 		check_program(&check, "sbin/cryptsetup");
 		check_program(&check, "lib/cryptsetup/askpass");
 		check_module(&check, "dm-crypt");
-		check_cipher(&check, luks);
+		for (size_t i = 0; i < LUKS_CIPHERS_MAX && luks->ciphers[i][0]; i++)
+			check_cipher(&check, luks->ciphers[i]);
 	}
 	return check.failed ? -ERR_REFUSED : 0;
 }

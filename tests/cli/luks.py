@@ -4,7 +4,10 @@ shares nothing with the library that encrypted."""
 
 import ctypes
 import ctypes.util
+import hashlib
+import json
 import re
+import struct
 import subprocess
 from pathlib import Path
 
@@ -55,3 +58,16 @@ def decrypt(container, passphrase, path):
                                                      encrypted[at:at + SECTOR])
             f.write(plain.raw)
     return path
+
+
+def set_keyslot_cipher(header, cipher):
+    """Change the cipher of all keyslots in the LUKS2 header `header` (bytearray), in both copies."""
+    (size,) = struct.unpack_from(">Q", header, 8)
+    for start in 0, size:
+        text = slice(start + 4096, start + size)
+        area = json.loads(header[text].partition(b"\0")[0])
+        for slot in area["keyslots"].values():
+            slot["area"]["encryption"] = cipher
+        header[text] = json.dumps(area).encode().ljust(size - 4096, b"\0")
+        header[start + 0x1c0:start + 0x200] = bytes(64)
+        header[start + 0x1c0:start + 0x1e0] = hashlib.sha256(header[start:start + size]).digest()

@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+import luks
 import stick as sticks
 from programs import REFUSED, kupd, update
 from proof import untouched
@@ -247,6 +248,14 @@ def test_encrypted_stick_asks_for_the_cipher_of_its_header(roomy, material, tmp_
     # LUKS1: the name of the cipher stands at offset 8, 32 bytes; nothing sums the header up.
     assert roomy.read(4, 8, 4) == b"aes\0"
     roomy.write(4, 8, b"serpent".ljust(32, b"\0"))
+    refused(roomy, material.new, "serpent")
+
+
+def test_encrypted_stick_asks_for_the_cipher_of_a_keyslot(roomy, material, tmp_path):
+    encrypt(roomy, tmp_path, *LUKS2)
+    header = bytearray(roomy.read(4, 0, 2 * 16384))
+    luks.set_keyslot_cipher(header, "serpent-xts-plain64")
+    roomy.write(4, 0, header)
     refused(roomy, material.new, "serpent")
 
 

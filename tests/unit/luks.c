@@ -96,8 +96,8 @@ static void header_is_read_at_an_offset(void **state)
 		make_disk(kinds[i].type, kinds[i].metadata_size);
 		assert_int_equal(read_at(partition, &luks), 0);
 		assert_string_equal(luks.type, kinds[i].type);
-		assert_string_equal(luks.cipher, "aes");
-		assert_string_equal(luks.mode, "xts-plain64");
+		assert_string_equal(luks.ciphers[0], "aes-xts-plain64");
+		assert_string_equal(luks.ciphers[1], "");
 	}
 }
 
@@ -132,7 +132,7 @@ static void second_copy_helps(void **state)
 	make_disk(CRYPT_LUKS2, 0);
 	overwrite(4096 + 10, "damage", 6);
 	assert_int_equal(read_at(partition, &luks), 0);
-	assert_string_equal(luks.cipher, "aes");
+	assert_string_equal(luks.ciphers[0], "aes-xts-plain64");
 	overwrite(16384 + 4096 + 10, "damage", 6);
 	assert_int_equal(read_at(partition, &luks), -EUCLEAN);
 }
@@ -148,7 +148,7 @@ static void second_copy_alone_is_enough(void **state)
 		overwrite(0, "XXXXXX", 6);
 		assert_int_equal(read_at(partition, &luks), 0);
 		assert_string_equal(luks.type, CRYPT_LUKS2);
-		assert_string_equal(luks.mode, "xts-plain64");
+		assert_string_equal(luks.ciphers[0], "aes-xts-plain64");
 	}
 }
 

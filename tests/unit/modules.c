@@ -19,7 +19,7 @@
 #define RELEASE "6.1.0-99-amd64"
 #define MODULES "usr/lib/modules/" RELEASE "/"
 
-static const struct luks aes = {"LUKS2", "aes", "xts-plain64"};
+static const struct luks aes = {"LUKS2", {"aes-xts-plain64"}};
 
 /* The modules of the initrd, sorted by name, with what each needs. */
 static const struct index_line dependencies[] = {
@@ -196,11 +196,11 @@ static void encryption_needs_more(void **state)
 
 static void the_header_names_the_ciphers(void **state)
 {
-	const struct luks essiv = {"LUKS1", "aes", "cbc-essiv:sha256"};
-	const struct luks serpent = {"LUKS2", "serpent", "xts-plain64"};
-	const struct luks several = {"LUKS2", "xts,serpent,aes", "adiantum-plain64"};
-	const struct luks odd = {"LUKS2", "a[*?", "-:-"};
-	const struct luks capi = {"LUKS2", "capi:xts(aes)", "plain64"};
+	const struct luks essiv = {"LUKS1", {"aes-cbc-essiv:sha256"}};
+	const struct luks serpent = {"LUKS2", {"aes-xts-plain64", "serpent-xts-plain64"}};
+	const struct luks several = {"LUKS2", {"xts,serpent,aes-adiantum-plain64"}};
+	const struct luks odd = {"LUKS2", {"a[*?--:-"}};
+	const struct luks capi = {"LUKS2", {"capi:xts(aes)-plain64"}};
 
 	(void)state;
 	assert_int_equal(check(&aes, "xts"), 1);
