@@ -132,7 +132,7 @@ static int check_unchanged(const char *path, int fd, const struct stat *before)
 		opened.st_ctim.tv_nsec == before->st_ctim.tv_nsec)
 		return 0;
 	log_error("%s: changed while it was written: try again", path);
-	return -ERR_REFUSED;
+	return -ESTALE;
 }
 
 int candidate_check_unchanged(const struct candidate *candidate)

@@ -46,7 +46,7 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 
 /**
  * Are both files still those that were opened, not written to since? Reports one that is not.
- * Returns -ERR_REFUSED.
+ * Returns -ESTALE: that is no refusal, what was made of it may be on the stick.
  */
 int candidate_check_unchanged(const struct candidate *candidate);
 
