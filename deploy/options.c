@@ -108,7 +108,7 @@ static bool set_size(const char *name, const char *text, uint64_t *size)
 {
 	if (size_parse(text, size) == 0 && *size > 0)
 		return true;
-	log_error("--%s: \"%s\" is no size: 8G, 512M", name, text);
+	log_error("--%s: \"%s\" is no size: 8G, 2.5G, 512M, 30GB", name, text);
 	return false;
 }
 

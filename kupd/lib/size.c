@@ -9,14 +9,30 @@
 
 #include "util.h"
 
-#define MB 1000000ull
+#define MB	     1000000ull
+#define FRACTION_MAX 1000000u /* times 1T it still fits */
 
 static const char units[] = "KMGT";
 
+/* What stands behind a decimal point, ".75": @part of @scale. Digits that tell less than a
+ * millionth are passed over. Returns where it ends; NULL if there are no digits. */
+static char *parse_fraction(char *text, uint64_t *part, uint64_t *scale)
+{
+	char *at = text + 1;
+
+	for (; isdigit((unsigned char)*at); at++) {
+		if (*scale < FRACTION_MAX) {
+			*part = *part * 10 + (uint64_t)(*at - '0');
+			*scale *= 10;
+		}
+	}
+	return at > text + 1 ? at : NULL;
+}
+
 int size_parse(const char *text, uint64_t *ret_bytes)
 {
+	uint64_t factor = 1, base, part = 0, scale = 1;
 	unsigned long long number;
-	uint64_t factor = 1, base;
 	const char *unit;
 	char *end;
 
@@ -26,6 +42,11 @@ int size_parse(const char *text, uint64_t *ret_bytes)
 	number = strtoull(text, &end, 10);
 	if (errno != 0)
 		return -errno;
+	if (*end == '.') {
+		end = parse_fraction(end, &part, &scale);
+		if (!end || !*end)
+			return -EINVAL; /* nothing is smaller than a byte */
+	}
 	if (*end) {
 		unit = strchr(units, toupper((unsigned char)*end));
 		if (!unit)
@@ -40,9 +61,9 @@ int size_parse(const char *text, uint64_t *ret_bytes)
 		for (const char *u = units; u <= unit; u++)
 			factor *= base;
 	}
-	if (number > INT64_MAX / factor)
+	if (number >= INT64_MAX / factor)
 		return -ERANGE;
-	*ret_bytes = number * factor;
+	*ret_bytes = number * factor + part * factor / scale;
 	return 0;
 }
 
@@ -80,6 +101,9 @@ void size_texts(uint64_t one, uint64_t other, char ret_one[SIZE_TEXT], char ret_
 
 const char *size_option(uint64_t least, char text[SIZE_TEXT])
 {
-	snprintf(text, SIZE_TEXT, "%lluMB", (unsigned long long)(least / MB + (least % MB > 0)));
+	const uint64_t step = 8 * MB; /* that are whole sectors */
+
+	snprintf(text, SIZE_TEXT, "%lluMB",
+		(unsigned long long)((least / step + (least % step > 0)) * (step / MB)));
 	return text;
 }

@@ -397,9 +397,10 @@ static void sizes_are_read_and_written(void **state)
 		uint64_t bytes;
 	} good[] = {{"0", 0}, {"1048576", 1048576}, {"4G", 4ull << 30}, {"4GiB", 4ull << 30},
 		{"30GB", 30000000000}, {"8m", 8 << 20}, {"1k", 1024}, {"2kb", 2000},
-		{"1T", 1ull << 40}};
-	static const char *const bad[] = {
-		"", "G", "-1", "+1", " 1", "1.5G", "1X", "1Gi", "1GiBs", "0x10"};
+		{"1T", 1ull << 40}, {"2.5G", 5ull << 29}, {"0.5k", 512}, {"1.25GB", 1250000000},
+		{"0.0000019T", 1099511}, {"1.5000000001M", 3 << 19}};
+	static const char *const bad[] = {"", "G", "-1", "+1", " 1", "1.5", "1.", "1.G", ".5G",
+		"1,5G", "1.5.5G", "1X", "1Gi", "1GiBs", "0x10"};
 	char text[16];
 	uint64_t bytes = 7;
 
@@ -414,6 +415,11 @@ static void sizes_are_read_and_written(void **state)
 	assert_int_equal(size_parse("99999999999999999999", &bytes), -ERANGE);
 	assert_int_equal(size_parse("9999999T", &bytes), -ERANGE);
 	assert_int_equal(bytes, 7);
+	assert_int_equal(size_parse("8388607.9999999T", &bytes), -ERANGE);
+	assert_string_equal(size_option(0, text), "0MB");
+	assert_string_equal(size_option(1, text), "8MB");
+	assert_string_equal(size_option(456 * 1000 * 1000, text), "456MB");
+	assert_string_equal(size_option(456 * 1000 * 1000 + 1, text), "464MB");
 	assert_string_equal(size_text(0, text), "0 bytes");
 	assert_string_equal(size_text(1, text), "1 byte");
 	assert_string_equal(size_text(999, text), "999 bytes");
