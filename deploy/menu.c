@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "data.h"
+#include "log.h"
 #include "util.h"
 
 #define TEMPLATE "grub.cfg"
@@ -19,43 +20,43 @@
 #define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._,:=/+@%-"
 
 /* One word for GRUB, whatever is in it: between single quotes only those themselves mean anything.
- */
-static void put_word(FILE *out, const char *text, size_t length)
+ * The character @dropped is left out; 0: none is. */
+static void put_word(FILE *out, const char *text, size_t length, char dropped)
 {
-	if (length && strspn(text, PLAIN) >= length) {
-		fwrite(text, 1, length, out);
-		return;
-	}
-	fputc('\'', out);
+	bool is_plain = length > 0;
+
+	for (size_t i = 0; is_plain && i < length; i++)
+		is_plain = text[i] == dropped || strchr(PLAIN, text[i]);
+	if (!is_plain)
+		fputc('\'', out);
 	for (size_t i = 0; i < length; i++) {
 		if (text[i] == '\'')
 			fputs("'\\''", out);
-		else
+		else if (text[i] != dropped)
 			fputc(iscntrl((unsigned char)text[i]) ? ' ' : text[i], out);
 	}
-	fputc('\'', out);
+	if (!is_plain)
+		fputc('\'', out);
 }
 
 /* Kernel parameters, each a word of its own. Blanks between double quotes do not end a word; GRUB
  * puts the quotes back where the kernel needs them. */
 static void put_parameters(FILE *out, const char *text)
 {
-	autofree char *word = malloc(strlen(text) + 1);
-
-	while (word && *(text += strspn(text, BLANKS))) {
-		bool is_quoted = false;
-		size_t n = 0;
+	while (*(text += strspn(text, BLANKS))) {
+		const char *word = text;
+		bool is_quoted = false, is_empty = true;
 
 		for (; *text && (is_quoted || !strchr(BLANKS, *text)); text++) {
 			if (*text == '"')
 				is_quoted = !is_quoted;
 			else
-				word[n++] = *text;
+				is_empty = false;
 		}
-		if (n) {
-			fputc(' ', out);
-			put_word(out, word, n);
-		}
+		if (is_empty)
+			continue;
+		fputc(' ', out);
+		put_word(out, word, (size_t)(text - word), '"');
 	}
 }
 
@@ -65,12 +66,12 @@ static void put_name(FILE *out, const struct menu *menu)
 	const char *end = strstr(menu->name, " - ");
 	size_t length = end ? (size_t)(end - menu->name) : strlen(menu->name);
 
-	put_word(out, menu->name, MIN(length, NAME_MAX_SHOWN));
+	put_word(out, menu->name, MIN(length, NAME_MAX_SHOWN), 0);
 }
 
 static void put_release(FILE *out, const struct menu *menu)
 {
-	put_word(out, menu->release, strlen(menu->release));
+	put_word(out, menu->release, strlen(menu->release), 0);
 }
 
 /* What every entry's kernel is told. */
@@ -83,10 +84,10 @@ static void put_common(FILE *out, const struct menu *menu)
 		partuuid[i] = (char)tolower((unsigned char)menu->system_partuuid[i]);
 	put_parameters(out, menu->parameters);
 	fputs(" " MEDIUM, out);
-	put_word(out, partuuid, strlen(partuuid));
+	put_word(out, partuuid, strlen(partuuid), 0);
 	if (menu->console) {
 		fputs(" console=tty0 console=", out);
-		put_word(out, menu->console, strlen(menu->console));
+		put_word(out, menu->console, strlen(menu->console), 0);
 	}
 	if (menu->append)
 		put_parameters(out, menu->append);
@@ -148,6 +149,7 @@ static void fill(FILE *out, const char *template, const struct menu *menu)
 int menu_text(const struct menu *menu, char **ret_text)
 {
 	autofree char *template = NULL, *text = NULL;
+	bool is_whole = false;
 	size_t size;
 	FILE *out;
 	int r;
@@ -156,11 +158,15 @@ int menu_text(const struct menu *menu, char **ret_text)
 	if (r < 0)
 		return r;
 	out = open_memstream(&text, &size);
-	if (!out)
+	if (out) {
+		fill(out, template, menu);
+		is_whole = !ferror(out);
+		is_whole &= fclose(out) == 0;
+	}
+	if (!is_whole) {
+		log_error("no memory for the boot menu");
 		return -ENOMEM;
-	fill(out, template, menu);
-	if (fclose(out) != 0)
-		return -ENOMEM;
+	}
 	*ret_text = steal_pointer(text);
 	return 0;
 }
