@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 static struct {
 	const char *program;
 	enum log_level level;
+	bool has_drawn; /* a part of a line stands on the terminal */
 	struct sink {
 		void (*take)(void *data, const char *text);
 		void *data;
@@ -39,10 +41,20 @@ int log_shows(enum log_level level)
 	return level <= logger.level;
 }
 
+void log_draw(const char *text)
+{
+	if (logger.has_drawn)
+		fputs("\r\033[K", stderr);
+	if (text)
+		fputs(text, stderr);
+	logger.has_drawn = text != NULL;
+}
+
 /* File names, labels and the words of other programs are in them. */
 static void show(const char *prefix, char *text)
 {
 	text_make_safe(text);
+	log_draw(NULL);
 	fprintf(stderr, "%s: %s%s\n", logger.program, prefix, text);
 }
 

@@ -25,6 +25,12 @@ void log_set_warning_sink(void (*sink)(void *data, const char *text), void *data
 /** Is this level shown? For work that is only worth doing if it is. */
 int log_shows(enum log_level level);
 
+/**
+ * Draw @text, a part of a line, on the terminal that stderr is: the next text or message takes its
+ * place. NULL wipes it.
+ */
+void log_draw(const char *text);
+
 /*
  * Lower case, no full stop; name the thing, the number and the way out. `%m` is errno's text.
  * log_error() returns nothing: the caller returns the error that it has.

@@ -20,13 +20,19 @@ bool pace_update(struct pace *pace, const char *phase, uint64_t done, uint64_t t
 {
 	double time = now(), elapsed;
 
-	if (!pace->phase || strcmp(pace->phase, phase) != 0 || pace->total != total)
+	if (!pace->phase || pace->total != total)
 		*pace = (struct pace){.phase = phase, .total = total, .started = time};
+	if (strcmp(pace->phase, phase) != 0)
+		*pace = (struct pace){.phase = phase,
+			.total = total,
+			.begun = done,
+			.started = time,
+			.rate = pace->rate};
 	elapsed = time - pace->started;
-	if (elapsed >= SETTLING && done > 0 && done <= total) {
-		pace->rate = (double)done / elapsed;
+	if (elapsed >= SETTLING && done > pace->begun)
+		pace->rate = (double)(done - pace->begun) / elapsed;
+	if (pace->rate > 0 && done <= total)
 		pace->seconds_left = (double)(total - done) / pace->rate;
-	}
 	if (done >= total) {
 		pace->phase = NULL;
 		return true;

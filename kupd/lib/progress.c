@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "size.h"
 
 void progress_init(struct progress *progress, bool wanted)
@@ -15,21 +16,19 @@ void progress_init(struct progress *progress, bool wanted)
 void progress_update(struct progress *progress, const char *phase, uint64_t done, uint64_t total)
 {
 	const struct pace *pace = &progress->pace;
-	char is[SIZE_TEXT], all[SIZE_TEXT];
+	char is[SIZE_TEXT], all[SIZE_TEXT], text[160];
+	int length;
 
 	if (!progress->enabled || total == 0 || !pace_update(&progress->pace, phase, done, total))
 		return;
 	if (done >= total) {
-		/* Wiped, so that what was done is told on a clean line. */
-		if (progress->shown)
-			fprintf(stderr, "\r\033[K");
-		progress->shown = false;
+		log_draw(NULL);
 		return;
 	}
-	progress->shown = true;
-	fprintf(stderr, "\r\033[K%s %3u %%, %s of %s", phase, (unsigned int)(done * 100 / total),
-		size_text(done, is), size_text(total, all));
-	if (pace->rate > 0)
-		fprintf(stderr, ", %s/s, %.0f s left", size_text((uint64_t)pace->rate, is),
-			pace->seconds_left);
+	length = snprintf(text, sizeof(text), "%s %3u %%, %s of %s", phase,
+		(unsigned int)(done * 100 / total), size_text(done, is), size_text(total, all));
+	if (pace->rate > 0 && length > 0 && (size_t)length < sizeof(text))
+		snprintf(text + length, sizeof(text) - (size_t)length, ", %s/s, %.0f s left",
+			size_text((uint64_t)pace->rate, is), pace->seconds_left);
+	log_draw(text);
 }

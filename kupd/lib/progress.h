@@ -12,7 +12,6 @@
 
 struct progress {
 	bool enabled;
-	bool shown; /* a line stands there that must be wiped */
 	struct pace pace;
 };
 
