@@ -243,14 +243,17 @@ int esp_bytes(int fd, uint64_t size, uint64_t *ret_bytes)
 
 int esp_write(struct output *output, uint64_t offset, int fd, uint64_t size)
 {
+	const struct input input = {fd, TEMPFILE_NAME};
 	uint64_t data;
 	int r;
 
 	r = find_data(fd, size, &data);
+	if (r < 0)
+		output_set_unread(output, input.name);
 	/* The tables with their zeros: a hole would leave there what the disk held before. */
 	if (r == 0)
-		r = output_copy(output, offset, fd, 0, data);
+		r = output_copy(output, offset, &input, 0, data);
 	if (r == 0)
-		r = output_copy_data(output, offset + data, fd, data, size - data);
+		r = output_copy_data(output, offset + data, &input, data, size - data);
 	return r;
 }

@@ -9,10 +9,18 @@
 #include "log.h"
 #include "menu.h"
 #include "size.h"
+#include "tally.h"
+#include "text.h"
 #include "util.h"
 #include "wipe.h"
 
 #define KERNEL_LABEL "LIVENG_SYSTEM2"
+
+/* The kernel set's are those of livengkupd, under names of their own. */
+static const struct output_phases body_phases = {"writing", "verifying"};
+static const struct output_phases set_phases = {
+	"writing the kernel set", "verifying the kernel set"};
+static const struct output_phases table_phases = {"writing the table", "verifying the table"};
 
 /* With --keep-persistence. */
 static int find_kept(struct job *job, const char *path, uint64_t size)
@@ -223,13 +231,11 @@ static int begin(const struct job *job, struct disk *disk, struct output *output
 	return r == 0 ? output_flush(output) : r;
 }
 
-/* The kernel set has the phases of livengkupd, under names of their own. */
 static void on_set_progress(void *data, const char *phase, uint64_t done, uint64_t total)
 {
 	observer_progress(data,
-		strcmp(phase, "writing") == 0 ? "writing the kernel set"
-					      : "verifying the kernel set",
-		done, total);
+		strcmp(phase, "writing") == 0 ? set_phases.writing : set_phases.verifying, done,
+		total);
 }
 
 static bool on_set_interrupted(void *data)
@@ -237,7 +243,8 @@ static bool on_set_interrupted(void *data)
 	return observer_interrupted(data);
 }
 
-static int write_set(const struct job *job, struct disk *disk, const struct observer *observer)
+static int write_set(const struct job *job, struct disk *disk, struct output *output,
+	const struct observer *observer)
 {
 	const struct observer named = {on_set_progress, on_set_interrupted, (void *)observer};
 	const struct kernelset *set = &job->plan->set;
@@ -251,20 +258,52 @@ static int write_set(const struct job *job, struct disk *disk, const struct obse
 		.initrd_sum = set->candidate->initrd_sum,
 		.no_verify = job->plan->options->no_verify,
 	};
+	int r;
 
-	return format_partition(disk, job->layout.partitions[STICK_KERNEL], &format, &named);
+	r = format_partition(disk, job->layout.partitions[STICK_KERNEL], &format, &named);
+	/* Then it is not the medium that has other bytes. */
+	if ((r == 0 || r == -ERR_VERIFY) && !kernelset_is_unchanged(set))
+		r = -ERR_SOURCE;
+	if (r == -ERR_SOURCE)
+		output_set_unread(output, kernelset_sources(set));
+	return r;
+}
+
+static uint64_t body_bytes(const struct job *job)
+{
+	return job->system_bytes + job->esp_bytes +
+	       (job->persistence ? persistence_bytes(job->persistence) : 0);
+}
+
+static uint64_t table_bytes(const struct job *job)
+{
+	return TABLE_PRIMARY_SIZE + TABLE_BACKUP_SIZE + job->plan->bios.core_size;
+}
+
+/* In their order. */
+static void add_phases(const struct job *job, struct tally *tally)
+{
+	const bool verify = !job->plan->options->no_verify;
+	const uint64_t set = kernelset_size(&job->plan->set);
+
+	tally_add(tally, body_phases.writing, body_bytes(job));
+	tally_add(tally, set_phases.writing, set);
+	if (verify) {
+		tally_add(tally, set_phases.verifying, set);
+		tally_add(tally, body_phases.verifying, body_bytes(job));
+	}
+	tally_add(tally, table_phases.writing, table_bytes(job));
+	if (verify)
+		tally_add(tally, table_phases.verifying, table_bytes(job));
 }
 
 static int write_partitions(const struct job *job, struct disk *disk, struct output *output,
 	const struct observer *observer)
 {
 	const struct extent *partitions = job->layout.partitions;
-	uint64_t total = job->system_bytes + job->esp_bytes;
 	int r;
 
-	if (job->persistence)
-		total += persistence_bytes(job->persistence);
-	output_begin(output, (struct output_phases){"writing", "verifying"}, total);
+	output_begin(output, body_phases, body_bytes(job));
 	r = system_write(job->system, output, partitions[STICK_SYSTEM]);
 	if (r == 0)
 		r = esp_write(output, partitions[STICK_ESP].start, job->esp_fd,
@@ -273,7 +312,7 @@ static int write_partitions(const struct job *job, struct disk *disk, struct out
 		r = persistence_write(
 			job->persistence, output, partitions[STICK_PERSISTENCE].start);
 	if (r == 0)
-		r = write_set(job, disk, observer);
+		r = write_set(job, disk, output, observer);
 	return r == 0 ? output_flush(output) : r;
 }
 
@@ -299,8 +338,7 @@ static int write_all(const struct job *job, struct disk *disk, struct output *ou
 		r = write_partitions(job, disk, output, observer);
 	if (r == 0 && verify)
 		r = output_verify(output, ret_offset);
-	output_begin(output, (struct output_phases){"writing the table", "verifying the table"},
-		TABLE_PRIMARY_SIZE + TABLE_BACKUP_SIZE + job->plan->bios.core_size);
+	output_begin(output, table_phases, table_bytes(job));
 	if (r == 0)
 		r = write_bios(job, output);
 	if (r == 0)
@@ -326,20 +364,26 @@ static int take_back(const struct job *job, struct disk *disk)
 int job_write(const struct job *job, struct disk *disk, const struct observer *observer)
 {
 	cleanup(output_freep) struct output *output = NULL;
-	const char *path = disk_path(disk), *left = "it holds no system";
+	const char *path = disk_path(disk), *left = "it holds no system", *unread;
 	uint64_t offset = UINT64_MAX;
+	struct observer whole;
+	struct tally tally;
 	int r;
 
-	r = output_new(disk, observer, &output);
+	tally_init(&tally, observer);
+	add_phases(job, &tally);
+	whole = tally_observer(&tally);
+	r = output_new(disk, &whole, &output);
 	if (r < 0)
 		return r;
-	r = write_all(job, disk, output, observer, &offset);
+	r = write_all(job, disk, output, &whole, &offset);
 	if (r == 0) {
 		log_debug("%s: wrote %llu bytes and %llu of the kernel set", path,
 			(unsigned long long)output_written(output),
 			(unsigned long long)kernelset_size(&job->plan->set));
 		return 0;
 	}
+	unread = output_unread(output);
 	if (take_back(job, disk) < 0)
 		left = "what it holds cannot be told";
 	else if (job->is_kept)
@@ -352,8 +396,10 @@ int job_write(const struct job *job, struct disk *disk, const struct observer *o
 			  "worn, or not as large as it says",
 			path, (unsigned long long)offset);
 	} else {
-		errno = -r;
-		log_error("%s: cannot write it: %m: %s", path, left);
+		log_error("%s: cannot %s %s: %s: %s", path, unread ? "read" : "write",
+			unread ?: "it",
+			r == -ERR_SOURCE ? "it changed, or can no longer be read" : text_error(r),
+			left);
 	}
 	return r;
 }

@@ -53,7 +53,8 @@ int job_prepare(struct job *job, const struct passphrase *passphrase);
 void job_clear(struct job *job);
 
 /**
- * Write it to @disk, and read back all that was written unless the options
- * say not to. Reports; what an interruption means, too. Returns -ERR_VERIFY; -EINTR; -errno.
+ * Write it to @disk, and read back all that was written unless the options say not to. Tells
+ * @observer the progress of all of it, in phases. Reports; what an interruption means, too.
+ * Returns -ERR_VERIFY; -EINTR; -errno.
  */
 int job_write(const struct job *job, struct disk *disk, const struct observer *observer);

@@ -149,3 +149,20 @@ uint64_t kernelset_size(const struct kernelset *set)
 {
 	return set->candidate->kernel_size + set->candidate->initrd_size;
 }
+
+bool kernelset_is_unchanged(const struct kernelset *set)
+{
+	const struct candidate *candidate = set->candidate;
+
+	return (set->kernel_is_ours || candidate_file_is_unchanged(candidate->kernel_path,
+					       candidate->kernel_fd, &candidate->kernel_stat)) &&
+	       (set->initrd_is_ours || candidate_file_is_unchanged(candidate->initrd_path,
+					       candidate->initrd_fd, &candidate->initrd_stat));
+}
+
+const char *kernelset_sources(const struct kernelset *set)
+{
+	if (set->kernel_is_ours)
+		return set->initrd.path; /* the image's as well, or the one that is not */
+	return set->initrd_is_ours ? set->kernel.path : "kernel or initrd";
+}

@@ -30,5 +30,11 @@ int kernelset_digest(struct kernelset *set, const struct observer *observer);
 
 void kernelset_close(struct kernelset *set);
 
+/** Are files in the place of the image's own still those that were opened? */
+bool kernelset_is_unchanged(const struct kernelset *set);
+
+/** What it is read from, for messages: the image, or what takes the place of its own. */
+const char *kernelset_sources(const struct kernelset *set);
+
 /** Kernel and initrd, in bytes. */
 uint64_t kernelset_size(const struct kernelset *set);

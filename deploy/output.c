@@ -24,7 +24,8 @@ struct output {
 	uint64_t total; /* bytes of this phase */
 	uint64_t begun; /* written before it */
 	uint64_t written;
-	uint8_t *buffer; /* PIECE bytes */
+	uint8_t *buffer;    /* PIECE bytes */
+	const char *unread; /* the input that could not be read; set by any lane */
 	struct piece *pieces;
 	size_t n;
 	size_t allocated;
@@ -149,9 +150,30 @@ int output_zero(struct output *output, uint64_t offset, uint64_t size)
 struct copy {
 	struct output *output;
 	struct piece *pieces;
-	int fd;
+	const struct input *input;
 	uint64_t from; /* where the first piece is read */
 };
+
+void output_set_unread(struct output *output, const char *name)
+{
+	__atomic_store_n(&output->unread, name, __ATOMIC_RELAXED);
+}
+
+const char *output_unread(const struct output *output)
+{
+	return output->unread;
+}
+
+int output_read(
+	struct output *output, const struct input *input, void *buffer, size_t size, uint64_t from)
+{
+	int r;
+
+	r = file_read(input->fd, buffer, size, from);
+	if (r < 0)
+		output_set_unread(output, input->name);
+	return r;
+}
 
 static int copy_piece(void *data, size_t i, uint8_t *buffer)
 {
@@ -160,7 +182,7 @@ static int copy_piece(void *data, size_t i, uint8_t *buffer)
 	uint64_t from = copy->from + (piece->extent.start - copy->pieces[0].extent.start);
 	int r;
 
-	r = file_read(copy->fd, buffer, (size_t)piece->extent.size, from);
+	r = output_read(copy->output, copy->input, buffer, (size_t)piece->extent.size, from);
 	return r < 0 ? r : fill_piece(copy->output, piece, buffer);
 }
 
@@ -174,10 +196,11 @@ static int watch_copy(void *data, size_t done)
 	return 0;
 }
 
-int output_copy(struct output *output, uint64_t offset, int fd, uint64_t from, uint64_t size)
+int output_copy(struct output *output, uint64_t offset, const struct input *input, uint64_t from,
+	uint64_t size)
 {
 	const size_t n = (size_t)(ROUND_UP(size, (uint64_t)PIECE) / PIECE);
-	struct copy copy = {.output = output, .fd = fd, .from = from};
+	struct copy copy = {.output = output, .input = input, .from = from};
 	int r;
 
 	r = reserve(output, n);
@@ -219,17 +242,20 @@ int output_next_data(int fd, uint64_t at, uint64_t end, struct extent *ret_data)
 	return 0;
 }
 
-int output_copy_data(struct output *output, uint64_t offset, int fd, uint64_t from, uint64_t size)
+int output_copy_data(struct output *output, uint64_t offset, const struct input *input,
+	uint64_t from, uint64_t size)
 {
 	const uint64_t end = from + size;
 	struct extent data = {0};
 
 	for (uint64_t at = from; at < end; at = data.start + data.size) {
-		int r = output_next_data(fd, at, end, &data);
+		int r = output_next_data(input->fd, at, end, &data);
 
-		if (r == 0)
+		if (r < 0)
+			output_set_unread(output, input->name);
+		else
 			r = output_copy(
-				output, offset + (data.start - from), fd, data.start, data.size);
+				output, offset + (data.start - from), input, data.start, data.size);
 		if (r < 0)
 			return r;
 	}

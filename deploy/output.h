@@ -11,6 +11,12 @@
 
 struct output;
 
+/* What is copied from. */
+struct input {
+	int fd;
+	const char *name; /* as people know it; has to outlive the output */
+};
+
 /* What the observer is told, static texts: "writing", "verifying". */
 struct output_phases {
 	const char *writing;
@@ -40,13 +46,26 @@ int output_write(struct output *output, uint64_t offset, const void *buffer, siz
 int output_zero(struct output *output, uint64_t offset, uint64_t size);
 
 /**
- * Copy @size bytes from byte @from of the file @fd to byte @offset, in large pieces, holes as
- * zeros. As output_write(), and -errno of reading; -ENODATA if the file ends before.
+ * Copy @size bytes from byte @from of @input to byte @offset, in large pieces, holes as zeros. As
+ * output_write(); and -errno of reading, -ENODATA if the input ends before: then output_unread()
+ * names it.
  */
-int output_copy(struct output *output, uint64_t offset, int fd, uint64_t from, uint64_t size);
+int output_copy(struct output *output, uint64_t offset, const struct input *input, uint64_t from,
+	uint64_t size);
 
 /** The same, but only what is data there (SEEK_DATA): what lies in holes keeps its old content. */
-int output_copy_data(struct output *output, uint64_t offset, int fd, uint64_t from, uint64_t size);
+int output_copy_data(struct output *output, uint64_t offset, const struct input *input,
+	uint64_t from, uint64_t size);
+
+/** Read @size bytes at byte @from of @input. As output_copy(), but nothing is written. */
+int output_read(
+	struct output *output, const struct input *input, void *buffer, size_t size, uint64_t from);
+
+/** Something else that is called so could not be read either. */
+void output_set_unread(struct output *output, const char *name);
+
+/** The name of what could not be read: it was not the target that failed; NULL if it was. */
+const char *output_unread(const struct output *output);
 
 /**
  * The next stretch of data of the file @fd at or behind byte @at and before @end: what

@@ -6,6 +6,7 @@
 #include "ext4.h"
 #include "file.h"
 #include "log.h"
+#include "tempfile.h"
 #include "util.h"
 
 /* Both ends of the partition are written whole, so that no signature of an older content makes
@@ -101,11 +102,13 @@ uint64_t persistence_bytes(const struct persistence *persistence)
 static int write_encrypted(const struct persistence *persistence, struct output *output,
 	uint64_t offset, struct extent data, uint8_t *buffer)
 {
+	const struct input input = {persistence->fd, TEMPFILE_NAME};
+
 	while (data.size > 0) {
 		size_t piece = (size_t)MIN(data.size, (uint64_t)PIECE);
 		int r;
 
-		r = file_read(persistence->fd, buffer, piece, data.start);
+		r = output_read(output, &input, buffer, piece, data.start);
 		if (r == 0)
 			r = container_encrypt(persistence->container, data.start, buffer, piece);
 		if (r == 0)
@@ -122,17 +125,20 @@ static int write_container(
 	const struct persistence *persistence, struct output *output, uint64_t offset)
 {
 	const struct container *container = persistence->container;
+	const struct input header = {container_fd(container), TEMPFILE_NAME};
 	autofree uint8_t *buffer = disk_buffer(PIECE);
 	struct extent data;
 	int r;
 
 	if (!buffer)
 		return -ENOMEM;
-	r = output_copy(output, offset, container_fd(container), 0, container_data(container));
+	r = output_copy(output, offset, &header, 0, container_data(container));
 	offset += container_data(container);
 	for (uint64_t at = 0; r == 0 && at < persistence->size; at = data.start + data.size) {
 		r = output_next_data(persistence->fd, at, persistence->size, &data);
-		if (r == 0)
+		if (r < 0)
+			output_set_unread(output, TEMPFILE_NAME);
+		else
 			r = write_encrypted(persistence, output, offset, data, buffer);
 	}
 	return r;
@@ -140,7 +146,9 @@ static int write_container(
 
 int persistence_write(const struct persistence *persistence, struct output *output, uint64_t offset)
 {
+	const struct input input = {persistence->fd, TEMPFILE_NAME};
+
 	if (persistence->container)
 		return write_container(persistence, output, offset);
-	return output_copy_data(output, offset, persistence->fd, 0, persistence->size);
+	return output_copy_data(output, offset, &input, 0, persistence->size);
 }

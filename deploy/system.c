@@ -28,6 +28,7 @@ static const char *const dropped[] = {"EFI", "boot", "isolinux", "syslinux", "[B
 
 struct system {
 	const struct image *image;
+	const char *sources;   /* what is read for the new tree, for messages */
 	struct volume *volume; /* its tree, changed */
 	struct session *session;
 	char date[17];
@@ -229,6 +230,7 @@ int system_new(struct image *image, const struct kernelset *set, const char *dat
 	if (!system)
 		return -ENOMEM;
 	system->image = image;
+	system->sources = kernelset_sources(set);
 	snprintf(system->date, sizeof(system->date), "%s", date);
 	r = make(system, image, set);
 	if (r < 0) {
@@ -278,6 +280,8 @@ static int write_tree(const struct system *system, struct output *output, struct
 		size_t size = (size_t)MIN(total - done, (uint64_t)PIECE);
 
 		r = session_read(system->session, buffer, size);
+		if (r < 0)
+			output_set_unread(output, system->sources);
 		if (r == 0 && done == 0)
 			memcpy(ret_block, buffer + PVD_LBA * ISO_BLOCK, ISO_BLOCK);
 		if (r == 0)
@@ -313,10 +317,11 @@ static int write_head(const struct system *system, struct output *output, struct
 int system_write(struct system *system, struct output *output, struct extent partition)
 {
 	uint8_t block[ISO_BLOCK];
-	int fd = disk_fd(image_disk(system->image)), r = 0;
+	const struct input input = {disk_fd(image_disk(system->image)), image_path(system->image)};
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < system->n; i++)
-		r = output_copy(output, partition.start + system->kept[i].start, fd,
+		r = output_copy(output, partition.start + system->kept[i].start, &input,
 			system->kept[i].start, system->kept[i].size);
 	if (r == 0)
 		r = write_tree(system, output, partition, block);

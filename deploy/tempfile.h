@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+/* As messages call one. */
+#define TEMPFILE_NAME "a temporary file"
+
 /**
  * Open a new file without a name below $TMPDIR or /tmp, for reading and writing: gone when it is
  * closed. Reports. Returns -errno.

@@ -25,8 +25,9 @@ int plan_failed(const struct stick *stick, const char *step, int error)
 	if (error == -EINTR)
 		return error; /* told by the caller, who knows what it means */
 	log_error("%s: %s: %s", stick->name, step,
-		error == -ERR_VERIFY ? "what was read back differs: the medium may be failing"
-				     : text_error(error));
+		error == -ERR_VERIFY   ? "what was read back differs: the medium may be failing"
+		: error == -ERR_SOURCE ? "kernel or initrd can no longer be read"
+				       : text_error(error));
 	return error;
 }
 

@@ -121,15 +121,21 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 	return 0;
 }
 
-static int check_unchanged(const char *path, int fd, const struct stat *before)
+bool candidate_file_is_unchanged(const char *path, int fd, const struct stat *before)
 {
 	struct stat opened, named;
 
 	/* By the path, too: that is what the session was made from. */
-	if (fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_dev == named.st_dev &&
-		opened.st_ino == named.st_ino && opened.st_size == before->st_size &&
-		opened.st_ctim.tv_sec == before->st_ctim.tv_sec &&
-		opened.st_ctim.tv_nsec == before->st_ctim.tv_nsec)
+	return fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
+	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino &&
+	       opened.st_size == before->st_size &&
+	       opened.st_ctim.tv_sec == before->st_ctim.tv_sec &&
+	       opened.st_ctim.tv_nsec == before->st_ctim.tv_nsec;
+}
+
+static int check_unchanged(const char *path, int fd, const struct stat *before)
+{
+	if (candidate_file_is_unchanged(path, fd, before))
 		return 0;
 	log_error("%s: changed while it was written: try again", path);
 	return -ESTALE;

@@ -44,6 +44,9 @@ struct candidate_source {
  */
 int candidate_find(const struct candidate_source *source, struct candidate **ret_candidate);
 
+/** Is the file @path still the one that was opened as @fd and had the status @before? */
+bool candidate_file_is_unchanged(const char *path, int fd, const struct stat *before);
+
 /**
  * Are both files still those that were opened, not written to since? Reports one that is not.
  * Returns -ESTALE: that is no refusal, what was made of it may be on the stick.

@@ -27,7 +27,8 @@ struct format {
  * after an error, the partition holds no file system. Tells @observer "writing" and "reading".
  * Label, date and room are checked before the first byte. Does not report.
  * Returns -EINVAL for a label or date that does not fit; -ERR_NO_ROOM if the slot is too small;
- * -ERR_VERIFY if other bytes were read back, or a file changed since its digest; -EINTR; -errno.
+ * -ERR_VERIFY if other bytes were read back, or a file changed since its digest; -ERR_SOURCE;
+ * -EINTR; -errno.
  */
 int format_partition(struct disk *disk, struct extent partition, const struct format *format,
 	const struct observer *observer);

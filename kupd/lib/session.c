@@ -210,7 +210,7 @@ int session_read(struct session *session, void *buffer, size_t size)
 
 		n = session->source->read_xt(session->source, to, wanted);
 		if (n <= 0)
-			return -EIO;
+			return -ERR_SOURCE;
 		to += n;
 		size -= (size_t)n;
 	}

@@ -43,7 +43,7 @@ void session_freep(struct session **session);
 uint64_t session_size(const struct session *session);
 
 /**
- * Get the next @size bytes: a multiple of ISO_BLOCK, and no more than what is left. Returns -EIO if
- * libisofs could not read a file.
+ * Get the next @size bytes: a multiple of ISO_BLOCK, and no more than what is left. Returns
+ * -ERR_SOURCE if libisofs could not read a file.
  */
 int session_read(struct session *session, void *buffer, size_t size);

@@ -35,7 +35,7 @@ struct extent slot_extent(struct extent partition, const struct slot *slot);
  * cache what describes the tree, compare it, and give the session's own descriptor.
  * Tells @observer "writing". The volume's current tree is not touched.
  * Does not report. Returns -ERR_NO_ROOM, with nothing written, if the slot is too small; -EINTR;
- * -ERR_VERIFY if other bytes were read back; -errno.
+ * -ERR_VERIFY if other bytes were read back; -ERR_SOURCE; -errno.
  */
 int slot_write(struct disk *disk, struct extent partition, const struct slot *slot,
 	struct session *session, const struct observer *observer, struct pvd *ret_pvd);

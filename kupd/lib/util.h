@@ -25,6 +25,9 @@
 /* What libisofs could not do for a reason that has no errno of its own. */
 #define ERR_ISOFS EPROTO
 
+/* Kernel or initrd changed or could not be read while it was written: not the target's fault. */
+#define ERR_SOURCE ENOMSG
+
 #define SECTOR_SIZE 512u  /* GPT, FAT, grubenv and the commit count in these */
 #define ISO_BLOCK   2048u /* ISO 9660 logical blocks; an LBA counts these */
 #define MIB	    (1024u * 1024u)

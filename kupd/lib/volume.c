@@ -28,10 +28,13 @@ struct volume {
 
 static void start_libisofs(void)
 {
-	char queue[] = "FAILURE", print[] = "NEVER", id[] = "";
+	char queue[] = "FAILURE", print[] = "NEVER", id[] = "", abort[] = "MISHAP";
 
-	if (iso_init() >= 0)
-		iso_set_msgs_severities(queue, print, id);
+	if (iso_init() < 0)
+		return;
+	iso_set_msgs_severities(queue, print, id);
+	/* A file that cannot be read any more is one: else zeros would take its place. */
+	iso_set_abort_severity(abort);
 }
 
 int volume_error(int isofs_code)

@@ -185,7 +185,11 @@ def test_progress_as_json_lines(live_image, tmp_path):
     for line in lines:
         assert 0 <= line["done"] <= line["total"]
         assert set(line) == {"target", "phase", "done", "total", "rate", "seconds_left"}
+    done = [line["done"] for line in lines]
+    assert done == sorted(done) and len({line["total"] for line in lines}) == 1
     assert lines[-1]["done"] == lines[-1]["total"]
+    written = max(line["done"] for line in lines if line["phase"] == "writing the kernel set")
+    assert written < 0.6 * lines[-1]["total"]  # the rest is read back
 
 
 def test_progress_of_several_targets(live_image, tmp_path):

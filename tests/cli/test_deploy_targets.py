@@ -185,6 +185,33 @@ def test_a_persistence_that_changed_since_is_not_kept_by_mistake(deployed, live_
     assert stick.grub_has(live_image.set)
 
 
+@pytest.mark.parametrize("name", ["live.iso", "vmlinuz"])
+def test_an_image_or_kernel_that_is_cut_short_while_it_is_written(name, deployed, live_image, tmp_path):
+    """It is told, and not the target."""
+    stick = deployed.copy(tmp_path / "stick.img")
+    image = shutil.copy(live_image.path, tmp_path / "live.iso")
+    kernel = shutil.copy(live_image.set.kernel, tmp_path / "vmlinuz")
+
+    def cut():
+        os.truncate(tmp_path / name, 100_000)
+        return "stick.img\n"
+
+    told = answer("--kernel", kernel, image, stick.path, answers=[cut])
+    assert told.code == FAILED, told
+    assert f"stick.img: cannot read {tmp_path / name}: " in told.out
+    assert told.out.endswith(": it holds no system\n")
+
+
+@pytest.mark.parametrize("options", [[], ["--no-verify"]], ids=" ".join)
+def test_a_kernel_that_can_no_longer_be_read(options, live_image, tmp_path):
+    """libisofs would put zeros in its place. It reads, the checks before it pread()."""
+    kernel = shutil.copy(live_image.set.kernel, tmp_path / "vmlinuz")
+    deployer(*options, "--size", SIZE, "--kernel", kernel, live_image, tmp_path / "stick.img", code=FAILED,
+             says=[f"stick.img: cannot read {kernel}: ", ": it holds no system"],
+             prefix=["strace", "-f", "-qq", "-o", os.devnull, "-P", kernel, "-e", "trace=read",
+                     "-e", "inject=read:error=EIO"])
+
+
 def test_any_content_is_something_to_lose(live_image, tmp_path):
     path = new_file(tmp_path / "thesis.img", content=b"chapter 1")
     with untouched(path):
@@ -336,7 +363,8 @@ def test_a_descriptor_that_is_not_open(option):
 
 
 @pytest.mark.parametrize("size, bytes_", [("480M", 480 * MIB), ("480MiB", 480 * MIB),
-                                          ("510MB", 510_000_000), (str(500 * MIB), 500 * MIB)])
+                                          ("510MB", 510_000_000), (str(500 * MIB), 500 * MIB),
+                                          ("0.5G", 512 * MIB)])
 def test_sizes_as_people_write_them(live_image, tmp_path, size, bytes_):
     told = deployer("--dry-run", "--json", "--size", size, live_image, tmp_path / "x").json
     last = told["targets"][0]["partitions"][3]

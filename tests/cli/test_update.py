@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """update: what lies on the stick afterwards, seen by readers that are not ours."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ import subprocess
 import pytest
 
 import stick as sticks
-from programs import NO_ROOM, PUBLISHED, REFUSED, install, kupd, update
+from programs import FAILED, NO_ROOM, PUBLISHED, REFUSED, install, kupd, update
 from proof import assert_holds, extract, identity, outside, untouched
 
 
@@ -318,6 +319,15 @@ def test_too_large_for_the_partition_even_in_place(new_stick, tmp_path):
         with untouched(stick.path):
             result = update(stick, big, *options, code=NO_ROOM)
         assert re.search(r"needs [23]\.\d MB, the partition has 2\.1 MB", result.err)
+
+
+@pytest.mark.parametrize("options", [[], ["--no-verify"]], ids=" ".join)
+def test_a_kernel_that_can_no_longer_be_read(stick, small_sets, tmp_path, options):
+    """libisofs would put zeros in its place. It reads, the checks before it pread()."""
+    update(stick, small_sets[1], *options, code=FAILED, says="kernel or initrd can no longer be read",
+           prefix=["strace", "-f", "-qq", "-o", os.devnull, "-P", small_sets[1].kernel,
+                   "-e", "trace=read", "-e", "inject=read:error=EIO"])
+    assert_holds(stick, tmp_path / "after", small_sets[0])
 
 
 # Real material
