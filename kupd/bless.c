@@ -16,7 +16,7 @@
 
 /* What a boot of the previous set says of the current one. */
 enum verdict {
-	VERDICT_NONE,	 /* somebody chose the other */
+	VERDICT_NONE, /* somebody chose the other, or a read failed, as it may not the next time */
 	VERDICT_FAILED,	 /* it had all its boots */
 	VERDICT_DAMAGED, /* it could not even be loaded; that is not the kernel's fault */
 };
@@ -25,7 +25,7 @@ static int judge(const struct run *run, const struct stick *stick,
 	const struct inventory *inventory, enum verdict *ret_verdict)
 {
 	bool given_up = assessment_tries(stick) == 0;
-	int r = -ERR_VERIFY;
+	int r = inventory->is_unreadable ? -EIO : -ERR_VERIFY;
 
 	if (inventory->has_current)
 		r = set_verify(stick->disk, &inventory->current, &run->observer);

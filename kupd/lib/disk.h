@@ -73,10 +73,13 @@ int disk_allocate(const struct disk *disk, uint64_t offset, uint64_t size);
 /** Have the kernel read the partition table of a block device again. Returns -errno. */
 int disk_reread_table(const struct disk *disk);
 
-/** Read @size bytes at byte @offset. Returns -errno; -ENODATA only if the disk ends before. */
+/** Read @size bytes at byte @offset, perhaps from the page cache: for the image files, and what
+ * lies outside of all partitions. Returns -errno; -ENODATA only if the disk ends before. */
 int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t size);
 
-/** Like disk_read(), but what is returned was read from the medium, not from the page cache. */
+/** Like disk_read(), but what is returned was read from the medium, not from the page cache: that
+ * of the whole disk does not see what a mount, or another program, writes to a partition's device.
+ */
 int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, size_t size);
 
 /** Write @size bytes at byte @offset. Durable only after disk_flush(). Returns -errno. */

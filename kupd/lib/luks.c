@@ -56,7 +56,7 @@ static int second_header_size(const struct disk *disk, struct extent partition, 
 	uint16_t ext;
 	int r;
 
-	r = disk_read(disk, partition.start + EXT_MAGIC_OFFSET, &ext, sizeof(ext));
+	r = disk_read_medium(disk, partition.start + EXT_MAGIC_OFFSET, &ext, sizeof(ext));
 	if (r < 0)
 		return r;
 	if (le16toh(ext) == EXT_MAGIC)
@@ -64,7 +64,7 @@ static int second_header_size(const struct disk *disk, struct extent partition, 
 	for (uint64_t at = LUKS2_HEADER_MIN; at <= LUKS2_HEADER_MAX; at *= 2) {
 		if (at + sizeof(start) > partition.size)
 			break;
-		r = disk_read(disk, partition.start + at, &start, sizeof(start));
+		r = disk_read_medium(disk, partition.start + at, &start, sizeof(start));
 		if (r < 0)
 			return r;
 		if (memcmp(start.magic, second_magic, sizeof(second_magic)) == 0 &&
@@ -85,7 +85,7 @@ static int header_size(const struct disk *disk, struct extent partition, uint64_
 
 	if (partition.size < LUKS1_HEADER)
 		return -ENOENT;
-	r = disk_read(disk, partition.start, &start, sizeof(start));
+	r = disk_read_medium(disk, partition.start, &start, sizeof(start));
 	if (r < 0)
 		return r;
 	if (memcmp(start.magic, luks_magic, sizeof(luks_magic)) != 0)
@@ -122,7 +122,7 @@ static int copy_header(const struct disk *disk, struct extent partition, uint64_
 		return -errno;
 	for (uint64_t at = 0; at < size; at += LUKS2_HEADER_MIN) {
 		size_t n = (size_t)MIN(size - at, (uint64_t)LUKS2_HEADER_MIN);
-		int r = disk_read(disk, partition.start + at, buffer, n);
+		int r = disk_read_medium(disk, partition.start + at, buffer, n);
 
 		if (r == 0)
 			r = file_write(fd, buffer, n, at);

@@ -106,7 +106,7 @@ int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, str
 
 	if (offset + ISO_BLOCK > partition.size)
 		return -EMEDIUMTYPE;
-	r = disk_read(disk, partition.start + offset, block, sizeof(block));
+	r = disk_read_medium(disk, partition.start + offset, block, sizeof(block));
 	if (r < 0)
 		return r;
 	return pvd_parse(block, partition.size / ISO_BLOCK, ret_pvd);
@@ -219,7 +219,7 @@ int pvd_read_next(const struct disk *disk, struct extent partition, enum pvd_nex
 
 	/* Readers go on until the terminator: without one they read whatever follows. */
 	for (uint32_t lba = PVD_LBA + 1; lba < PVD_LBA + SET_MAX; lba++) {
-		r = disk_read(
+		r = disk_read_medium(
 			disk, partition.start + (uint64_t)lba * ISO_BLOCK, head, sizeof(head));
 		if (r < 0)
 			return r;

@@ -33,7 +33,8 @@ static int read_text(const struct volume *volume, enum set_which which, const ch
 		return r;
 	if (file.extent.size > TEXT_MAX)
 		return -EUCLEAN;
-	r = disk_read(volume_disk(volume), file.extent.start, ret_text, (size_t)file.extent.size);
+	r = disk_read_medium(
+		volume_disk(volume), file.extent.start, ret_text, (size_t)file.extent.size);
 	if (r < 0)
 		return r;
 	ret_text[file.extent.size] = 0;
@@ -84,7 +85,7 @@ static int read_kernel_release(
 
 	if (!head)
 		return -ENOMEM;
-	r = disk_read(disk, set->kernel.extent.start, head, size);
+	r = disk_read_medium(disk, set->kernel.extent.start, head, size);
 	if (r < 0)
 		return r;
 	if (kernel_release(head, size, ret_release) < 0)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What all tests of the programs share: sticks, images, sets and real material."""
 
+import contextlib
+import subprocess
+
 import pytest
 
 import liveimage
 import stick as sticks
 from iotrace import Tools
 from material import MATERIAL, Material
-from programs import DEPLOYER, PROGRAM, SIZE, deploy
+from programs import DEPLOYER, ENVIRONMENT, PROGRAM, SIZE, deploy
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +54,21 @@ def new_stick(request, tmp_path, small_sets, stick_cache):
 def stick(new_stick):
     """A fresh stick with small_sets[0]."""
     return new_stick()
+
+
+@pytest.fixture
+def loop():
+    """Attach an image file as a disk."""
+    with contextlib.ExitStack() as stack:
+        def attach(path, *options):
+            done = subprocess.run(["losetup", "--find", "--show", *options, path], check=False,
+                                  capture_output=True, encoding="utf-8", env=ENVIRONMENT)
+            if done.returncode != 0:
+                pytest.skip("no loop devices for us: " + done.stderr)
+            stack.callback(sticks.run, "losetup", "--detach", done.stdout.strip())
+            return done.stdout.strip()
+
+        yield attach
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 """What liveng-deploy is asked to write to: the list of disks, the question before it, disks and files.
 Disks are loop devices, where root can have them."""
 
-import contextlib
 import fcntl
 import json
 import os
@@ -27,21 +26,6 @@ def new_file(path, size=SIZE, content=b""):
     path.write_bytes(content)
     run("truncate", "-s", size, path)
     return path
-
-
-@pytest.fixture
-def loop(tmp_path):
-    """Attach an image file as a disk."""
-    with contextlib.ExitStack() as stack:
-        def attach(path, *options):
-            done = subprocess.run(["losetup", "--find", "--show", *options, path], check=False,
-                                  capture_output=True, encoding="utf-8", env=ENVIRONMENT)
-            if done.returncode != 0:
-                pytest.skip("no loop devices for us: " + done.stderr)
-            stack.callback(run, "losetup", "--detach", done.stdout.strip())
-            return done.stdout.strip()
-
-        yield attach
 
 
 def answer(*arguments, answers):

@@ -301,7 +301,8 @@ def test_the_models_menu_does_what_grub_does(deployed, small_sets, tmp_path):
         if has_previous:
             update(stick, small_sets[1])
             files += ["2/live/vmlinuz.old", "2/live/initrd.img.old"]
-        choices = itertools.product([None, "3", "2", "1", "0", "7x"], [None, "0", "1"],
+        choices = itertools.product([None, "3", "2", "1", "0", "7x"],
+                                    [None, "0", "1", "2"],
                                     [None, "standard", "previous", "fallback", "other"])
         for values in random.Random(1).sample(list(choices), 25):
             names = "liveng_tries", "liveng_previous", "liveng_once"

@@ -146,3 +146,19 @@ def test_a_path_with_blanks_and_signs(new_stick, small_sets):
     stick = new_stick("my stick; rm -rf *%s.img")
     update(stick, small_sets[1], says=stick.path.name)
     assert stick.grub_has(small_sets[1])
+
+
+def test_what_another_cache_holds_is_no_answer(stick, small_sets, loop):
+    """A partition's device, here the file beneath, is written to while the whole disk is cached."""
+    before = stick.read(2, PVD, 512)
+    update(stick, small_sets[1])
+    node = loop(stick.path)
+    with open(node, "rb") as disk:
+        assert kupd("status", "--disk", node, "--json").json["current"]["release"] == (
+            small_sets[1].release)
+        disk.read()
+        stick.write(2, PVD, before)
+        os.sync()
+        result = kupd("status", "--disk", node, "--json").json
+        assert result["current"]["release"] == small_sets[0].release
+        assert result["undone"]["release"] == small_sets[1].release

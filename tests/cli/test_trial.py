@@ -145,6 +145,16 @@ def test_a_current_set_that_the_menu_could_not_load_is_given_up(stick, small_set
     assert stick.grub_has(small_sets[0])
 
 
+def test_a_current_tree_that_cannot_be_read_is_not_given_up(stick, small_sets, root, tools):
+    """It may be read the next time."""
+    update(stick, small_sets[1])
+    stick.set_grubenv({"liveng_previous": "1"})
+    at = int.from_bytes(stick.read(2, sticks.PVD + 158, 4), "little") * sticks.BLOCK
+    with untouched(stick.path):
+        bless(stick, root, "previous", says="unreadable",
+              env=tools.environment(stick, bad=(stick.partition(2)[0] + at, sticks.BLOCK)))
+
+
 @pytest.mark.parametrize("how", ["bless --booted previous", "repair"])
 def test_a_set_that_was_damaged_on_the_stick_may_be_written_again(given_up, small_sets, root, how):
     """That it did not come up was not the kernel's fault."""
