@@ -33,7 +33,7 @@ UNIT_BIN   = $(basename $(call objects,tests/unit))
 PROGRAMS   = $(BUILD)/livengkupd $(BUILD)/liveng-deploy
 
 # What building needs says debian/control; what testing needs, on Debian 12 and later.
-BUILD_PACKAGES := gcc $(filter-out debhelper-compat,$(shell \
+BUILD_PACKAGES := build-essential $(filter-out debhelper-compat,$(shell \
 	sed -n '/^Build-Depends/,/^[^ ]*-Version/s/^ \([a-z0-9.+-]*\).*/\1/p' debian/control))
 CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev nettle-dev python3-pytest \
 	python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common grub-efi-amd64-bin grub-pc-bin \
@@ -49,7 +49,7 @@ help:
 	@echo 'make bench         compare with the published way of writing'
 	@echo 'make deb           Debian packages, into $(BUILD)/'
 	@echo 'make deps          install what all of these need (apt)'
-	@echo 'make install       into DESTDIR; make uninstall'
+	@echo 'make install       programs and hooks, into DESTDIR; units and settings come with the packages'
 	@echo 'SAN=1, CI=1        with address and undefined behaviour sanitizers; warnings are errors'
 
 $(BUILD)/livengkupd: $(KUPD_OBJ) $(BUILD)/libliveng.a

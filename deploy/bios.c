@@ -90,8 +90,9 @@ int bios_begin(struct bios *ret_bios)
 
 	r = read_boot(bios.boot);
 	if (r == -ENOENT) {
-		log_warning("no boot by BIOS, only by UEFI: GRUB's files for it are not installed "
-			    "(grub-pc-bin)");
+		log_warning(
+			"no boot by BIOS, only by UEFI: GRUB's files for it are not installed (%s)",
+			grubimage_package(PLATFORM));
 		return 0;
 	}
 	if (r == 0)

@@ -33,6 +33,20 @@ static const struct {
 	{"arm64-efi", "grub-efi-arm64-bin", efi},
 };
 
+static size_t find_platform(const char *platform)
+{
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_SIZE(platforms) && strcmp(platforms[i].platform, platform) != 0)
+		i++;
+	return i;
+}
+
+const char *grubimage_package(const char *platform)
+{
+	return platforms[find_platform(platform)].package;
+}
+
 char *grubimage_folder(const char *platform)
 {
 	autofree char *folder = NULL, *list = NULL;
@@ -53,17 +67,13 @@ int grubimage_begin(
 		"grub-mkimage", "-O", platform};
 	autofree char *folder = grubimage_folder(platform);
 	autoclose int fd = -1;
-	size_t i = 0, n = 3;
+	const char *const *modules = platforms[find_platform(platform)].modules;
+	size_t n = 3;
 	char path[64];
 	int r;
 
-	while (i + 1 < ARRAY_SIZE(platforms) && strcmp(platforms[i].platform, platform) != 0)
-		i++;
-	if (!folder) {
-		log_error("GRUB's files for %s are not installed: install %s", platform,
-			platforms[i].package);
+	if (!folder)
 		return -ENOENT;
-	}
 	r = tempfile_in_memory(&fd);
 	if (r < 0)
 		return r;
@@ -76,10 +86,10 @@ int grubimage_begin(
 	argv[n++] = path;
 	if (no_shim)
 		argv[n++] = "--disable-shim-lock";
-	for (size_t j = 0; common[j]; j++)
-		argv[n++] = common[j];
-	for (size_t j = 0; platforms[i].modules[j]; j++)
-		argv[n++] = platforms[i].modules[j];
+	for (size_t i = 0; common[i]; i++)
+		argv[n++] = common[i];
+	for (size_t i = 0; modules[i]; i++)
+		argv[n++] = modules[i];
 	r = child_start(argv, NULL, "grub-common", &ret_image->child);
 	if (r == 0)
 		ret_image->fd = steal_fd(&fd);

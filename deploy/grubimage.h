@@ -20,10 +20,13 @@ struct grubimage {
  * The caller frees it. */
 char *grubimage_folder(const char *platform);
 
+/** The package that has them, "grub-pc-bin". */
+const char *grubimage_package(const char *platform);
+
 /**
  * Begin to make one for @platform that finds its files in @prefix. @no_shim: not to insist on shim,
- * although Secure Boot is on. Reports, also what is not installed (-ENOENT). Returns -errno. To be
- * ended with grubimage_finish() or grubimage_stop().
+ * although Secure Boot is on. Returns -ENOENT if GRUB's files are not installed; -errno, which it
+ * reports. To be ended with grubimage_finish() or grubimage_stop().
  */
 int grubimage_begin(
 	const char *platform, const char *prefix, bool no_shim, struct grubimage *ret_image);

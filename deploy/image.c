@@ -291,15 +291,9 @@ const char *image_parameters(const struct image *image)
 	return image->parameters;
 }
 
-int image_find(const struct image *image, const char *path, struct extent *ret_extent)
+int image_find(const struct image *image, const char *path, struct volume_file *ret_file)
 {
-	struct volume_file file;
-	int r;
-
-	r = volume_find(image->volume, path, &file);
-	if (r == 0)
-		*ret_extent = file.extent;
-	return r;
+	return volume_find(image->volume, path, ret_file);
 }
 
 int image_list(const struct image *image, const char *folder, char ***ret_names)
@@ -344,21 +338,21 @@ int image_read(
 	const struct image *image, const char *path, size_t max, void **ret_data, size_t *ret_size)
 {
 	autofree uint8_t *data = NULL;
-	struct extent extent = {0};
+	struct volume_file file = {0};
 	int r;
 
-	r = image_find(image, path, &extent);
+	r = image_find(image, path, &file);
 	if (r < 0)
 		return r;
-	if (extent.size > max)
+	if (file.extent.size > max)
 		return -EFBIG;
-	data = calloc(1, (size_t)extent.size + 1);
+	data = calloc(1, (size_t)file.extent.size + 1);
 	if (!data)
 		return -ENOMEM;
-	r = disk_read(image->disk, extent.start, data, (size_t)extent.size);
+	r = disk_read(image->disk, file.extent.start, data, (size_t)file.extent.size);
 	if (r < 0)
 		return r;
 	*ret_data = steal_pointer(data);
-	*ret_size = (size_t)extent.size;
+	*ret_size = (size_t)file.extent.size;
 	return 0;
 }

@@ -53,5 +53,6 @@ int image_resolve(const struct image *image, const char *path, char **ret_path);
 int image_read(
 	const struct image *image, const char *path, size_t max, void **ret_data, size_t *ret_size);
 
-/** Where a plain file lies in the image, bytes. Returns -ENOENT; -EFBIG if in several pieces. */
-int image_find(const struct image *image, const char *path, struct extent *ret_extent);
+/** Where a plain file lies in the image, bytes, and its date. Returns -ENOENT; -EFBIG if in several
+ * pieces. */
+int image_find(const struct image *image, const char *path, struct volume_file *ret_file);

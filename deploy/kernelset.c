@@ -83,11 +83,11 @@ static int open_part(const struct image *image, const char *path_in_image, const
 	r = image_find(image, path_in_image, &part.part);
 	if (r < 0)
 		return read_error(*ret_name, r);
-	if (part.part.size == 0) {
+	if (part.part.extent.size == 0) {
 		log_error("%s: is empty", *ret_name);
 		return -ERR_REFUSED;
 	}
-	r = extract(image, part.part, *ret_name, ret_fd);
+	r = extract(image, part.part.extent, *ret_name, ret_fd);
 	if (r < 0)
 		return r;
 	*ret_file = part;

@@ -9,6 +9,7 @@
 
 #include "data.h"
 #include "file.h"
+#include "grubimage.h"
 #include "log.h"
 #include "pe.h"
 #include "secureboot.h"
@@ -48,7 +49,7 @@ struct loaders {
 static int read_kernel(const struct tree_file *kernel, struct efiprogram *ret_kernel)
 {
 	autoclose int fd = open(kernel->path, O_RDONLY | O_CLOEXEC);
-	size_t size = (size_t)kernel->part.size;
+	size_t size = (size_t)kernel->part.extent.size;
 	autofree void *data = NULL;
 	struct stat status;
 	int r = 0;
@@ -60,7 +61,7 @@ static int read_kernel(const struct tree_file *kernel, struct efiprogram *ret_ke
 	if (r == 0 && !(data = malloc(size + 1)))
 		r = -ENOMEM;
 	if (r == 0)
-		r = file_read(fd, data, size, kernel->part.start);
+		r = file_read(fd, data, size, kernel->part.extent.start);
 	if (r < 0) {
 		errno = -r;
 		log_error("%s: cannot read the kernel: %m", kernel->path);
@@ -124,8 +125,16 @@ static int choose(const struct image *image, const char *preloader, struct loade
 		if (firmwares[i].machine != machine)
 			continue;
 		r = choose_set(image, &firmwares[i], preloader, &loaders->sets[0]);
+		if (r == -ENOENT) {
+			log_error(
+				"%s: has no signed boot loaders for %s, and GRUB's files to make one "
+				"are not installed: install %s",
+				image_path(image), firmwares[i].platform,
+				grubimage_package(firmwares[i].platform));
+			return -ERR_REFUSED;
+		}
 		if (r < 0)
-			return r == -ENOENT ? -ERR_REFUSED : r;
+			return r;
 		loaders->count = 1;
 	}
 	if (loaders->count == 0) {
@@ -138,7 +147,9 @@ static int choose(const struct image *image, const char *preloader, struct loade
 			continue;
 		r = choose_set(image, &firmwares[i], false, &loaders->sets[loaders->count]);
 		if (r == -ENOENT)
-			log_warning("no boot by %s firmware", firmwares[i].platform);
+			log_warning("no boot by %s firmware: GRUB's files for it are not installed "
+				    "(%s)",
+				firmwares[i].platform, grubimage_package(firmwares[i].platform));
 		else if (r < 0)
 			return r;
 		else

@@ -50,7 +50,8 @@ int loaderset_from_image(
 /** Take the signed ones of this machine's packages. Returns -ENOENT if there are none. */
 int loaderset_from_host(const struct firmware *firmware, struct loaderset *ret_set);
 
-/** Make one; @no_shim as for grubimage_begin(). Reports. Returns -ENOENT if GRUB is not installed.
+/** Make one; @no_shim as for grubimage_begin(). Reports. Returns -ENOENT, without a word, if GRUB
+ * is not installed.
  */
 int loaderset_make(const struct firmware *firmware, bool no_shim, struct loaderset *ret_set);
 

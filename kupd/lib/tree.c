@@ -276,18 +276,23 @@ int tree_add_file(
 	struct volume *volume, const char *folder, const char *name, const struct tree_file *file)
 {
 	autofree char *absolute = realpath(file->path, NULL);
+	const struct volume_file *part = &file->part;
 	IsoImage *image = volume_image(volume);
 	IsoDir *directory;
 	IsoNode *node;
-	int r;
+	int code, r;
 
 	if (!absolute)
 		return -errno;
 	r = find_place(volume, folder, name, &directory);
 	if (r < 0)
 		return r;
-	if (file->part.size > 0)
-		return volume_error(iso_tree_add_new_cut_out_node(image, directory, name, absolute,
-			(off_t)file->part.start, (off_t)file->part.size, &node));
-	return volume_error(iso_tree_add_new_node(image, directory, name, absolute, &node));
+	if (part->extent.size == 0)
+		return volume_error(iso_tree_add_new_node(image, directory, name, absolute, &node));
+	code = iso_tree_add_new_cut_out_node(image, directory, name, absolute,
+		(off_t)part->extent.start, (off_t)part->extent.size, &node);
+	if (code < 0)
+		return volume_error(code);
+	iso_node_set_mtime(node, part->mtime);
+	return 0;
 }

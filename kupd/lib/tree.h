@@ -12,7 +12,7 @@
  * it first. */
 struct tree_file {
 	const char *path;
-	struct extent part; /* bytes; size 0: the whole file */
+	struct volume_file part; /* its size 0: the whole file */
 };
 
 /** Names in the folder @path ("/", "/live"), sorted, NULL-ended. Returns -ENOENT, also if it is no

@@ -3,6 +3,7 @@
 systems, its boot files, and that no two are alike."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -163,6 +164,16 @@ def test_an_image_with_much_behind_it(live_image, tmp_path):
     shutil.copy(live_image.path, image)
     run("truncate", "-s", "4G", image)
     assert_sound(deploy(image, tmp_path / "stick.img", "--size", SIZE), live_image, tmp_path)
+
+
+def test_the_set_is_as_old_as_in_the_image(live_image, deployed, tmp_path):
+    """Not as old as the image's file, which is that of a download."""
+    shutil.copy(live_image.path, tmp_path / "live.iso")
+    os.utime(tmp_path / "live.iso", (1, 1))
+    copy = deploy(tmp_path / "live.iso", tmp_path / "stick.img", "--size", SIZE)
+    dates = [kupd("--json", "--disk", stick.path, "status").json["current"]["date"]
+             for stick in (deployed, copy)]
+    assert dates[0] == dates[1] > 1
 
 
 def test_an_image_that_holds_nothing_else(small_sets, tmp_path):
