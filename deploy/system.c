@@ -18,11 +18,15 @@
 #define GAP_MAX	    (256u * 1024u) /* bytes between two files that one write may cover */
 #define PIECE	    (4u * MIB)
 
-/* Of the top level: boot loaders, installers, and checksums that are no longer true. */
+/* Of the top level: boot loaders, and checksums that are no longer true. */
 static const char *const dropped[] = {"EFI", "boot", "isolinux", "syslinux", "[BOOT]",
-	"boot.catalog", "boot.cat", "efi.img", "install", "install.amd", "install.386",
-	"install.a64", "d-i", "dists", "pool", "pool-udeb", "firmware", "md5sum.txt", "sha1sum.txt",
-	"sha256sum.txt", "sha512sum.txt", "md5sum.README", "autorun.inf", "autorun.ico",
+	"boot.catalog", "boot.cat", "efi.img", "md5sum.txt", "sha1sum.txt", "sha256sum.txt",
+	"sha512sum.txt", "md5sum.README"};
+
+/* An installer, and what only an image with one has beside it: elsewhere they may be anybody's. */
+static const char *const installer[] = {"install", "install.amd", "install.386", "install.a64",
+	"d-i", "dists", "pool", "pool-udeb"};
+static const char *const beside_installer[] = {"firmware", "autorun.inf", "autorun.ico",
 	"setup.exe", "g2ldr", "g2ldr.mbr", "win32-loader.ini", "tools", "css", "doc", "pics",
 	"README.html", "README.txt", "README.source", "README.mirrors.html", "README.mirrors.txt"};
 
@@ -38,41 +42,70 @@ struct system {
 	uint64_t kept_bytes;
 };
 
-static bool is_dropped(const char *name)
+static bool is_among(const char *name, const char *const names[], size_t n)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(dropped); i++)
-		if (strcasecmp(name, dropped[i]) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(name, names[i]) == 0)
 			return true;
 	return false;
+}
+
+static bool is_installer(const char *name)
+{
+	return is_among(name, installer, ARRAY_SIZE(installer));
 }
 
 static int drop_from_top(struct volume *volume)
 {
 	cleanup(tree_names_freep) char **names = NULL;
+	bool installs = false;
 	int r;
 
 	r = tree_list(volume, "/", &names);
+	for (size_t i = 0; r == 0 && names[i]; i++)
+		installs = installs || is_installer(names[i]);
 	for (size_t i = 0; r == 0 && names[i]; i++) {
 		char path[300];
 
 		snprintf(path, sizeof(path), "/%s", names[i]);
-		if (is_dropped(names[i]))
+		if (is_installer(names[i]) || is_among(names[i], dropped, ARRAY_SIZE(dropped)) ||
+			(installs &&
+				is_among(names[i], beside_installer, ARRAY_SIZE(beside_installer))))
 			r = tree_remove(volume, path);
 	}
 	return r;
 }
 
-/* Is @name "STEM" or "STEM-VERSION" or "STEM.TEXT"? */
-static bool is_kind(const char *name, const char *stem)
-{
-	size_t length = strlen(stem);
+/* A part of a kernel set in live/. */
+struct part {
+	const char *stem;
+	enum {
+		BY_NAME,   /* "STEM" */
+		BY_KERNEL, /* also "STEM-RELEASE" of a kernel: live-config reads "config-hooks" */
+		BY_STEM,   /* also whatever follows a "-" or "." */
+	} known;
+	const char *from; /* of the image; NULL: none */
+	const char *name; /* that it has here, wherever the image has it */
+};
 
-	return strncmp(name, stem, length) == 0 &&
-	       (name[length] == 0 || name[length] == '-' || name[length] == '.');
+static bool is_part(const char *name, const struct part *part, char *const live[])
+{
+	size_t length = strlen(part->stem);
+	const char *rest = name + length;
+
+	if (strncmp(name, part->stem, length) != 0)
+		return false;
+	if (!*rest || part->known == BY_STEM)
+		return !*rest || *rest == '-' || *rest == '.';
+	for (size_t i = 0; part->known == BY_KERNEL && *rest == '-' && live[i]; i++)
+		if (strncmp(live[i], "vmlinuz-", 8) == 0 && strcmp(live[i] + 8, rest + 1) == 0)
+			return true;
+	return false;
 }
 
-/* What belongs to a kernel goes, but for the file @kept (NULL: all goes). */
-static int drop_kind(struct volume *volume, const char *stem, const char *kept)
+/* What is such a part of any kernel goes, but for the one that the stick gets. @live: the names
+ * that the image had there. A folder is none, unless a file of ours needs its name. */
+static int drop_parts(struct volume *volume, const struct part *part, char *const live[])
 {
 	cleanup(tree_names_freep) char **names = NULL;
 	int r;
@@ -82,7 +115,9 @@ static int drop_kind(struct volume *volume, const char *stem, const char *kept)
 		char path[300];
 
 		snprintf(path, sizeof(path), LIVE "/%s", names[i]);
-		if (is_kind(names[i], stem) && (!kept || strcmp(names[i], kept) != 0))
+		if (!is_part(names[i], part, live))
+			continue;
+		if (strcmp(names[i], part->name) == 0 ? !part->from : !tree_has(volume, path, true))
 			r = tree_remove(volume, path);
 	}
 	return r;
@@ -111,25 +146,25 @@ static int arrange_set(
 	const char *release = candidate->release;
 	autofree char *config = beside_kernel(volume, "config", release);
 	autofree char *map = beside_kernel(volume, "System.map", release);
-	/* @from NULL: none. Wherever the image has them, here they are under their plain names. */
-	const struct part {
-		const char *stem, *from, *name;
-	} parts[] = {
-		{"vmlinuz", set->kernel_is_ours ? image_kernel(image) : NULL, SET_KERNEL},
-		{"initrd", set->initrd_is_ours ? image_initrd(image) : NULL, SET_INITRD},
-		{"config", set->kernel_is_ours ? config : NULL, "config"},
-		{"System.map", set->kernel_is_ours ? map : NULL, "System.map"},
-		{SET_RELEASE, NULL, NULL},
-		{SET_SUMS, NULL, NULL},
+	const struct part parts[] = {
+		{"vmlinuz", BY_STEM, set->kernel_is_ours ? image_kernel(image) : NULL, SET_KERNEL},
+		{"initrd", BY_STEM, set->initrd_is_ours ? image_initrd(image) : NULL, SET_INITRD},
+		{"config", BY_KERNEL, set->kernel_is_ours ? config : NULL, "config"},
+		{"System.map", BY_KERNEL, set->kernel_is_ours ? map : NULL, "System.map"},
+		{SET_RELEASE, BY_NAME, NULL, SET_RELEASE},
+		{SET_SUMS, BY_NAME, NULL, SET_SUMS},
+		{SET_MENU, BY_NAME, NULL, SET_MENU},
 	};
+	cleanup(tree_names_freep) char **live = NULL;
 	autofree char *release_text = NULL, *sums = NULL;
-	int r = 0;
+	int r;
 
+	r = tree_list(volume, LIVE, &live);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
 		if (parts[i].from)
 			r = tree_move(volume, parts[i].from, LIVE, parts[i].name);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
-		r = drop_kind(volume, parts[i].stem, parts[i].from ? parts[i].name : NULL);
+		r = drop_parts(volume, &parts[i], live);
 	if (r == 0 && !set->kernel_is_ours)
 		r = tree_add_file(volume, LIVE, SET_KERNEL, &set->kernel);
 	if (r == 0 && !set->initrd_is_ours)

@@ -130,6 +130,30 @@ def test_config_and_map_of_the_kernel_come_along(small_sets, tmp_path):
     assert (tree / "live/System.map").read_bytes() == b"System.map"
 
 
+def test_what_live_config_reads_comes_along(small_sets, tmp_path):
+    """Beside the parts of kernels, of which one is left, stand names that only begin like theirs."""
+    others = ("config.conf", "config.conf.d/a", "config-hooks/a", "config-preseed/a", "config-own",
+              "release-notes.txt", "SHA256SUMS.asc", "initrd.d/a", "vmlinuz.d/a")
+    old = small_sets[1].release
+    gone = {f"live/config-{old}": b"", f"live/System.map-{old}": b"", "live/release": b"", "live/System.map": b""}
+    image = liveimage.make_image(tmp_path / "live.iso", small_sets[2], more_sets=[small_sets[1]],
+                                 extra={**gone, **{f"live/{name}": name.encode() for name in others}})
+    tree = extract(deploy(image, tmp_path / "stick.img", "--size", SIZE), tmp_path / "1", number=1)
+    assert files(tree / "live") == {"vmlinuz", "initrd.img", "release", "SHA256SUMS", "System.map",
+                                    "filesystem.squashfs", "filesystem.packages", *others}
+    assert {(tree / "live" / name).read_text() for name in others} == set(others)
+
+
+def test_what_installers_have_beside_them_stays_where_there_is_none(small_sets, tmp_path):
+    own = {"tools/a": b"a", "doc/a": b"a", "firmware/a": b"a", "pics/a": b"a", "README.txt": b"a",
+           "setup.exe": b"a", "pools/a": b"a"}
+    for name, without, left in ("own", ("pool", "install"), set(own)), ("installer", (), {"pools/a"}):
+        image = liveimage.make_image(tmp_path / f"{name}.iso", small_sets[0], extra=own, without=without)
+        stick = deploy(image, tmp_path / f"{name}.img", "--size", SIZE)
+        tree = extract(stick, tmp_path / name, number=1)
+        assert {f for f in files(tree) if not f.startswith(("live/", ".disk/"))} == left
+
+
 def test_of_several_kernels_the_menus_own_is_taken(small_sets, tmp_path):
     """live-build's menu names one; the newest would be another. No file of the rest is left."""
     image = liveimage.make_image(tmp_path / "live.iso", small_sets[1],
