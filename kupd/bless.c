@@ -50,6 +50,8 @@ static int take_previous(
 	int r;
 
 	r = rollback_check(stick, inventory, &run->observer);
+	if (r == 0)
+		r = stick_release_mounts(stick, &run->host, run->options->dry_run);
 	if (r < 0)
 		return r;
 	run_add(run, "release", inventory->previous.release);

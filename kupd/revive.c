@@ -131,6 +131,9 @@ int revive_from_slots(struct run *run, struct stick *stick)
 		return r;
 	}
 	chosen = choose(stick, trees, r);
+	r = stick_release_mounts(stick, &run->host, run->options->dry_run);
+	if (r < 0)
+		return r;
 	run_add(run, "release", chosen->set.release);
 	if (run->options->dry_run) {
 		log_info("%s: would put back the volume descriptor, which leads to %s", stick->name,

@@ -83,7 +83,9 @@ static int read_at(const struct fat *fat, uint64_t offset, void *buffer, size_t 
 {
 	if (offset > fat->partition.size || size > fat->partition.size - offset)
 		return -EUCLEAN;
-	return disk_read(fat->disk, fat->partition.start + offset, buffer, size);
+	/* Not from the page cache: that of the whole disk does not see what a mount of the
+	 * partition writes. */
+	return disk_read_medium(fat->disk, fat->partition.start + offset, buffer, size);
 }
 
 static bool is_power_of_two(unsigned int n)

@@ -124,7 +124,7 @@ int grubenv_open(const struct disk *disk, struct extent esp, struct grubenv **re
 	if (size != GRUBENV_SIZE)
 		return -EUCLEAN;
 	for (size_t i = 0; i < SECTORS; i++) {
-		r = disk_read(
+		r = disk_read_medium(
 			disk, grubenv->sectors[i], grubenv->block + i * SECTOR_SIZE, SECTOR_SIZE);
 		if (r < 0)
 			return r;

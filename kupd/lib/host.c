@@ -103,6 +103,49 @@ int host_mount_state(
 	return 0;
 }
 
+/* The path of a mount point, if the mount is what is seen there; NULL: it is not, or no memory. */
+static char *reach(const struct host *host, const struct mount *mount)
+{
+	autofree char *path = text_new("%s%s", host->root, mount->target);
+	struct stat st;
+
+	return path && lstat(path, &st) == 0 && st.st_dev == mount->devno ? steal_pointer(path)
+									  : NULL;
+}
+
+int host_mount_point(const struct host *host, dev_t disk, unsigned int number, bool *ret_writable,
+	char **ret_path)
+{
+	cleanup(mounts_free) struct mounts mounts = {0};
+	autofree char *found = NULL;
+	bool is_writable = false;
+	dev_t partition;
+	int r;
+
+	r = find_device(host, disk, number, &partition);
+	if (r == 0)
+		r = mounts_read(host->root, &mounts);
+	for (size_t i = 0; r == 0 && i < mounts.n; i++) {
+		char *path;
+
+		if (mounts.list[i].devno != partition || (found && !mounts.list[i].is_writable))
+			continue;
+		path = reach(host, &mounts.list[i]);
+		if (!path)
+			continue;
+		free(found);
+		found = path;
+		is_writable = mounts.list[i].is_writable;
+	}
+	if (r == 0 && !found)
+		r = -ENOENT;
+	if (r < 0)
+		return r;
+	*ret_writable = is_writable;
+	*ret_path = steal_pointer(found);
+	return 0;
+}
+
 /* Is this mount still in the table? Another's end may have taken it along (shared subtrees). */
 static bool is_listed(const struct host *host, unsigned int id)
 {
@@ -118,17 +161,14 @@ static bool is_listed(const struct host *host, unsigned int id)
 
 static int unmount(const struct host *host, const struct mount *mount)
 {
-	autofree char *path = text_new("%s%s", host->root, mount->target);
-	struct stat st;
-
-	if (!path)
-		return -ENOMEM;
 	/* umount2() takes what is on top: make sure that it is this one. */
-	if (lstat(path, &st) < 0 || st.st_dev != mount->devno) {
-		if (!is_listed(host, mount->id))
-			return 0;
-		log_error(
-			"%s: cannot unmount it, another mount hides it: unmount that first", path);
+	autofree char *path = reach(host, mount);
+
+	if (!path && !is_listed(host, mount->id))
+		return 0;
+	if (!path) {
+		log_error("%s%s: cannot unmount it, another mount hides it: unmount that first",
+			host->root, mount->target);
 		return -EBUSY;
 	}
 	if (umount2(path, UMOUNT_NOFOLLOW) < 0) {

@@ -39,6 +39,14 @@ enum host_mount { HOST_NOT_MOUNTED, HOST_MOUNTED_RO, HOST_MOUNTED_RW };
 int host_mount_state(
 	const struct host *host, dev_t disk, unsigned int number, enum host_mount *ret_state);
 
+/**
+ * Where that device is mounted and can be reached: a writable mount rather than another. Is it
+ * writable? The path begins with the root; the caller frees it. Returns -ENOENT if it is not
+ * mounted, or each mount is hidden by another; -errno.
+ */
+int host_mount_point(const struct host *host, dev_t disk, unsigned int number, bool *ret_writable,
+	char **ret_path);
+
 /** Undo every mount of that device in this namespace. Reports. Returns -EBUSY if one is in use
  * or hidden by another mount; -errno. */
 int host_unmount(const struct host *host, dev_t disk, unsigned int number);

@@ -32,6 +32,8 @@ struct stick {
 	char uuid[48];
 	struct grubenv *grubenv; /* NULL: there is none to use, the boot assessment is off */
 	bool grubenv_damaged;	 /* it is there, but no environment block, or its FAT is damaged */
+	char *esp_point; /* where partition 3 is mounted; NULL: nowhere, or nothing is to be written
+			  */
 };
 
 enum stick_target {
@@ -45,11 +47,11 @@ enum { STICK_WRITABLE = 1, STICK_BLANK_TOO = 2 };
 /**
  * Open the stick named by @target and @path (NULL for STICK_RUNNING), find its kernel partition and
  * see that it is one: number 2 of a GPT, ISO 9660, with a label that liveng or an older tool gives.
- * @flags: STICK_WRITABLE takes the lock as well; STICK_BLANK_TOO also takes a kernel partition that
- * holds nothing known, on a stick that is plainly liveng's by that partition's name or by the label
- * of partition 1.
- * Reports. Returns -ERR_NOT_STICK; -ERR_BUSY if it is locked; -errno of opening and reading.
- * The caller frees it with stick_close().
+ * @flags: STICK_WRITABLE takes the lock as well, and has written what a mount of partition 3 holds
+ * in memory, with a warning that nothing else is to be written there now; STICK_BLANK_TOO also
+ * takes a kernel partition that holds nothing known, on a stick that is plainly liveng's by that
+ * partition's name or by the label of partition 1. Reports. Returns -ERR_NOT_STICK; -ERR_BUSY if it
+ * is locked; -errno of opening and reading. The caller frees it with stick_close().
  */
 int stick_open(const struct host *host, enum stick_target target, const char *path,
 	unsigned int flags, struct stick **ret_stick);
@@ -77,6 +79,11 @@ int stick_check_identity(const struct stick *stick);
  * plain file has no mounts. Reports. Returns -ERR_REFUSED if it is mounted read-write; -ERR_BUSY.
  */
 int stick_release_mounts(const struct stick *stick, const struct host *host, bool dry_run);
+
+/** Have a mount of partition 3 read grubenv anew, which was changed beneath it: what it has in
+ * memory would be taken for the file, and written again, by whoever changes that through the mount.
+ * Best effort. */
+void stick_refresh_grubenv(const struct stick *stick);
 
 /** Tell the kernel that the partition's content changed behind its cache. Best effort. */
 void stick_refresh_cache(const struct stick *stick, const struct host *host);

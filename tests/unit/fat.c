@@ -36,7 +36,7 @@ struct disk {
 };
 
 /* In place of the real one: what is outside of the partition may not be asked for. */
-int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t size)
+int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, size_t size)
 {
 	assert_true(offset >= OFFSET && offset - OFFSET <= disk->size);
 	assert_true(size <= disk->size - (offset - OFFSET));

@@ -261,6 +261,69 @@ static void a_hidden_mount_is_told(void **state)
 	assert_int_equal(unmount_in_child(false, true, false, false), EBUSY);
 }
 
+/*
+ * Partition 3 of sdb is mounted twice, first read-only; in a mount namespace of its own, as above.
+ * Does host_mount_point() give @expected?
+ */
+static bool finds_point(bool is_hidden, const char *expected, bool expected_writable)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		bool is_writable = !expected_writable;
+		char lines[512], *path = NULL;
+		dev_t devno;
+
+		if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+			_exit(98);
+		if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+			_exit(98);
+		add_disk("sdb", 8, 16);
+		devno = mount_at("media/first");
+		if (mount(at("media/first"), at("boot/second/"), NULL, MS_BIND, NULL) < 0)
+			_exit(99);
+		add_partition("sdb", "sdb3", 3, devno);
+		snprintf(lines, sizeof(lines),
+			"50 28 %u:%u / /media/first ro - vfat /dev/sdb3 ro\n"
+			"51 28 %u:%u / /boot/second rw - vfat /dev/sdb3 rw\n"
+			"52 28 0:99 / /media/other rw - tmpfs tmpfs rw\n",
+			major(devno), minor(devno), major(devno), minor(devno));
+		set_mounts(lines);
+		if (is_hidden)
+			mount_at("boot/second");
+		if (host_mount_point(&host, makedev(8, 16), 3, &is_writable, &path) < 0)
+			_exit(97);
+		_exit(strcmp(path, at("%s", expected)) != 0 || is_writable != expected_writable);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 98)
+		skip();
+	tear_down(NULL);
+	assert_int_equal(mkdir(root, 0700), 0);
+	return WEXITSTATUS(status) == 0;
+}
+
+static void a_mount_that_can_be_written_through_is_found(void **state)
+{
+	char *path = NULL;
+	bool is_writable;
+
+	(void)state;
+	assert_true(finds_point(false, "boot/second", true));
+	assert_true(finds_point(true, "media/first", false));
+	set_mounts("");
+	add_stick("sdb", 16);
+	assert_int_equal(host_mount_point(&host, makedev(8, 16), 3, &is_writable, &path), -ENOENT);
+	assert_int_equal(host_mount_point(&host, makedev(8, 16), 7, &is_writable, &path), -ENOENT);
+	/* What stands at the mount point is not that device: another mount hides it. */
+	at("media/gone/");
+	set_mounts("50 28 8:19 / /media/gone rw - vfat /dev/sdb3 rw\n");
+	assert_int_equal(host_mount_point(&host, makedev(8, 16), 3, &is_writable, &path), -ENOENT);
+	assert_null(path);
+}
+
 static void nothing_mounted_is_no_error(void **state)
 {
 	(void)state;
@@ -337,6 +400,7 @@ int main(void)
 		TEST(every_mount_is_undone),
 		TEST(a_mount_in_use_is_told),
 		TEST(a_hidden_mount_is_told),
+		TEST(a_mount_that_can_be_written_through_is_found),
 		TEST(nothing_mounted_is_no_error),
 		TEST(the_command_line_tells_how_it_was_booted),
 		TEST(secure_boot_is_told_by_two_variables),

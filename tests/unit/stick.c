@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <cmocka.h>
@@ -31,6 +32,7 @@ struct grubenv {
 	int set_error;
 	int write_error;
 	int writes;
+	int forgotten; /* what a mount had of it, as often as that was after a write */
 };
 
 static struct disk disk_there; /* what disk_open() finds */
@@ -40,6 +42,12 @@ static struct {
 	unsigned int number;
 	int unmounts;
 } asked; /* of the machine */
+static struct {
+	const char *path; /* NULL: it is not mounted */
+	bool is_writable;
+	int syncs;
+	struct grubenv *grubenv; /* what grubenv_open() gives; NULL: there is none */
+} esp;
 
 const char *disk_path(const struct disk *disk)
 {
@@ -137,10 +145,54 @@ int host_unmount(const struct host *host, dev_t disk, unsigned int number)
 	return 0;
 }
 
-int grubenv_open(const struct disk *disk, struct extent esp, struct grubenv **ret_grubenv)
+int host_mount_point(const struct host *host, dev_t disk, unsigned int number, bool *ret_writable,
+	char **ret_path)
 {
-	(void)disk, (void)esp, (void)ret_grubenv;
-	return -ENOENT;
+	(void)host;
+	assert_int_equal(disk, makedev(253, 3));
+	assert_int_equal(number, STICK_ESP);
+	if (!esp.path)
+		return -ENOENT;
+	*ret_writable = esp.is_writable;
+	*ret_path = strdup(esp.path);
+	return 0;
+}
+
+/* In place of the C library's: what is said of which file. */
+static bool is_at(int fd, const char *name)
+{
+	struct stat there, st;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", esp.path ? esp.path : "", name);
+	return stat(path, &st) == 0 && fstat(fd, &there) == 0 && st.st_ino == there.st_ino &&
+	       st.st_dev == there.st_dev;
+}
+
+int syncfs(int fd)
+{
+	assert_true(is_at(fd, ""));
+	esp.syncs++;
+	return 0;
+}
+
+int posix_fadvise(int fd, off_t offset, off_t length, int advice)
+{
+	(void)offset, (void)length;
+	if (advice == POSIX_FADV_DONTNEED && is_at(fd, GRUBENV_PATH))
+		esp.grubenv->forgotten = esp.grubenv->writes;
+	return 0;
+}
+
+int grubenv_open(const struct disk *disk, struct extent partition, struct grubenv **ret_grubenv)
+{
+	(void)disk, (void)partition;
+	/* What the mount has in memory is on the medium by now. */
+	assert_int_equal(esp.syncs, esp.is_writable);
+	if (!esp.grubenv)
+		return -ENOENT;
+	*ret_grubenv = esp.grubenv;
+	return 0;
 }
 
 void grubenv_free(struct grubenv *grubenv)
@@ -239,6 +291,77 @@ static int open_zeros(uint64_t size, int read_error, int lock_error, bool writab
 	return r;
 }
 
+/* A file with a GPT, and as partition 2 the head of a file system with the right label. */
+static int stick_file(const char *folder)
+{
+	uint8_t pvd[2048] = "\1CD001\1";
+	char path[64], command[256];
+	int fd;
+
+	memset(pvd + 40, ' ', 32);
+	memcpy(pvd + 40, "LIVENG_SYSTEM2", 14);
+	snprintf(path, sizeof(path), "%s/stick", folder);
+	snprintf(command, sizeof(command),
+		"PATH=$PATH:/sbin:/usr/sbin; truncate -s 8M %s && printf "
+		"'label: gpt\nsize=1M\nsize=1M\nsize=1M\n' | sfdisk -q %s",
+		path, path);
+	assert_int_equal(system(command), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, pvd, sizeof(pvd), 2 * MIB + 32768), sizeof(pvd));
+	return fd;
+}
+
+/* Open such a stick, whose partition 3 is mounted or not, and write its grubenv twice. Returns
+ * behind which write the mount last forgot what it had. */
+static int write_grubenv(const char *folder, bool is_mounted, bool is_writable)
+{
+	struct grubenv grubenv = {0};
+	const struct host host = {""};
+	struct stick *stick = NULL;
+	int old = begin_listening();
+
+	disk_there =
+		(struct disk){.is_block_device = true, .fd = stick_file(folder), .size = 8 * MIB};
+	esp.path = is_mounted ? folder : NULL;
+	esp.is_writable = is_writable;
+	esp.syncs = 0;
+	esp.grubenv = &grubenv;
+	log_set_warning_sink(note_error, NULL);
+	assert_int_equal(stick_open(&host, STICK_DISK, "the stick", STICK_WRITABLE, &stick), 0);
+	assert_int_equal(assessment_set(stick, 3, PREVIOUS_PROVEN), 0);
+	assert_int_equal(assessment_set(stick, -1, PREVIOUS_PROVEN), 0);
+	log_set_warning_sink(NULL, NULL);
+	end_listening(old);
+	stick_close(stick);
+	close(disk_there.fd);
+	assert_int_equal(grubenv.writes, 2);
+	esp.grubenv = NULL;
+	return grubenv.forgotten;
+}
+
+/* What is changed beneath a mount: first the medium gets what that has, then that forgets. */
+static void grubenv_is_changed_beneath_a_mount(void **state)
+{
+	char folder[] = "/tmp/liveng-stick-XXXXXX", command[256];
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(command, sizeof(command), "mkdir -p %s/boot/grub && echo > %s/" GRUBENV_PATH,
+		folder, folder);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(write_grubenv(folder, true, true), 2);
+	assert_int_equal(esp.syncs, 1);
+	assert_non_null(strstr(said, "partition 3 is mounted at /tmp/"));
+	assert_int_equal(write_grubenv(folder, true, false), 2);
+	assert_int_equal(esp.syncs, 0);
+	assert_int_equal(said_count, 0);
+	assert_int_equal(write_grubenv(folder, false, false), 0);
+	assert_int_equal(said_count, 0);
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	assert_int_equal(system(command), 0);
+}
+
 static void a_table_that_cannot_be_read_is_not_missing(void **state)
 {
 	static const uint64_t sizes[] = {512, 513, 16 * 1024, 17 * 1024, 1024 * 1024};
@@ -329,6 +452,7 @@ int main(void)
 		cmocka_unit_test(mounts_of_the_kernel_partition_are_undone),
 		cmocka_unit_test(mounts_of_a_device_that_is_the_partition_are_undone),
 		cmocka_unit_test(a_plain_file_has_no_mounts),
+		cmocka_unit_test(grubenv_is_changed_beneath_a_mount),
 		cmocka_unit_test(a_table_that_cannot_be_read_is_not_missing),
 		cmocka_unit_test(why_it_cannot_be_locked_is_told),
 		cmocka_unit_test(tries_are_one_digit),
