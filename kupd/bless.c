@@ -105,7 +105,10 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 		return r;
 	/* What came up ends the memory of older failures; those of newer sets stay. */
 	failed_forget_older(run, inventory->current.release);
-	log_info("%s: %s came up and is proven", stick->name, inventory->current.release);
+	/* Of a stick that is named nobody saw it. */
+	log_info("%s: %s %s", stick->name, inventory->current.release,
+		run->options->target == STICK_RUNNING ? "came up and is proven"
+						      : "is called proven from now on");
 	return 0;
 }
 

@@ -13,7 +13,8 @@ static const struct verb verbs[] = {
 	{"rollback", "undo dry-run", "make the previous set the current one"},
 	{"next", "once dry-run", "choose what the next boot runs, and only that"},
 	{"bless", "root booted dry-run", "end the trial of a set that came up"},
-	{"repair", "root no-verify dry-run", "bring back a set that boots, with what is there"},
+	{"repair", "root kernel initrd no-verify dry-run",
+		"bring back a set that boots, with what is there"},
 	{0},
 };
 

@@ -70,7 +70,7 @@ static void print_help(const struct verb *verbs)
 	     "\n"
 	     "Writing:\n"
 	     "  --no-verify              do not read back what was written\n"
-	     "  --in-place               overwrite all, for where two sets have no room;\n"
+	     "  --in-place               overwrite all, but only where two sets have no room;\n"
 	     "                           a power cut meanwhile leaves the fallback boot only\n"
 	     "  --force                  write what the checks refuse, what is there already,\n"
 	     "                           or what did not come up\n"

@@ -25,7 +25,7 @@ static bool has_room(
 	return needed <= place.size && !(base && set_touches(base, place));
 }
 
-void outlook_describe(const struct run *run, const struct stick *stick,
+const char *outlook_describe(const struct run *run, const struct stick *stick,
 	const struct inventory *inventory, char *text, size_t size)
 {
 	const bool back = inventory_wants_previous(inventory, stick);
@@ -40,12 +40,19 @@ void outlook_describe(const struct run *run, const struct stick *stick,
 	uint64_t needed;
 
 	if (installed_newest(root, NULL, release) < 0) {
-		snprintf(text, size, "slot %s (no kernel in %s/boot)", slot.name, root);
-		return;
+		/* Of a stick that is named this computer is not what it is the system of. */
+		if (run->options->target != STICK_RUNNING && !root[0])
+			snprintf(text, size,
+				"slot %s (this computer has no kernel in /boot: --root names another "
+				"system)",
+				slot.name);
+		else
+			snprintf(text, size, "slot %s (no kernel in %s/boot)", slot.name, root);
+		return "no-kernel";
 	}
 	if (installed_look(root, release, &kernel, &initrd) < 0) {
 		snprintf(text, size, "slot %s (%s has no initrd)", slot.name, release);
-		return;
+		return "no-initrd";
 	}
 	if (current && strcmp(release, current->release) == 0) {
 		if (has_sizes_of(current, &kernel, &initrd)) {
@@ -55,14 +62,16 @@ void outlook_describe(const struct run *run, const struct stick *stick,
 				current->initrd.mtime == initrd.st_mtime
 					? ""
 					: ", unless rebuilt to the same size");
-			return;
+			return "current";
 		}
 		rebuilt = ", rebuilt";
 	}
 	needed = (uint64_t)kernel.st_size + (uint64_t)initrd.st_size + SESSION_OVERHEAD;
-	if (has_room(stick, &slot, base, needed))
+	if (has_room(stick, &slot, base, needed)) {
 		snprintf(text, size, "slot %s, with %s%s", slot.name, release, rebuilt);
-	else
-		snprintf(text, size, "no room in slot %s for %s%s, %s", slot.name, release, rebuilt,
-			size_text(needed, needs));
+		return "write";
+	}
+	snprintf(text, size, "no room in slot %s for %s%s, %s", slot.name, release, rebuilt,
+		size_text(needed, needs));
+	return "no-room";
 }

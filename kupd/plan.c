@@ -6,6 +6,7 @@
 
 #include "assessment.h"
 #include "failed.h"
+#include "loader.h"
 #include "log.h"
 #include "size.h"
 #include "text.h"
@@ -83,6 +84,18 @@ static bool failed_before(const struct run *run, const struct candidate *candida
 	return failed_find(&failed, candidate->kernel_sum, candidate->initrd_sum);
 }
 
+/* This machine may not care, but the stick is made for those that do. */
+static void warn_unsigned(const struct stick *stick, const struct candidate *candidate)
+{
+	if (candidate_is_signed(candidate) ||
+		!loader_is_signed(stick->disk, stick->partitions[STICK_ESP]))
+		return;
+	log_warning(
+		"%s: is not signed: a computer with Secure Boot starts %s, but not this kernel: "
+		"take a signed one, or switch Secure Boot off there",
+		candidate->kernel_path, disk_path(stick->disk));
+}
+
 int plan_check_candidate(
 	const struct run *run, const struct stick *stick, const struct candidate *candidate)
 {
@@ -100,6 +113,8 @@ int plan_check_candidate(
 			    "cipher for it: %s",
 			disk_path(stick->disk), STICK_PERSISTENCE, text_error(r));
 	r = candidate_check(candidate, &run->host, encrypted ? &luks : NULL, &run->observer);
+	if (r == 0)
+		warn_unsigned(stick, candidate);
 	if (r == -ERR_REFUSED && run->options->force) {
 		log_warning("going on all the same, as --force says");
 		return 0;
@@ -115,13 +130,13 @@ static int plan_roll_back(
 	const struct inventory *inventory = &plan->inventory;
 	int r;
 
-	if (inventory->is_other_unreadable && !run->options->in_place && !tolerant &&
+	if (inventory->is_other_unreadable && !tolerant &&
 		(assessment_tries(stick) >= 0 || !inventory->has_current))
 		return plan_failed(stick,
 			"cannot read the previous kernel set, which repair or --force would give "
 			"up",
 			-EIO);
-	if (run->options->in_place || !inventory_wants_previous(inventory, stick))
+	if (!inventory_wants_previous(inventory, stick))
 		return 0;
 	r = set_verify(stick->disk, &inventory->previous, &run->observer);
 	/* A damaged one is not worth keeping: then the current set is the best there is. */
@@ -134,12 +149,21 @@ static int plan_roll_back(
 	return 0;
 }
 
-static int no_room(const struct stick *stick, const struct plan *plan, uint64_t needed)
+/* There is another way: over what is there. */
+static bool may_go_in_place(const struct run *run, const struct plan *plan)
+{
+	return run->options->in_place && !plan->in_place;
+}
+
+static int no_room(
+	const struct run *run, const struct stick *stick, const struct plan *plan, uint64_t needed)
 {
 	uint64_t partition = stick_kernel(stick).size;
 	struct slot whole = slot_get(partition, SLOT_WHOLE);
 	char needs[SIZE_TEXT], has[SIZE_TEXT];
 
+	if (may_go_in_place(run, plan))
+		return -ERR_NO_ROOM;
 	if (needed > slot_extent(stick_kernel(stick), &whole).size) {
 		size_texts(needed, partition, needs, has);
 		log_error("%s: the kernel set needs %s, the partition has %s: deploy with a larger "
@@ -186,16 +210,16 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	other = slot_holding(partition.size, pvd) == SLOT_A ? SLOT_B : SLOT_A;
 	plan->base_is_proven = plan->roll_back_first ? assessment_has_previous(stick)
 						     : assessment_tries(stick) < 0;
-	if (!run->options->in_place && plan->roll_back_first)
+	if (!plan->in_place && plan->roll_back_first)
 		plan->base = &inventory->previous;
-	else if (!run->options->in_place && inventory->has_current)
+	else if (!plan->in_place && inventory->has_current)
 		plan->base = &inventory->current;
-	plan->slot = slot_get(partition.size, run->options->in_place ? SLOT_WHOLE : other);
+	plan->slot = slot_get(partition.size, plan->in_place ? SLOT_WHOLE : other);
 	if (plan->base && set_touches(plan->base, slot_extent(partition, &plan->slot))) {
-		log_error(
-			"%s: the current kernel set reaches into slot %s: deploy with a larger kernel "
-			"partition, or use --in-place",
-			stick->name, plan->slot.name);
+		if (!may_go_in_place(run, plan))
+			log_error("%s: the current kernel set reaches into slot %s: deploy with a "
+				  "larger kernel partition, or use --in-place",
+				stick->name, plan->slot.name);
 		return -ERR_NO_ROOM;
 	}
 
@@ -226,8 +250,33 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	if (r < 0)
 		return r;
 	if (session_size(plan->session) > slot_extent(partition, &plan->slot).size)
-		return no_room(stick, plan, session_size(plan->session));
+		return no_room(run, stick, plan, session_size(plan->session));
 	return 0;
+}
+
+/* Beside what is there; only where that has no room, and as the options allow, over it. */
+static int plan_writing(
+	const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan)
+{
+	int r;
+
+	r = plan_roll_back(run, stick, tolerant, plan);
+	if (r < 0)
+		return r;
+	r = plan_session(run, stick, plan);
+	if (r == -ERR_NO_ROOM && may_go_in_place(run, plan)) {
+		session_free(steal_pointer(plan->session));
+		volume_close(steal_pointer(plan->volume));
+		plan->in_place = true;
+		plan->roll_back_first = false;
+		plan->base = NULL;
+		r = plan_session(run, stick, plan);
+	} else if (r == 0 && run->options->in_place) {
+		log_info("%s: has room beside the current kernel set, which stays", stick->name);
+	}
+	if (r < 0 && r != -ERR_NO_ROOM)
+		return plan_failed(stick, "cannot prepare the new session", r);
+	return r;
 }
 
 int plan_make(const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan,
@@ -257,12 +306,7 @@ int plan_make(const struct run *run, const struct stick *stick, bool tolerant, s
 	log_debug("checking %s and %s", plan->candidate->kernel_path, plan->candidate->initrd_path);
 	r = plan_check_candidate(run, stick, plan->candidate);
 	if (r == 0)
-		r = plan_roll_back(run, stick, tolerant || run->options->force, plan);
-	if (r < 0)
-		return r;
-	r = plan_session(run, stick, plan);
-	if (r < 0 && r != -ERR_NO_ROOM)
-		return plan_failed(stick, "cannot prepare the new session", r);
+		r = plan_writing(run, stick, tolerant || run->options->force, plan);
 	if (r == 0)
 		*ret_result = UPDATE_WRITTEN;
 	return r;

@@ -21,6 +21,7 @@ struct plan {
 	bool base_is_proven;	/* it came up once, as far as the assessment tells */
 	const struct set *base; /* becomes the `.old` set; NULL: none does */
 	struct volume *volume;	/* the tree that the session continues; owned */
+	bool in_place;		/* over what is there: two sets have no room, and that is allowed */
 	struct slot slot;
 	struct session *session; /* owned */
 };

@@ -136,17 +136,28 @@ static int repair_at_once(struct run *run, enum state *ret_state)
 	return r;
 }
 
-/* The newest installed set that passes the checks and is not known to fail. -ENOENT: none. */
-static int write_newest(struct run *run, enum state state)
+static int write_release(
+	struct run *run, enum state state, const char *release, enum update_result *ret_result)
+{
+	return state == STATE_HEADLESS ? revive_with(run, release, ret_result)
+				       : update_run(run, release, true, ret_result);
+}
+
+/* The set that is named; else the newest installed one that passes the checks and is not known to
+ * fail. -ENOENT: none. */
+static int write_set(struct run *run, enum state state)
 {
 	char release[KERNEL_RELEASE_MAX], older[KERNEL_RELEASE_MAX] = "";
-	enum update_result result;
+	enum update_result result = UPDATE_FAILED_BEFORE;
 	int r;
 
+	if (run->options->kernel || run->options->initrd) {
+		r = write_release(run, state, NULL, &result);
+		return r == 0 && result != UPDATE_WRITTEN ? -ENOENT : r;
+	}
 	while (installed_newest(run->options->root, older[0] ? older : NULL, release) == 0) {
 		packages_build_initrd(run, release);
-		r = state == STATE_HEADLESS ? revive_with(run, release, &result)
-					    : update_run(run, release, true, &result);
+		r = write_release(run, state, release, &result);
 		if (r < 0 && r != -ERR_REFUSED)
 			return r;
 		if (r == 0 && result == UPDATE_WRITTEN)
@@ -172,7 +183,8 @@ static int last_resort(struct run *run)
 
 int repair_verb(struct run *run)
 {
-	const char *root = run->options->root;
+	const struct options *options = run->options;
+	const bool is_named = options->kernel || options->initrd;
 	enum state state;
 	bool acted;
 	int r;
@@ -189,15 +201,19 @@ int repair_verb(struct run *run)
 			return r;
 	}
 	if (state != STATE_WHOLE) {
-		r = write_newest(run, state);
+		r = write_set(run, state);
 		if (r == -ENOENT && state == STATE_DAMAGED)
 			r = last_resort(run);
 	}
+	if (r == -ENOENT && is_named) {
+		log_error("the kernel set that was named did not come up before: name another one");
+		return -ERR_REFUSED;
+	}
 	if (r == -ENOENT) {
 		log_error(
-			"%s/boot has no kernel that could be written: install another one with apt, "
-			"or name another system by --root",
-			root);
+			"%s/boot has no kernel that could be written: install another one with "
+			"apt, or name another system by --root, or files by --kernel and --initrd",
+			options->root);
 		return -ERR_REFUSED;
 	}
 	if (r < 0)
@@ -205,7 +221,7 @@ int repair_verb(struct run *run)
 	acted = run->changed || json_object_object_get(run->result, "release");
 	if (!acted)
 		log_info("the current kernel set is whole, nothing to repair");
-	else if (run->changed && run->options->target == STICK_RUNNING)
+	else if (run->changed && options->target == STICK_RUNNING)
 		log_info("reboot to start it");
 	return 0;
 }

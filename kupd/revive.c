@@ -242,9 +242,10 @@ int revive_with(struct run *run, const char *release, enum update_result *ret_re
 	if (r < 0)
 		return r;
 	*ret_result = UPDATE_WRITTEN;
-	run_add(run, "release", release);
+	run_add(run, "release", candidate->release);
 	if (options->dry_run) {
-		log_info("%s: would make the volume anew, with %s in slot A", stick->name, release);
+		log_info("%s: would make the volume anew, with %s in slot A", stick->name,
+			candidate->release);
 		return 0;
 	}
 	r = write_volume(run, stick, candidate);
@@ -252,6 +253,6 @@ int revive_with(struct run *run, const char *release, enum update_result *ret_re
 		return r;
 	rollback_done(run, stick);
 	log_info("%s: made the volume anew, with %s in slot A: the next boot runs it", stick->name,
-		release);
+		candidate->release);
 	return 0;
 }

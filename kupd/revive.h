@@ -19,8 +19,8 @@ int revive_is_needed(const struct stick *stick);
 int revive_from_slots(struct run *run, struct stick *stick);
 
 /**
- * Make the volume anew with the set of @release, which has to pass the checks. What lay in the
- * partition is lost. The stick's label stays, and its UUID where that is still known. Reports.
- * Returns update_run()'s errors.
+ * Make the volume anew with the set of @release (NULL: what the options name), which has to pass
+ * the checks. What lay in the partition is lost. The stick's label stays, and its UUID where that
+ * is still known. Reports. Returns update_run()'s errors.
  */
 int revive_with(struct run *run, const char *release, enum update_result *ret_result);

@@ -68,28 +68,35 @@ static void tell_assessment(
 	struct run *run, const struct stick *stick, const struct inventory *inventory)
 {
 	int tries = assessment_tries(stick);
+	const char *state = "off";
 	char text[128];
 
-	if (!stick->grubenv && !stick->is_whole)
+	if (!stick->grubenv && !stick->is_whole) {
 		snprintf(text, sizeof(text), "off: only the kernel partition was named");
-	else if (!stick->grubenv && stick->grubenv_damaged)
+	} else if (!stick->grubenv && stick->grubenv_damaged) {
 		snprintf(text, sizeof(text), "off: %s on partition %d is damaged", GRUBENV_PATH,
 			STICK_ESP);
-	else if (!stick->grubenv)
+	} else if (!stick->grubenv) {
 		snprintf(text, sizeof(text), "off: there is no %s on partition %d", GRUBENV_PATH,
 			STICK_ESP);
-	else if (tries != 0 && !inventory->has_current)
+	} else if (tries != 0 && !inventory->has_current) {
+		state = "none";
 		snprintf(text, sizeof(text), "there is no current set to assess");
-	else if (tries > 0)
+	} else if (tries > 0) {
+		state = "trial";
 		snprintf(text, sizeof(text), "the current set is on trial, %d boot%s left", tries,
 			tries == 1 ? "" : "s");
-	else if (tries == 0)
+	} else if (tries == 0) {
+		state = "failed";
 		snprintf(text, sizeof(text),
 			"the current set did not come up, next boot takes the %s",
 			assessment_has_previous(stick) ? "previous" : "fallback");
-	else
+	} else {
+		state = "proven";
 		snprintf(text, sizeof(text), "the current set is proven");
+	}
 	tell(run, "assessment", "assessment", text);
+	run_add(run, "assessment_state", state);
 	if (assessment_once(stick))
 		tell(run, "once", "once", assessment_once(stick));
 	else
@@ -122,10 +129,12 @@ static void tell_failed(struct run *run)
 static void tell_update(
 	struct run *run, const struct stick *stick, const struct inventory *inventory)
 {
+	const char *state;
 	char text[256];
 
-	outlook_describe(run, stick, inventory, text, sizeof(text));
+	state = outlook_describe(run, stick, inventory, text, sizeof(text));
 	tell(run, "update", "update", text);
+	run_add(run, "update_state", state);
 }
 
 static void tell_room(struct run *run, const struct stick *stick)

@@ -56,7 +56,7 @@ static int write_session(
 	log_debug("writing %s, %s, into slot %s from block %u on", plan->candidate->release,
 		size_text(session_size(plan->session), size), plan->slot.name,
 		plan->slot.start_lba);
-	if (run->options->in_place)
+	if (plan->in_place)
 		plan->outcome = OUTCOME_NONE;
 	r = slot_write(stick->disk, stick_kernel(stick), &plan->slot, plan->session, &run->observer,
 		ret_pvd);
@@ -71,7 +71,7 @@ static int write_session(
 		if (r < 0)
 			return plan_failed(stick, "the new kernel set does not verify", r);
 	}
-	if (!run->options->in_place) {
+	if (!plan->in_place) {
 		r = slot_preserve(stick->disk, stick_kernel(stick));
 		if (r < 0)
 			return plan_failed(stick, "cannot keep the way back", r);
@@ -80,7 +80,7 @@ static int write_session(
 }
 
 /* Whatever is about to be overwritten, no boot may take it for a whole set from now on. */
-static int make_way(const struct run *run, struct stick *stick, struct plan *plan)
+static int make_way(struct stick *stick, struct plan *plan)
 {
 	bool on_trial;
 	int r;
@@ -88,7 +88,7 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 	r = assessment_drop_once(stick);
 	if (r < 0)
 		return r;
-	if (run->options->in_place)
+	if (plan->in_place)
 		return assessment_set(stick, 0, PREVIOUS_GONE); /* 0 boots left: the fallback */
 	if (!plan->roll_back_first)
 		return assessment_has_previous(stick) ||
@@ -116,7 +116,7 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 	struct pvd pvd;
 	int r;
 
-	r = make_way(run, stick, plan);
+	r = make_way(stick, plan);
 	if (r == 0)
 		r = write_session(run, stick, plan, &pvd);
 	if (r < 0)
@@ -179,7 +179,7 @@ static void tell_outcome(const struct stick *stick, const struct plan *plan, int
 	}
 }
 
-static void tell_plan(const struct run *run, const struct stick *stick, const struct plan *plan)
+static void tell_plan(const struct stick *stick, const struct plan *plan)
 {
 	char size[SIZE_TEXT];
 
@@ -188,9 +188,9 @@ static void tell_plan(const struct run *run, const struct stick *stick, const st
 			plan->inventory.previous.release);
 	log_info("%s: would write %s, %s, into slot %s%s%s", stick->name, plan->candidate->release,
 		size_text(session_size(plan->session), size), plan->slot.name,
-		plan->base		 ? ", and keep "
-		: run->options->in_place ? ", over what is there"
-					 : "",
+		plan->base	 ? ", and keep "
+		: plan->in_place ? ", over what is there"
+				 : "",
 		plan->base ? plan->base->release : "");
 }
 
@@ -255,7 +255,7 @@ int update_run(struct run *run, const char *release, bool tolerant, enum update_
 	if (r < 0)
 		return r;
 	if (options->dry_run) {
-		tell_plan(run, stick, &plan);
+		tell_plan(stick, &plan);
 		return 0;
 	}
 	run->changed = true;

@@ -6,10 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "file.h"
 #include "initrd.h"
 #include "installed.h"
 #include "log.h"
 #include "modules.h"
+#include "pe.h"
 #include "text.h"
 #include "util.h"
 
@@ -262,4 +264,12 @@ int candidate_check(const struct candidate *candidate, const struct host *host,
 		return r;
 	s = check_initrd(candidate, luks, observer);
 	return s < 0 ? s : r;
+}
+
+bool candidate_is_signed(const struct candidate *candidate)
+{
+	uint8_t head[4096];
+
+	return file_read(candidate->kernel_fd, head, sizeof(head), 0) == 0 &&
+	       pe_head_is_signed(head, sizeof(head));
 }

@@ -5,6 +5,7 @@
  * A kernel set that could be written: kernel and initrd as files of an installed system.
  */
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "digest.h"
@@ -67,3 +68,6 @@ int candidate_digest(struct candidate *candidate, const struct observer *observe
  */
 int candidate_check(const struct candidate *candidate, const struct host *host,
 	const struct luks *luks, const struct observer *observer);
+
+/** Has the kernel a signature for Secure Boot, as its headers tell? */
+bool candidate_is_signed(const struct candidate *candidate);

@@ -233,3 +233,26 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 	*ret_pe = pe;
 	return 0;
 }
+
+bool pe_head_is_signed(const uint8_t *head, size_t size)
+{
+	/* The two signatures, the COFF header, and of the optional one what is looked at. */
+	const size_t needed = 4 + sizeof(struct coff_header) + PE32_PLUS_RVA_COUNT + 4 +
+			      (SECURITY_DIRECTORY + 1) * 8;
+	uint32_t offset, count, length;
+	const uint8_t *optional;
+	uint16_t magic;
+
+	if (size < 64 || memcmp(head, "MZ", 2) != 0)
+		return false;
+	memcpy(&offset, head + 0x3c, sizeof(offset));
+	offset = le32toh(offset);
+	if (offset > size || size - offset < needed || memcmp(head + offset, "PE\0\0", 4) != 0)
+		return false;
+	optional = head + offset + 4 + sizeof(struct coff_header);
+	memcpy(&magic, optional, sizeof(magic));
+	optional += le16toh(magic) == OPTIONAL_MAGIC_PE32 ? PE32_RVA_COUNT : PE32_PLUS_RVA_COUNT;
+	memcpy(&count, optional, sizeof(count));
+	memcpy(&length, optional + 4 + SECURITY_DIRECTORY * 8 + 4, sizeof(length));
+	return le32toh(count) > SECURITY_DIRECTORY && length != 0;
+}

@@ -40,3 +40,7 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe);
  * there is none; -errno of read(2). */
 int pe_find_section(
 	int fd, const struct pe *pe, const char *name, uint64_t *ret_offset, uint64_t *ret_size);
+
+/** Has the image whose first bytes are @head a signature? False also if they are no PE image's, or
+ * its headers are not within them. */
+bool pe_head_is_signed(const uint8_t *head, size_t size);

@@ -277,3 +277,14 @@ def test_refusals_are_in_json_too(roomy, material):
     result = refused(roomy, mixed, "", "--json").json
     assert result["exit_code"] == REFUSED
     assert any(material.old_release in text for text in result["errors"])
+
+
+def test_an_unsigned_kernel_for_a_stick_that_starts_with_secure_boot(new_stick, small_sets, material):
+    """Where this machine does not enforce it."""
+    stick = new_stick(deployed=True)
+    for options in ["-n"], ["-q"]:
+        warnings = update(stick, small_sets[1], *options, "--json").json["warnings"]
+        assert len(warnings) == 1 and "is not signed: a computer with Secure Boot starts" in warnings[0]
+    assert stick.grub_has(small_sets[1])
+    assert update(stick, material.new, "-n", "--json").json["warnings"] == []
+    assert update(new_stick("plain.img"), small_sets[1], "--json").json["warnings"] == []

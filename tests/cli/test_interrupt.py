@@ -97,7 +97,7 @@ def test_while_checking(new_stick, small_sets, big, tmp_path, number):
 
 def test_while_writing_in_place(new_stick, big, tools, tmp_path):
     """The only set is half overwritten: GRUB must not try it, but take the fallback."""
-    stick = new_stick(kernel_mib=64)
+    stick = new_stick(kernel_mib=40)
     before = identity(stick)
     result = update(stick, big, "--in-place", code=FAILED,
                     says=["interrupted", "no whole kernel set", "fallback"],

@@ -53,6 +53,26 @@ def test_without_any_kernel(stick, small_sets, root):
         repair(stick, root, code=REFUSED, says="apt")
 
 
+def test_files_that_are_named(stick, small_sets, root):
+    """On a system without kernels: those of the medium, say, or of another computer."""
+    named = ["--kernel", small_sets[1].kernel, "--initrd", small_sets[1].initrd]
+    with untouched(stick.path):
+        repair(stick, root, *named, says="nothing to repair")
+    damage(stick, small_sets[0])
+    with untouched(stick.path):
+        repair(stick, root, code=REFUSED, says=["--root", "--kernel"])
+        assert repair(stick, root, "-n", *named, "--json").json["release"] == small_sets[1].release
+    repair(stick, root, *named)
+    assert stick.grub_has(small_sets[1])
+
+
+def test_files_that_are_named_and_refused(stick, small_sets, root):
+    damage(stick, small_sets[0])
+    with untouched(stick.path):
+        repair(stick, root, "--kernel", small_sets[1].kernel, "--initrd", small_sets[2].initrd, code=REFUSED,
+               says=small_sets[2].release)
+
+
 # A whole set that did not come up
 
 @pytest.fixture(params=["0", "1"], ids=["previous tried too", "previous proven"])
@@ -118,6 +138,15 @@ def test_repair_gives_up_when_every_kernel_failed(stick, small_sets, root):
     stick.set_grubenv({"liveng_tries": "0", "liveng_previous": "0"})
     repair(stick, root, code=REFUSED, says=["apt", "another"])
     assert sorted(failures(root)) == sorted(s.release for s in small_sets[:3])
+
+
+def test_a_set_that_is_named_and_did_not_come_up(failed_stick, small_sets, root):
+    """Named or not, the previous one comes first; without that it is not written again."""
+    damage(failed_stick, small_sets[0])
+    named = ["--kernel", small_sets[2].kernel, "--initrd", small_sets[2].initrd]
+    repair(failed_stick, root, *named, code=REFUSED, says=["did not come up", "name another"])
+    repair(failed_stick, root, "--kernel", small_sets[3].kernel, "--initrd", small_sets[3].initrd)
+    assert failed_stick.grub_has(small_sets[3])
 
 
 def test_repair_does_not_fight_apt(failed_stick, root):

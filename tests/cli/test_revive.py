@@ -116,6 +116,14 @@ def test_a_wiped_partition_is_made_anew(new_stick, small_sets, root, tmp_path, n
     assert stick.grub_has(small_sets[3])
 
 
+def test_a_wiped_partition_is_made_anew_from_files_that_are_named(stick, small_sets, tmp_path):
+    wipe(stick)
+    named = ["--kernel", small_sets[1].kernel, "--initrd", small_sets[1].initrd]
+    made = kupd("repair", "--disk", stick.path, "--root", tmp_path, *named, "--json").json
+    assert made["release"] == small_sets[1].release
+    assert_holds(stick, tmp_path / "after", small_sets[1])
+
+
 def test_a_volume_made_anew_keeps_the_uuid_that_can_still_be_read(two_sets, small_sets, root):
     before = identity(two_sets)
     for number in 0, 1:

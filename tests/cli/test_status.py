@@ -3,6 +3,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -61,12 +62,14 @@ def test_json_has_null_for_what_is_not_there(stick):
     assert status(stick, "--json").json["current"] is None
 
 
-@pytest.mark.parametrize("tries, previous, words", [
-    ("1", "1", "1 boot "), ("2", "1", "2 boots"), ("0", "1", "previous"), ("0", "0", "fallback")])
-def test_assessment(stick, small_sets, tries, previous, words):
+@pytest.mark.parametrize("tries, previous, words, state", [
+    ("1", "1", "1 boot ", "trial"), ("2", "1", "2 boots", "trial"), ("0", "1", "previous", "failed"),
+    ("0", "0", "fallback", "failed"), (None, "1", "proven", "proven")])
+def test_assessment(stick, small_sets, tries, previous, words, state):
     update(stick, small_sets[1])
-    stick.set_grubenv({"liveng_tries": tries, "liveng_previous": previous})
+    stick.set_grubenv({"liveng_previous": previous, **({"liveng_tries": tries} if tries else {})})
     assert re.search(f"assessment .*{words}", status(stick).out)
+    assert status(stick, "--json").json["assessment_state"] == state
 
 
 def test_a_set_that_is_not_there_is_not_called_proven(stick, small_sets):
@@ -74,12 +77,15 @@ def test_a_set_that_is_not_there_is_not_called_proven(stick, small_sets):
     kupd("bless", "--disk", stick.path)
     damage_root(stick)
     assert "proven" not in status(stick).out
+    assert status(stick, "--json").json["assessment_state"] == "none"
 
 
 @pytest.mark.parametrize("form", [{"grubenv": None}, {"esp": False, "grubenv": None}],
                          ids=["no-grubenv", "no-file-system"])
 def test_without_grubenv_the_assessment_is_off(new_stick, form):
-    assert re.search("assessment +off", status(new_stick(**form)).out)
+    stick = new_stick(**form)
+    assert re.search("assessment +off", status(stick).out)
+    assert status(stick, "--json").json["assessment_state"] == "off"
 
 
 def test_old_stick_tells_the_release_of_its_kernel(new_stick, small_sets):
@@ -94,6 +100,7 @@ def test_next_is_what_update_then_does(stick, small_sets, tmp_path):
         install(tmp_path / "root", kernel_set)
         result = status(stick, "--root", tmp_path / "root", "--json").json
         assert kernel_set.release in result["update"]
+        assert result["update_state"] == ("current" if kernel_set is small_sets[0] else "write")
         wrote = kupd("update", "--disk", stick.path, "--root", tmp_path / "root", "--json").json
         if "slot" in wrote:
             assert f"slot {wrote['slot']}" in result["update"]
@@ -118,9 +125,18 @@ def test_next_tells_that_there_is_no_room(stick, small_sets, tmp_path):
     install(root, small_sets[1])
     initrd = root / f"boot/initrd.img-{small_sets[1].release}"
     os.truncate(initrd, 3 * 1024 * 1024)
-    assert "no room" in status(stick, "--root", root, "--json").json["update"]
+    told = status(stick, "--root", root, "--json").json
+    assert "no room" in told["update"] and told["update_state"] == "no-room"
     initrd.unlink()
-    assert "no initrd" in status(stick, "--root", root, "--json").json["update"]
+    told = status(stick, "--root", root, "--json").json
+    assert "no initrd" in told["update"] and told["update_state"] == "no-initrd"
+
+
+@pytest.mark.skipif(any(Path("/boot").glob("vmlinuz-*")), reason="this machine has kernels")
+def test_next_tells_whose_kernels_are_missing(stick, tmp_path):
+    assert "this computer has no kernel in /boot" in status(stick).out
+    told = status(stick, "--root", tmp_path, "--json").json
+    assert f"no kernel in {tmp_path}/boot" in told["update"] and told["update_state"] == "no-kernel"
 
 
 def test_partition_alone_has_no_assessment(stick, tmp_path):

@@ -188,3 +188,9 @@ def test_another_stick_is_not_remembered(given_up, small_sets, root):
     kupd("bless", "--booted", "previous", "--disk", given_up.path)
     assert given_up.grub_has(small_sets[0])
     assert not (root / "var/lib/liveng").exists()
+
+
+def test_of_a_stick_that_is_named_nobody_saw_it_come_up(stick, small_sets):
+    update(stick, small_sets[1])
+    said = kupd("bless", "--disk", stick.path, says=f"{small_sets[1].release} is called proven from now on").err
+    assert "came up" not in said

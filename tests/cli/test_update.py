@@ -304,12 +304,22 @@ def test_in_place_where_there_is_no_room_for_two(new_stick, tmp_path):
 
 
 def test_in_place_and_then_atomic_again(new_stick, small_sets, tmp_path):
-    stick = new_stick(kernel_mib=2)
+    big = sticks.make_set(tmp_path / "big", "6.1.0-7-amd64", initrd_size=1_100_000)
+    stick = new_stick(kernel_set=big, kernel_mib=2, form="plain", names=False)
     update(stick, small_sets[1], "--in-place")
     assert_holds(stick, tmp_path / "1", small_sets[1])
     kupd("bless", "--disk", stick.path)
     update(stick, small_sets[2])
     assert_holds(stick, tmp_path / "2", small_sets[2], small_sets[1])
+
+
+def test_in_place_keeps_the_proven_set_where_there_is_room(stick, small_sets, tmp_path):
+    """Also where that means to go back first: the option allows what is not safe, it does not ask for it."""
+    update(stick, small_sets[1], "--in-place", says="has room beside the current kernel set")
+    assert_holds(stick, tmp_path / "1", small_sets[1], small_sets[0])
+    assert stick.grubenv()["liveng_tries"] == "3"
+    update(stick, small_sets[2], "--in-place", says=f"back to {small_sets[0].release} first")
+    assert_holds(stick, tmp_path / "2", small_sets[2], small_sets[0])
 
 
 def test_too_large_for_the_partition_even_in_place(new_stick, tmp_path):
