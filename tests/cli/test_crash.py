@@ -101,7 +101,9 @@ def record(tools, scene, argv, tmp_path):
     log = tmp_path / "log"
     done = tools.record(after, log, *argv(after))
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "", "a run that succeeds quietly says nothing"
+    # The small sets are not signed, the loaders of a deployed stick are.
+    said = [line for line in done.stderr.splitlines() if "is not signed: a computer with Secure Boot" not in line]
+    assert not said, "a run that succeeds quietly says nothing"
     return after, log
 
 

@@ -269,7 +269,7 @@ def half_readable(stick, small_sets, tools, request):
 
 def test_bless_does_without_the_other_slot(half_readable, small_sets):
     stick, env = half_readable
-    kupd("bless", "--disk", stick.path, says=["unreadable", "is proven"], env=env)
+    kupd("bless", "--disk", stick.path, says=["unreadable", "called proven"], env=env)
     assert stick.grubenv() == {"liveng_previous": "1"}
     update(stick, small_sets[2], env=env)
     assert stick.grub_has(small_sets[2])
