@@ -10,6 +10,7 @@
 #include "inventory.h"
 #include "log.h"
 #include "marker.h"
+#include "mounted.h"
 #include "rollback.h"
 #include "run.h"
 #include "util.h"
@@ -51,7 +52,7 @@ static int take_previous(
 
 	r = rollback_check(stick, inventory, &run->observer);
 	if (r == 0)
-		r = stick_release_mounts(stick, &run->host, run->options->dry_run);
+		r = mounted_release(stick, &run->host, run->options->dry_run);
 	if (r < 0)
 		return r;
 	run_add(run, "release", inventory->previous.release);

@@ -13,6 +13,7 @@
 #include "installed.h"
 #include "inventory.h"
 #include "log.h"
+#include "mounted.h"
 #include "packages.h"
 #include "plan.h"
 #include "revive.h"
@@ -78,7 +79,7 @@ static int go_back(
 		return 0;
 	}
 	if (r == 0 || r == -ENOKEY)
-		r = stick_release_mounts(stick, &run->host, run->options->dry_run);
+		r = mounted_release(stick, &run->host, run->options->dry_run);
 	if (r < 0)
 		return r;
 	*ret_done = true;

@@ -9,6 +9,7 @@
 #include "failed.h"
 #include "format.h"
 #include "log.h"
+#include "mounted.h"
 #include "plan.h"
 #include "rollback.h"
 #include "size.h"
@@ -131,7 +132,7 @@ int revive_from_slots(struct run *run, struct stick *stick)
 		return r;
 	}
 	chosen = choose(stick, trees, r);
-	r = stick_release_mounts(stick, &run->host, run->options->dry_run);
+	r = mounted_release(stick, &run->host, run->options->dry_run);
 	if (r < 0)
 		return r;
 	run_add(run, "release", chosen->set.release);
@@ -149,7 +150,7 @@ int revive_from_slots(struct run *run, struct stick *stick)
 	r = slot_write_head(stick->disk, stick_kernel(stick), &chosen->pvd);
 	if (r < 0)
 		return plan_failed(stick, "cannot put back the volume descriptor", r);
-	stick_refresh_cache(stick, &run->host);
+	mounted_refresh_kernel(stick, &run->host);
 	log_info("%s: the volume descriptor was damaged: put it back, %s is current", stick->name,
 		chosen->set.release);
 	return 0;
@@ -238,7 +239,7 @@ int revive_with(struct run *run, const char *release, enum update_result *ret_re
 	}
 	r = plan_check_candidate(run, stick, candidate);
 	if (r == 0)
-		r = stick_release_mounts(stick, &run->host, options->dry_run);
+		r = mounted_release(stick, &run->host, options->dry_run);
 	if (r < 0)
 		return r;
 	*ret_result = UPDATE_WRITTEN;

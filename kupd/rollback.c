@@ -5,6 +5,7 @@
 #include "assessment.h"
 #include "log.h"
 #include "marker.h"
+#include "mounted.h"
 #include "run.h"
 #include "util.h"
 
@@ -128,7 +129,7 @@ static int forward_switch(struct stick *stick, const struct inventory *inventory
 void rollback_done(const struct run *run, const struct stick *stick)
 {
 	marker_set_written(run, stick);
-	stick_refresh_cache(stick, &run->host);
+	mounted_refresh_kernel(stick, &run->host);
 }
 
 int rollback_verb(struct run *run)
@@ -147,7 +148,7 @@ int rollback_verb(struct run *run)
 	else
 		r = rollback_check(stick, &inventory, &run->observer);
 	if (r == 0)
-		r = stick_release_mounts(stick, &run->host, options->dry_run);
+		r = mounted_release(stick, &run->host, options->dry_run);
 	if (r < 0)
 		return r;
 

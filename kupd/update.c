@@ -13,6 +13,7 @@
 #include "failed.h"
 #include "log.h"
 #include "marker.h"
+#include "mounted.h"
 #include "plan.h"
 #include "rollback.h"
 #include "size.h"
@@ -143,7 +144,7 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 	if (r < 0)
 		return r;
 
-	stick_refresh_cache(stick, &run->host);
+	mounted_refresh_kernel(stick, &run->host);
 	r = stick_check_identity(stick);
 	if (r < 0)
 		return plan_failed(stick, "label or UUID changed", r);
@@ -251,7 +252,7 @@ int update_run(struct run *run, const char *release, bool tolerant, enum update_
 	if (result != UPDATE_WRITTEN)
 		return 0;
 	run_add(run, "slot", plan.slot.name);
-	r = stick_release_mounts(stick, &run->host, options->dry_run);
+	r = mounted_release(stick, &run->host, options->dry_run);
 	if (r < 0)
 		return r;
 	if (options->dry_run) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "mounted.h"
 #include "util.h"
 
 int assessment_tries(const struct stick *stick)
@@ -50,7 +51,7 @@ static int write_block(struct stick *stick, int set)
 	}
 	if (r == 0)
 		r = grubenv_write(stick->grubenv, stick->disk);
-	stick_refresh_grubenv(stick);
+	mounted_refresh_grubenv(stick);
 	if (r < 0) {
 		errno = -r;
 		log_error("%s: cannot set the boot assessment in %s: %m", disk_path(stick->disk),

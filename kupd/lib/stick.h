@@ -73,17 +73,3 @@ const char *stick_label_by_others(const char *kernel_name, const char *system_la
 /** Read label and UUID again; do they differ from those at stick_open()? Returns -ERR_VERIFY
  * if so. */
 int stick_check_identity(const struct stick *stick);
-
-/**
- * See that the kernel partition is not mounted, undoing read-only mounts of it unless @dry_run. A
- * plain file has no mounts. Reports. Returns -ERR_REFUSED if it is mounted read-write; -ERR_BUSY.
- */
-int stick_release_mounts(const struct stick *stick, const struct host *host, bool dry_run);
-
-/** Have a mount of partition 3 read grubenv anew, which was changed beneath it: what it has in
- * memory would be taken for the file, and written again, by whoever changes that through the mount.
- * Best effort. */
-void stick_refresh_grubenv(const struct stick *stick);
-
-/** Tell the kernel that the partition's content changed behind its cache. Best effort. */
-void stick_refresh_cache(const struct stick *stick, const struct host *host);

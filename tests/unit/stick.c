@@ -7,6 +7,7 @@
 
 #include "stick.h"
 #include "assessment.h"
+#include "mounted.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -223,7 +224,7 @@ int grubenv_write(struct grubenv *grubenv, struct disk *disk)
 	return grubenv->write_error;
 }
 
-/* What stick_release_mounts() says of a stick that is mounted like that. */
+/* What mounted_release() says of a stick that is mounted like that. */
 static int release(bool is_block_device, bool is_whole, enum host_mount state, bool dry_run)
 {
 	struct disk disk = {.is_block_device = is_block_device};
@@ -234,7 +235,7 @@ static int release(bool is_block_device, bool is_whole, enum host_mount state, b
 
 	mount_state = state;
 	memset(&asked, 0, sizeof(asked));
-	r = stick_release_mounts(&stick, &host, dry_run);
+	r = mounted_release(&stick, &host, dry_run);
 	end_listening(old);
 	return r;
 }
