@@ -4,7 +4,8 @@
  * The heart: a candidate becomes the current kernel set. The order of the steps is what keeps the
  * stick bootable: the `.old` names are called gone before what they lead to is overwritten; the
  * session is written, flushed and read back; the trial begins; one sector switches to the new tree;
- * only then its `.old` names are called bootable.
+ * only then its `.old` names are called bootable, and the session gets the descriptor by which a
+ * rollback is undone.
  */
 
 #include <string.h>
@@ -21,14 +22,14 @@
 
 /* Read what the new descriptor leads to, as the next boot will, and compare. */
 static int verify_written(const struct run *run, const struct stick *stick, const struct plan *plan,
-	const struct pvd *pvd)
+	const struct written *written)
 {
 	cleanup(volume_closep) struct volume *volume = NULL;
 	const struct candidate *candidate = plan->candidate;
 	struct set set, old;
 	int r;
 
-	r = volume_open(stick->disk, stick_kernel(stick), pvd, &volume);
+	r = volume_open(stick->disk, stick_kernel(stick), &written->pvd, &volume);
 	if (r == 0)
 		r = set_read(volume, SET_CURRENT, &set);
 	if (r == 0 && plan->base)
@@ -44,13 +45,14 @@ static int verify_written(const struct run *run, const struct stick *stick, cons
 		strcmp(set.initrd_sum, candidate->initrd_sum) != 0 ||
 		(plan->base && !set_is_same(&old, plan->base)))
 		return -ERR_VERIFY;
-	return set_verify(stick->disk, &set, &run->observer);
+	return slot_verify(stick->disk, written, &set, &run->observer);
 }
 
 /* Everything but the switch. */
 static int write_session(
 	const struct run *run, struct stick *stick, struct plan *plan, struct pvd *ret_pvd)
 {
+	struct written written;
 	char size[SIZE_TEXT];
 	int r;
 
@@ -60,7 +62,7 @@ static int write_session(
 	if (plan->in_place)
 		plan->outcome = OUTCOME_NONE;
 	r = slot_write(stick->disk, stick_kernel(stick), &plan->slot, plan->session, &run->observer,
-		ret_pvd);
+		&written);
 	if (r < 0)
 		return plan_failed(stick, "cannot write the new kernel set", r);
 	r = candidate_check_unchanged(plan->candidate);
@@ -68,7 +70,7 @@ static int write_session(
 		return r;
 	if (!run->options->no_verify) {
 		log_debug("reading it back");
-		r = verify_written(run, stick, plan, ret_pvd);
+		r = verify_written(run, stick, plan, &written);
 		if (r < 0)
 			return plan_failed(stick, "the new kernel set does not verify", r);
 	}
@@ -77,6 +79,7 @@ static int write_session(
 		if (r < 0)
 			return plan_failed(stick, "cannot keep the way back", r);
 	}
+	*ret_pvd = written.pvd;
 	return 0;
 }
 
@@ -143,6 +146,9 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 	r = assessment_set(stick, ASSESSMENT_TRIES, base);
 	if (r < 0)
 		return r;
+	r = slot_describe(stick->disk, stick_kernel(stick), &plan->slot, &pvd);
+	if (r < 0)
+		return plan_failed(stick, "cannot note the way back to the new kernel set", r);
 
 	mounted_refresh_kernel(stick, &run->host);
 	r = stick_check_identity(stick);

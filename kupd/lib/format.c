@@ -31,18 +31,18 @@ static int begin_session(struct volume *volume, const struct slot *slot,
 }
 
 /* Read what the head is about to lead to, as the first boot will. */
-static int verify(const struct disk *disk, struct extent partition, const struct pvd *pvd,
+static int verify(const struct disk *disk, struct extent partition, const struct written *written,
 	const struct observer *observer)
 {
 	cleanup(volume_closep) struct volume *volume = NULL;
 	struct set set;
 	int r;
 
-	r = volume_open(disk, partition, pvd, &volume);
+	r = volume_open(disk, partition, &written->pvd, &volume);
 	if (r == 0)
 		r = set_read(volume, SET_CURRENT, &set);
 	if (r == 0)
-		r = set_verify(disk, &set, observer);
+		r = slot_verify(disk, written, &set, observer);
 	return r == -EUCLEAN || r == -ENOENT ? -ERR_VERIFY : r;
 }
 
@@ -53,6 +53,7 @@ int format_partition(struct disk *disk, struct extent partition, const struct fo
 	/* The session reads from the volume until it ends: it goes first. */
 	cleanup(volume_closep) struct volume *volume = NULL;
 	cleanup(session_freep) struct session *session = NULL;
+	struct written written;
 	struct pvd pvd;
 	int r;
 
@@ -68,10 +69,12 @@ int format_partition(struct disk *disk, struct extent partition, const struct fo
 
 	r = slot_wipe(disk, partition);
 	if (r == 0)
-		r = slot_write(disk, partition, &slot, session, observer, &pvd);
+		r = slot_write(disk, partition, &slot, session, observer, &written);
 	if (r == 0 && !format->no_verify)
-		r = verify(disk, partition, &pvd, observer);
+		r = verify(disk, partition, &written, observer);
 	if (r == 0)
-		r = slot_write_head(disk, partition, &pvd);
+		r = slot_describe(disk, partition, &slot, &written.pvd);
+	if (r == 0)
+		r = slot_write_head(disk, partition, &written.pvd);
 	return r;
 }

@@ -3,12 +3,16 @@
 #include "slot.h"
 
 #include <string.h>
+#include <xxhash.h>
+
+#include "digest.h"
 
 #define FIRST_LBA      32u /* of slot A: behind the system area and the descriptors */
 #define SAVED_LBA      8u /* in the system area, which ISO 9660 leaves to others (ECMA-119 6.2.1) */
 #define SLOT_ALIGNMENT 512u /* blocks: the middle lies at a full MiB */
 
 #define WRITE_PIECE (4 * MIB)
+#define READ_PIECE  MIB
 #define WIPE_END    (128 * 1024u) /* bytes; more than slot A's start */
 #define TREE_MAX    (256 * 1024u) /* bytes at a session's start that are compared in memory */
 
@@ -43,63 +47,6 @@ struct extent slot_extent(struct extent partition, const struct slot *slot)
 	};
 }
 
-/* One sequential pass; the first TREE_MAX bytes stay in @tree. */
-static int write_body(struct disk *disk, struct extent place, struct session *session,
-	const struct observer *observer, uint8_t *tree)
-{
-	autofree uint8_t *buffer = disk_buffer(WRITE_PIECE);
-	uint64_t total = session_size(session);
-
-	if (!buffer)
-		return -ENOMEM;
-	for (uint64_t done = 0; done < total;) {
-		size_t size = (size_t)MIN(total - done, (uint64_t)WRITE_PIECE);
-		/* The slot ends at a multiple of a page, so the padding stays inside. */
-		size_t padded = (size_t)MIN(ROUND_UP(size, DISK_ALIGN), place.size - done);
-		int r;
-
-		if (observer_interrupted(observer))
-			return -EINTR;
-		r = session_read(session, buffer, size);
-		if (r < 0)
-			return r;
-		memset(buffer + size, 0, padded - size);
-		if (done < TREE_MAX)
-			memcpy(tree + done, buffer, MIN(size, (size_t)(TREE_MAX - done)));
-		r = disk_write(disk, place.start + done, buffer, padded);
-		if (r < 0)
-			return r;
-		done += size;
-		observer_progress(observer, "writing", done, total);
-	}
-	return 0;
-}
-
-int slot_write(struct disk *disk, struct extent partition, const struct slot *slot,
-	struct session *session, const struct observer *observer, struct pvd *ret_pvd)
-{
-	struct extent place = slot_extent(partition, slot);
-	size_t tree_size = (size_t)MIN(session_size(session), (uint64_t)TREE_MAX);
-	autofree uint8_t *tree = calloc(1, TREE_MAX);
-	autofree uint8_t *read_back = disk_buffer(TREE_MAX);
-	int r;
-
-	if (!tree || !read_back)
-		return -ENOMEM;
-	if (session_size(session) > place.size)
-		return -ERR_NO_ROOM;
-	r = write_body(disk, place, session, observer, tree);
-	if (r == 0)
-		r = disk_flush(disk);
-	if (r == 0)
-		r = disk_read_medium(disk, place.start, read_back, tree_size);
-	if (r < 0)
-		return r;
-	if (memcmp(tree, read_back, tree_size) != 0)
-		return -ERR_VERIFY;
-	return pvd_parse(tree + PVD_LBA * ISO_BLOCK, partition.size / ISO_BLOCK, ret_pvd);
-}
-
 /* Write a few bytes, make them durable, and see that the medium has them. */
 static int write_verified(struct disk *disk, uint64_t offset, const uint8_t *data, size_t size)
 {
@@ -114,6 +61,168 @@ static int write_verified(struct disk *disk, uint64_t offset, const uint8_t *dat
 	if (r == 0 && memcmp(data, read_back, size) != 0)
 		r = -ERR_VERIFY;
 	return r;
+}
+
+static void free_hash(XXH3_state_t **hash)
+{
+	XXH3_freeState(*hash);
+}
+
+static XXH3_state_t *new_hash(void)
+{
+	XXH3_state_t *hash = XXH3_createState();
+
+	if (hash)
+		XXH3_64bits_reset(hash);
+	return hash;
+}
+
+/* The copy in the system area may be of a tree that is about to be overwritten. */
+static int forget_preserved(struct disk *disk, struct extent partition, const struct slot *slot)
+{
+	const uint8_t nothing[ISO_BLOCK] = {0};
+	uint32_t middle = slot_get(partition.size, SLOT_B).start_lba;
+	struct pvd copy;
+	int r;
+
+	r = pvd_read(disk, partition, SAVED_LBA, &copy);
+	if (r == -EMEDIUMTYPE || r == -EUCLEAN)
+		return 0;
+	if (r < 0 || (copy.root_lba < middle ? slot->start_lba >= middle
+					     : slot->start_lba + slot->blocks <= middle))
+		return r;
+	return write_verified(
+		disk, partition.start + SAVED_LBA * ISO_BLOCK, nothing, sizeof(nothing));
+}
+
+/* One sequential pass; the first TREE_MAX bytes stay in @tree, the descriptor that is left out in
+ * @descriptor. */
+static int write_body(struct disk *disk, struct extent place, struct session *session,
+	const struct observer *observer, uint8_t *tree, uint8_t descriptor[ISO_BLOCK],
+	uint64_t *ret_hash)
+{
+	cleanup(free_hash) XXH3_state_t *hash = new_hash();
+	autofree uint8_t *buffer = disk_buffer(WRITE_PIECE);
+	uint64_t total = session_size(session);
+
+	if (!buffer || !hash)
+		return -ENOMEM;
+	for (uint64_t done = 0; done < total;) {
+		size_t size = (size_t)MIN(total - done, (uint64_t)WRITE_PIECE);
+		/* The slot ends at a multiple of a page, so the padding stays inside. */
+		size_t padded = (size_t)MIN(ROUND_UP(size, DISK_ALIGN), place.size - done);
+		int r;
+
+		if (observer_interrupted(observer))
+			return -EINTR;
+		r = session_read(session, buffer, size);
+		if (r < 0)
+			return r;
+		memset(buffer + size, 0, padded - size);
+		if (done == 0) {
+			memcpy(descriptor, buffer + PVD_LBA * ISO_BLOCK, ISO_BLOCK);
+			memset(buffer + PVD_LBA * ISO_BLOCK, 0, ISO_BLOCK);
+			memcpy(tree, buffer, MIN(size, (size_t)TREE_MAX));
+		}
+		XXH3_64bits_update(hash, buffer, size);
+		r = disk_write(disk, place.start + done, buffer, padded);
+		if (r < 0)
+			return r;
+		done += size;
+		observer_progress(observer, "writing", done, total);
+	}
+	*ret_hash = XXH3_64bits_digest(hash);
+	return 0;
+}
+
+int slot_write(struct disk *disk, struct extent partition, const struct slot *slot,
+	struct session *session, const struct observer *observer, struct written *ret_written)
+{
+	struct extent place = slot_extent(partition, slot);
+	size_t tree_size = (size_t)MIN(session_size(session), (uint64_t)TREE_MAX);
+	autofree uint8_t *tree = calloc(1, TREE_MAX);
+	autofree uint8_t *read_back = disk_buffer(TREE_MAX);
+	struct written written = {.extent = {place.start, session_size(session)}};
+	uint8_t descriptor[ISO_BLOCK];
+	int r;
+
+	if (!tree || !read_back)
+		return -ENOMEM;
+	if (session_size(session) > place.size)
+		return -ERR_NO_ROOM;
+	r = forget_preserved(disk, partition, slot);
+	if (r == 0)
+		r = write_body(disk, place, session, observer, tree, descriptor, &written.hash);
+	if (r == 0)
+		r = disk_flush(disk);
+	if (r == 0)
+		r = disk_read_medium(disk, place.start, read_back, tree_size);
+	if (r < 0)
+		return r;
+	if (memcmp(tree, read_back, tree_size) != 0)
+		return -ERR_VERIFY;
+	r = pvd_parse(descriptor, partition.size / ISO_BLOCK, &written.pvd);
+	if (r == 0)
+		*ret_written = written;
+	return r;
+}
+
+/* Add what of @size bytes, read from byte @start of the disk, lies in @part. */
+static int digest_part(struct digest *digest, struct extent part, const uint8_t *bytes,
+	uint64_t start, size_t size)
+{
+	uint64_t from = MAX(part.start, start);
+	uint64_t to = MIN(part.start + part.size, start + size);
+
+	return from < to ? digest_add(digest, bytes + (from - start), (size_t)(to - from)) : 0;
+}
+
+int slot_verify(const struct disk *disk, const struct written *written, const struct set *set,
+	const struct observer *observer)
+{
+	const struct extent extent = written->extent;
+	cleanup(free_hash) XXH3_state_t *hash = new_hash();
+	cleanup(digest_freep) struct digest *kernel = digest_new();
+	cleanup(digest_freep) struct digest *initrd = digest_new();
+	autofree uint8_t *buffer = disk_buffer(READ_PIECE);
+	char kernel_sum[DIGEST_TEXT], initrd_sum[DIGEST_TEXT];
+	int r = 0;
+
+	if (!hash || !kernel || !initrd || !buffer)
+		return -ENOMEM;
+	for (uint64_t done = 0; r == 0 && done < extent.size;) {
+		size_t size = (size_t)MIN(extent.size - done, (uint64_t)READ_PIECE);
+		uint64_t start = extent.start + done;
+
+		if (observer_interrupted(observer))
+			return -EINTR;
+		r = disk_read_medium(disk, start, buffer, size);
+		if (r < 0)
+			return r;
+		XXH3_64bits_update(hash, buffer, size);
+		r = digest_part(kernel, set->kernel.extent, buffer, start, size);
+		if (r == 0)
+			r = digest_part(initrd, set->initrd.extent, buffer, start, size);
+		done += size;
+		observer_progress(observer, "reading", done, extent.size);
+	}
+	if (r == 0)
+		r = digest_end(kernel, kernel_sum);
+	if (r == 0)
+		r = digest_end(initrd, initrd_sum);
+	if (r == 0 && (XXH3_64bits_digest(hash) != written->hash ||
+			      strcmp(kernel_sum, set->kernel_sum) != 0 ||
+			      strcmp(initrd_sum, set->initrd_sum) != 0))
+		r = -ERR_VERIFY;
+	return r;
+}
+
+int slot_describe(
+	struct disk *disk, struct extent partition, const struct slot *slot, const struct pvd *pvd)
+{
+	return write_verified(disk,
+		partition.start + ((uint64_t)slot->start_lba + PVD_LBA) * ISO_BLOCK, pvd->block,
+		sizeof(pvd->block));
 }
 
 int slot_commit(struct disk *disk, struct extent partition, const struct pvd *next)

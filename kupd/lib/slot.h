@@ -12,6 +12,7 @@
 #include "observer.h"
 #include "pvd.h"
 #include "session.h"
+#include "set.h"
 
 struct slot {
 	const char *name;   /* "A", "B", or "A+B": the whole partition, for a write in place */
@@ -30,15 +31,36 @@ enum slot_id slot_holding(uint64_t partition_size, const struct pvd *pvd);
 /** The slot's bytes on the disk. */
 struct extent slot_extent(struct extent partition, const struct slot *slot);
 
+/* A session that slot_write() has written. */
+struct written {
+	struct extent extent; /* bytes on the disk */
+	uint64_t hash;	      /* XXH3 of them */
+	struct pvd pvd;	      /* its own descriptor, which is not there yet */
+};
+
 /**
  * Write @session, made for @slot, in one pass of large aligned writes; flush; read back past the
- * cache what describes the tree, compare it, and give the session's own descriptor.
- * Tells @observer "writing". The volume's current tree is not touched.
+ * cache what describes the tree, and compare it. The session's own descriptor stays blank until
+ * slot_describe(): whatever stops us before, nobody finds a tree in this slot that was never
+ * current. Tells @observer "writing". The volume's current tree is not touched.
  * Does not report. Returns -ERR_NO_ROOM, with nothing written, if the slot is too small; -EINTR;
  * -ERR_VERIFY if other bytes were read back; -ERR_SOURCE; -errno.
  */
 int slot_write(struct disk *disk, struct extent partition, const struct slot *slot,
-	struct session *session, const struct observer *observer, struct pvd *ret_pvd);
+	struct session *session, const struct observer *observer, struct written *ret_written);
+
+/**
+ * Read all of it back past the cache, once: are these the bytes that were written, and do kernel
+ * and initrd have the digests of @set, which the session's tree leads to? Tells @observer
+ * "reading". Does not report. Returns -ERR_VERIFY if not; -EINTR; -errno of reading.
+ */
+int slot_verify(const struct disk *disk, const struct written *written, const struct set *set,
+	const struct observer *observer);
+
+/** Write the session's own descriptor: its tree is current now, and will be found when another is.
+ * Flushes. Returns -ERR_VERIFY if other bytes were read back; -errno. */
+int slot_describe(
+	struct disk *disk, struct extent partition, const struct slot *slot, const struct pvd *pvd);
 
 /**
  * Make @next's tree the current one: one write of one sector, flush, read back.

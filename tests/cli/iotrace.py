@@ -73,13 +73,16 @@ class Tools:
                         *(DATA / f"{n}.c" for n in ("crashcheck", "crashstate", "stickcheck",
                                                     "isofind")), "-lcrypto"], check=True)
 
-    def environment(self, stick, fault="", bad=None, base=None):
+    def environment(self, stick, fault="", bad=None, base=None, spoilt=None):
         """Variables for a program whose calls on the stick the shim is to see. `bad`: a place,
-        as (start, size) in bytes, that cannot be read until it is written to."""
+        as (start, size) in bytes, that cannot be read until it is written to. `spoilt`: one that takes
+        another byte than it is given."""
         env = {**(base or os.environ), "IOTRACE_TARGET": str(stick.path), "IOTRACE_FAULT": fault,
                "LD_PRELOAD": str(self.shim), "LC_ALL": "C"}
         if bad:
             env["IOTRACE_BAD"] = "{}:{}".format(*bad)
+        if spoilt is not None:
+            env["IOTRACE_SPOIL"] = str(spoilt)
         # A program built with SAN=1 wants to be the first in the row of libraries.
         env["ASAN_OPTIONS"] = "verify_asan_link_order=0:" + env.get("ASAN_OPTIONS", "")
         return env

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 import stick as sticks
-from programs import kupd, update
+from programs import REFUSED, kupd, update
 from iotrace import PROGRAM, ROOT, read_log, write_log
 
 SAMPLES = 480
@@ -164,6 +164,23 @@ def test_power_cut_in_rollback(name, tools, new_stick, small_sets, tmp_path, rec
     note(record_property, verdict)
     assert verdict.last is small_sets[1 if "third" in name else 0]
     assert verdict.by_grub == verdict.states >= 2
+
+
+@pytest.mark.parametrize("name", ["second update", "old stick with grubenv", "old stick, second update"])
+def test_a_set_that_was_never_current_is_no_rollbacks(name, tools, new_stick, small_sets, tmp_path):
+    """The power goes just before the switch: what lies in the other slot is not what a rollback left."""
+    scene = update_scene(name, new_stick, small_sets)
+    _, log = record(tools, scene, lambda s: update_argv(s, scene.fresh), tmp_path)
+    records = read_log(log)
+    write_log(log, records[:commit_of(scene, records)])
+    tools.check(scene.stick, small_sets, log, in_place=True, samples=0)
+    assert scene.stick.grub_has(scene.proven)
+    status = kupd("status", "--json", "--disk", scene.stick.path).json
+    assert not [key for key, value in status.items() if scene.fresh.release in str(value)], status
+    kupd("rollback", "--undo", "--disk", scene.stick.path, code=REFUSED, says="no rollback left")
+    update(scene.stick, scene.fresh)
+    kupd("rollback", "--disk", scene.stick.path)
+    kupd("rollback", "--undo", "--disk", scene.stick.path, says=scene.fresh.release)
 
 
 def test_power_cut_in_bless(tools, new_stick, small_sets, tmp_path, record_property):

@@ -12,8 +12,9 @@ from collections import Counter
 
 import pytest
 
+import stick as sticks
 from iotrace import read_log
-from programs import DONE, FAILED, NO_ROOM, REFUSED, VERIFY
+from programs import DONE, FAILED, NO_ROOM, REFUSED, VERIFY, update
 from test_crash import rollback_argv, rollback_scene, update_argv, update_scene
 
 
@@ -137,3 +138,24 @@ def test_fault_at_every_call(name, fault, tools, new_stick, small_sets, tmp_path
         ends[code, "new" if last is result else "old"] += 1
     assert repeat.stick.path.read_bytes() == repeat.base, "what was recorded could be undone"
     print(f"{name}, {fault}: {dict(ends)}")
+
+
+def test_each_block_that_was_written_is_compared(tools, new_stick, small_sets, tmp_path):
+    """One byte goes wrong on its way to the stick: in each block that is no part of kernel or initrd, and
+    in some of those. The initrd is large enough for the texts behind it to lie far from the directories."""
+    new = sticks.make_set(tmp_path / "new", "6.1.0-9-amd64", initrd_size=700_000, seed=9)
+    scene = new_stick("before.img")
+    stick = scene.copy(tmp_path / "stick.img")
+    log = tmp_path / "log"
+    done = tools.record(stick, log, *update_argv(stick, new))
+    assert done.returncode == DONE, done.stderr
+    (body,) = (r for r in read_log(log) if r.kind == "W" and r.size > 700_000)
+    files = [range(at := body.data.index(content), at + len(content))
+             for content in (new.kernel.read_bytes(), new.initrd.read_bytes())]
+    blocks = [at for at in range(0, body.size, sticks.BLOCK)
+              if at % (100 * sticks.BLOCK) == 0 or not any(at in f for f in files)]
+    assert any(body.data.startswith(b"# GRUB", at) for at in blocks) and len(blocks) > 25
+    for at in blocks:
+        scene.copy(stick.path)
+        update(stick, new, code=VERIFY, env=tools.environment(stick, spoilt=body.offset + at + 7))
+        assert stick.grub_has(small_sets[0]), at

@@ -120,7 +120,9 @@ def test_an_initrd_that_changes_meanwhile(new_stick, small_sets, long_set, tools
     assert result.code == FAILED, result
     assert "changed while" in result.err and "initrd.img" in result.err
     assert "medium" not in result.err
+    assert "boots what it booted before" in result.err
     assert stick.grub_has(small_sets[0])
+    kupd("rollback", "--undo", "--disk", stick.path, code=REFUSED, says="no rollback left")
     assert "liveng_tries" not in stick.grubenv()
 
 

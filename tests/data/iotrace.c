@@ -8,6 +8,7 @@
  *   IOTRACE_TARGET  path of the target; it may be one that the program makes
  *   IOTRACE_LOG     where the records go: struct iotrace_record, behind a write the bytes written
  *   IOTRACE_BAD     START:SIZE, a place in bytes that cannot be read (EIO) until it is written to
+ *   IOTRACE_SPOIL   a place in bytes that takes another byte than the one it is given
  *   IOTRACE_FAULT   KIND:N:WHAT:WHEN, for example write:3:EIO:once
  *
  *   KIND  open, read, write, flush, any
@@ -58,6 +59,8 @@ static struct {
 
 	unsigned long long bad_start;
 	unsigned long long bad_size;
+	bool spoils;
+	unsigned long long spoilt;
 } trace = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 __attribute__((noreturn)) static void give_up(const char *why)
@@ -111,6 +114,7 @@ __attribute__((constructor)) static void start(void)
 	const char *log = getenv("IOTRACE_LOG");
 	const char *fault = getenv("IOTRACE_FAULT");
 	const char *bad = getenv("IOTRACE_BAD");
+	const char *spoilt = getenv("IOTRACE_SPOIL");
 	struct stat st;
 
 	if (!target)
@@ -132,6 +136,9 @@ __attribute__((constructor)) static void start(void)
 		parse_fault(fault);
 	if (bad && sscanf(bad, "%llu:%llu", &trace.bad_start, &trace.bad_size) != 2)
 		give_up("IOTRACE_BAD is not START:SIZE");
+	trace.spoils = spoilt && *spoilt;
+	if (trace.spoils && sscanf(spoilt, "%llu", &trace.spoilt) != 1)
+		give_up("IOTRACE_SPOIL is no place");
 	trace.active = true;
 }
 
@@ -195,6 +202,28 @@ static bool is_bad(const struct iovec *iov, int count, off_t offset)
 	       trace.bad_start < end;
 }
 
+/* Does the request write the place that is to be spoilt? Then another byte goes there, in a copy
+ * that the caller frees. */
+static void *spoil(struct iovec *iov, int count, off_t offset)
+{
+	uint64_t start = (uint64_t)offset;
+	uint8_t *copy = NULL;
+
+	for (int i = 0; trace.spoils && i < count; start += iov[i++].iov_len) {
+		if (trace.spoilt < start || trace.spoilt - start >= iov[i].iov_len)
+			continue;
+		/* Aligned as O_DIRECT wants it. */
+		if (posix_memalign((void **)&copy, 4096, iov[i].iov_len) != 0)
+			give_up("no memory");
+		memcpy(copy, iov[i].iov_base, iov[i].iov_len);
+		copy[trace.spoilt - start] ^= 0x10;
+		iov[i].iov_base = copy;
+		record(IOTRACE_FAULT, trace.spoilt, 0, NULL, 0);
+		break;
+	}
+	return copy;
+}
+
 /* Cut the request to half of its whole sectors; returns the number of vectors left. */
 static int shorten(struct iovec *iov, int count)
 {
@@ -220,6 +249,7 @@ static ssize_t transfer(bool write, int fd, const struct iovec *request, int cou
 {
 	struct iovec iov[MAX_VECTORS];
 	bool at_position = offset < 0;
+	void *copy;
 	ssize_t done;
 
 	if (count < 0 || count > MAX_VECTORS)
@@ -267,6 +297,7 @@ static ssize_t transfer(bool write, int fd, const struct iovec *request, int cou
 	case WHAT_SIGNAL:
 		break;
 	}
+	copy = write ? spoil(iov, count, offset) : NULL;
 	if (at_position)
 		done = syscall(write ? SYS_writev : SYS_readv, fd, iov, count);
 	else
@@ -277,6 +308,7 @@ static ssize_t transfer(bool write, int fd, const struct iovec *request, int cou
 		if (write && (fcntl(fd, F_GETFL) & O_DSYNC))
 			record(IOTRACE_FLUSH, 0, 0, NULL, 0);
 	}
+	free(copy);
 	pthread_mutex_unlock(&trace.lock);
 	return done;
 }
