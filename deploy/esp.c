@@ -98,11 +98,10 @@ static int put_loader(void *data, const char *path, const void *content, size_t 
 /* grubenv without a variable, as grub-editenv makes it. */
 static int put_grubenv(const struct fat *fat)
 {
-	static const char signature[] = "# GRUB Environment Block\n";
 	char block[GRUBENV_SIZE];
 
 	memset(block, '#', sizeof(block));
-	memcpy(block, signature, sizeof(signature) - 1);
+	memcpy(block, GRUBENV_SIGNATURE, strlen(GRUBENV_SIGNATURE));
 	return put(fat, "/" GRUBENV_PATH, block, sizeof(block));
 }
 

@@ -8,12 +8,11 @@
 #include "util.h"
 
 /*
- * The format, as GRUB's reader and writer have it: this line, then lines of `name=value` or of
+ * The format, as GRUB's reader and writer have it: the signature, then lines of `name=value` or of
  * `#` and a comment, then `#` up to the end. In a value a backslash takes the next byte as it is,
  * also a newline.
  */
-#define SIGNATURE	 "# GRUB Environment Block\n"
-#define SIGNATURE_LENGTH (sizeof(SIGNATURE) - 1)
+#define SIGNATURE_LENGTH (sizeof(GRUBENV_SIGNATURE) - 1)
 #define SECTORS		 (GRUBENV_SIZE / SECTOR_SIZE)
 
 struct grubenv {
@@ -69,7 +68,8 @@ static int check(const char block[GRUBENV_SIZE])
 	struct line line = {.end = SIGNATURE_LENGTH - 1};
 	int r;
 
-	if (memcmp(block, SIGNATURE, SIGNATURE_LENGTH) != 0 || memchr(block, 0, GRUBENV_SIZE))
+	if (memcmp(block, GRUBENV_SIGNATURE, SIGNATURE_LENGTH) != 0 ||
+		memchr(block, 0, GRUBENV_SIZE))
 		return -EUCLEAN;
 	do
 		r = parse_line(block, line.end + 1, &line);

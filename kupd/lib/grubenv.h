@@ -9,8 +9,9 @@
 
 #include "disk.h"
 
-#define GRUBENV_SIZE 1024u
-#define GRUBENV_PATH "boot/grub/grubenv"
+#define GRUBENV_SIZE	  1024u
+#define GRUBENV_PATH	  "boot/grub/grubenv"
+#define GRUBENV_SIGNATURE "# GRUB Environment Block\n" /* its first line */
 
 struct grubenv;
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "grubenv.h"
 #include "text.h"
 #include "util.h"
 
@@ -275,8 +276,8 @@ int set_release_text(const char *release, char **ret_text)
 
 int set_menu_text(const char *release, char **ret_text)
 {
-	return give(text_new("# GRUB Environment Block\nliveng_release=%.*s\n",
-			    (int)strcspn(release, "\n"), release),
+	return give(text_new(GRUBENV_SIGNATURE "liveng_release=%.*s\n", (int)strcspn(release, "\n"),
+			    release),
 		ret_text);
 }
 
