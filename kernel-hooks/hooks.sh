@@ -74,11 +74,21 @@ liveng_note()
 	mv "$liveng_pending.new" "$liveng_pending"
 }
 
-# liveng_write RELEASE [built]: note it, and see that it is done.
+liveng_is_installed()
+{
+	linux-version list | grep -qxF "$1"
+}
+
+# liveng_write RELEASE [built]: note it, and see that it is done. Of several in one run the newest counts,
+# in whatever order dpkg configures them.
 liveng_write()
 {
 	liveng_persists || return 0
-	liveng_note "$@"
+	liveng_before=$(liveng_noted)
+	if ! [ "$liveng_before" ] || ! liveng_is_installed "$liveng_before" ||
+		linux-version compare "$1" ge "$liveng_before"; then
+		liveng_note "$@"
+	fi
 	if [ "${DPKG_RUNNING_VERSION-}" ]; then
 		dpkg-trigger --no-await liveng
 	else
@@ -91,7 +101,7 @@ liveng_work()
 {
 	[ "$(liveng_noted)" ] || return 0
 	read -r release built < "$liveng_pending"
-	linux-version list | grep -qxF "$release" || release=$(liveng_newest) built=
+	liveng_is_installed "$release" || release=$(liveng_newest) built=
 	if ! [ "$release" ]; then
 		liveng_say "no kernel is installed: the stick keeps the one that it has"
 		return 0

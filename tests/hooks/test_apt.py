@@ -26,6 +26,16 @@ def test_kernel_and_initrd_packages_in_one_run_make_one_write(system):
     assert writes(done) == 1
 
 
+def test_of_two_kernels_in_one_run_the_newer_counts(system):
+    """In whatever order dpkg configures them."""
+    packages = [f"/var/cache/apt/archives/linux-image-{release}_*.deb" for release in (system.new, system.old)]
+    for order in packages, packages[::-1]:
+        done = system.run("dpkg -i " + " ".join(order))
+        assert system.builds() == [system.new]
+        assert writes(done) == 1
+        assert system.current() == system.new
+
+
 def test_cryptsetup_alone_renews_the_current_initrd(system):
     before = system.status()["current"]
     done = system.apt("install --reinstall cryptsetup-initramfs")
