@@ -344,6 +344,23 @@ def test_what_was_there_before_is_not_found_any_more(fill, live_image, tmp_path)
     assert sorted(signatures) == ["PMBR", "gpt", "gpt"]
 
 
+def test_many_signatures_of_one_file_system(live_image, tmp_path):
+    """ZFS has four labels with 128 places for its own each, and is found by any few of them."""
+    path = tmp_path / "disk.img"
+    path.write_bytes(b"")
+    run("truncate", "-s", SIZE, path)
+    size = path.stat().st_size
+    with open(path, "r+b") as f:
+        for label in 0, 256 * 1024, size - 512 * 1024, size - 256 * 1024:
+            for n in range(128):
+                f.seek(label + 128 * 1024 + n * 1024)
+                f.write((0x00bab10c).to_bytes(8, "little") + (5000).to_bytes(8, "little"))
+    assert run("wipefs", "--noheadings", "--output", "TYPE", path).count(b"zfs_member") > 500
+    stick = deploy(live_image, path, "--no-persistence")
+    assert_sound(stick, live_image, tmp_path, persistence=None)
+    assert b"zfs" not in run("wipefs", "--noheadings", "--output", "TYPE", path)
+
+
 def test_a_deployment_over_an_older_one(live_image, deployed, tmp_path):
     stick = deploy(live_image, deployed.copy(tmp_path / "stick.img").path, "--no-persistence")
     assert_sound(stick, live_image, tmp_path, persistence=None)

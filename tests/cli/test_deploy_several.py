@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -159,6 +160,28 @@ def test_an_interruption_ends_all(live_image, tmp_path, number):
     result = finish(process)
     assert result.code == FAILED, result
     assert result.err.count("interrupted") == 2
+    assert list(tmp_path.glob("*.img")) == []
+
+
+def test_without_the_first_process_the_others_end(live_image, tmp_path):
+    """Nobody would know of them: what they have written goes, too."""
+    process = start("--size", SIZE, live_image, tmp_path / "a.img", tmp_path / "b.img", program=DEPLOYER,
+                    prefix=["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=pwrite64",
+                            "-e", "inject=pwrite64:delay_exit=100000"])
+    children = f"/proc/{process.pid}/task/{process.pid}/children"
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with open(children, encoding="ascii") as f:
+            first = f.read().split()
+        members = Path(f"/proc/{first[0]}/task/{first[0]}/children") if first else None
+        if members and len(members.read_text().split()) == 2 and \
+                all(path.exists() and path.stat().st_blocks for path in
+                    (tmp_path / "a.img", tmp_path / "b.img")):
+            break
+        time.sleep(0.02)
+    os.kill(int(first[0]), signal.SIGKILL)
+    err = process.communicate(timeout=60)[1]  # strace waits for all of them
+    assert "ready to boot" not in err
     assert list(tmp_path.glob("*.img")) == []
 
 

@@ -184,6 +184,7 @@ def test_an_image_or_kernel_that_is_cut_short_while_it_is_written(name, deployed
     assert told.code == FAILED, told
     assert f"stick.img: cannot read {tmp_path / name}: " in told.out
     assert told.out.endswith(": it holds no system\n")
+    assert "\x1b[Kliveng-deploy: " in told.out  # in the place of the progress, not behind it
 
 
 @pytest.mark.parametrize("options", [[], ["--no-verify"]], ids=" ".join)
