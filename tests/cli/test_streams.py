@@ -2,39 +2,43 @@
 """Programs that are started without standard input, output or error: no file of theirs may take the
 place of one, else messages would be written into a stick."""
 
-import os
+import contextlib
+import re
 
 import pytest
 
 import stick as sticks
-from programs import DEPLOYER, DONE, FAILED, PROGRAM, SIZE, finish, kupd, start, update
+from programs import DEPLOYER, FAILED, PROGRAM, SIZE, deployer, kupd, update
 from proof import assert_holds
 
 
-def without(*numbers):
-    """For Popen: start it with these descriptors closed."""
-    def close():
-        for number in numbers:
-            os.close(number)
-    return {"preexec_fn": close}
+STREAMS = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]
 
 
-STREAMS = [(0,), (1,), (2,), (0, 1, 2)]
+@contextlib.contextmanager
+def without(streams, log, *paths):
+    """A prefix that closes them, and afterwards a look at what the files were opened as."""
+    watched = [word for path in paths for word in ("-P", path)]
+    yield ["strace", "-f", "-qq", "-o", log, *watched, "-e", "trace=openat",
+           "sh", "-c", f'exec "$0" "$@" {streams}']
+    opened = re.findall(r"openat\(.* = (\d+)$", log.read_text(), re.MULTILINE)
+    assert len(opened) > 2 and min(map(int, opened)) > 2
 
 
-@pytest.mark.parametrize("closed", STREAMS, ids=str)
-def test_a_stick_is_made(closed, live_image, tmp_path):
+@pytest.mark.parametrize("streams", STREAMS)
+def test_a_stick_is_made(streams, live_image, tmp_path):
     path = tmp_path / "stick.img"
-    result = finish(start("-v", "--size", SIZE, live_image, path, program=DEPLOYER, **without(*closed)))
-    assert result.code == DONE, result
-    assert ("ready to boot" in result.err) == (2 not in closed)
+    with without(streams, tmp_path / "log", live_image.path, path) as prefix:
+        told = deployer("-v", "--size", SIZE, live_image, path, prefix=prefix)
+    assert ("ready to boot" in told.err) == ("2" not in streams)
     assert sticks.Stick(path).grub_has(live_image.set)
     assert b"liveng-deploy: " not in path.read_bytes()
 
 
-@pytest.mark.parametrize("closed", STREAMS, ids=str)
-def test_a_stick_is_updated(closed, stick, small_sets, tmp_path):
-    update(stick, small_sets[1], "-v", **without(*closed))
+@pytest.mark.parametrize("streams", STREAMS)
+def test_a_stick_is_updated(streams, stick, small_sets, tmp_path):
+    with without(streams, tmp_path / "log", small_sets[1].kernel, stick.path) as prefix:
+        update(stick, small_sets[1], "-v", prefix=prefix)
     assert_holds(stick, tmp_path / "after", small_sets[1], small_sets[0])
     assert b"livengkupd: " not in stick.path.read_bytes()
 
