@@ -83,7 +83,7 @@ static void print_help(void)
 	     "                           HashTool.efi in DIR, not through shim\n"
 	     "\n"
 	     "The target:\n"
-	     "  --size SIZE              of a new image file (8G)\n"
+	     "  --size SIZE              of an image file, 8G or 2.5G; a new one needs it\n"
 	     "  --allow-fixed            also a disk that is not removable\n"
 	     "  --allow-large            also a disk of more than 512 GB\n"
 	     "  -y, --yes                do not ask\n"
@@ -98,8 +98,8 @@ static void print_help(void)
 	     "  -h, --help               this text\n"
 	     "  --version                the version\n"
 	     "\n"
-	     "Exit status: 0 done; 1 failed; 2 usage; 3 not a liveng stick; 4 refused by a\n"
-	     "check; 5 no room; 6 verification failed; 7 busy.\n"
+	     "Exit status: 0 done; 1 failed or interrupted; 2 usage; 3 not a liveng stick;\n"
+	     "4 refused by a check; 5 no room; 6 verification failed; 7 busy.\n"
 	     "\n"
 	     "More in liveng-deploy(8).");
 }
