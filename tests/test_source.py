@@ -81,9 +81,9 @@ ROOMS = {
     "disk": ("disk fat grubenv identity luks pvd", "tools"),
     "machine": ("cmdline device host mounts running udev", "tools"),
     "files": ("authenticode cpio initrd installed kernel modindex pe segments source unpack", "tools"),
-    "candidate": ("candidate modules", "tools disk machine files"),
+    "candidate": ("candidate loader modules", "tools disk machine files"),
     "volume": ("format session set slot tree volume", "tools disk files"),
-    "stick": ("assessment stick", "tools disk machine"),
+    "stick": ("assessment mounted stick", "tools disk machine"),
 }
 
 
