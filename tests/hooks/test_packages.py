@@ -79,6 +79,9 @@ def test_packages_of_a_kernel_of_ones_own(system, tmp_path):
         assert done.text.count("wrote") == 1
     meta = system.run(f"dpkg-query -Wf '${{Version}} ${{Depends}}' linux-image-liveng-{arch}").text
     assert meta == f"{version} linux-image-liveng-{system.new} (= {version})"
+    # It is a conffile: an admin may have removed it.
+    system.run("rm /etc/kernel/postinst.d/zz-liveng")
+    assert "wrote" not in system.apt("install --reinstall /own/*.deb").text
 
 
 @pytest.mark.parametrize("flavour, architecture", [("686-pae", "i386"), ("cloud-amd64", "amd64"), ("arm64", "arm64")])
