@@ -66,7 +66,7 @@ __attribute__((format(printf, 3, 0))) static void print(
 	char text[2048], safe[2048];
 
 	vsnprintf(text, sizeof(text), format, arguments);
-	memcpy(safe, text, sizeof(safe));
+	strcpy(safe, text);
 	show(prefix, safe);
 	if (sink->take)
 		sink->take(sink->data, text);
