@@ -66,11 +66,10 @@ static int take_previous(
 	if (verdict == VERDICT_FAILED)
 		failed_note(run, &inventory->current, "it did not come up, the set before did");
 	run->changed = true;
-	r = rollback_switch(stick, inventory, false);
+	r = rollback_switch(run, stick, inventory, false);
 	if (r < 0)
 		return r;
-	/* A second bless in this boot has nothing to go back from. */
-	rollback_done(run, stick);
+	mounted_refresh_kernel(stick, &run->host);
 	log_warning("%s %s: %s is current again", failed, what, inventory->previous.release);
 	return 0;
 }

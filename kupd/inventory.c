@@ -53,12 +53,11 @@ static int find_other(const struct stick *stick, struct inventory *inventory)
 	struct extent partition = stick_kernel(stick);
 	int r;
 
-	r = slot_previous(stick->disk, partition, &inventory->previous_pvd);
+	r = slot_previous(stick->disk, partition, &inventory->other_pvd);
 	if (r == 0)
-		r = volume_open(stick->disk, partition, &inventory->previous_pvd, &volume);
+		r = volume_open(stick->disk, partition, &inventory->other_pvd, &volume);
 	if (r == 0)
 		r = read_other(volume, inventory);
-	inventory->undone_pvd = inventory->previous_pvd;
 	/* Damage means that there is none. A failed read does not: it may be the proven set. What
 	 * needs nothing of it goes on. */
 	inventory->is_other_unreadable = r == -EIO;
@@ -127,9 +126,28 @@ int inventory_open(const struct run *run, bool writable, struct stick **ret_stic
 	return r;
 }
 
-bool inventory_wants_previous(const struct inventory *inventory, const struct stick *stick)
+const struct set *inventory_other(const struct inventory *inventory)
 {
-	return inventory->has_previous && (assessment_tries(stick) >= 0 || !inventory->has_current);
+	return inventory->has_previous ? &inventory->previous
+	       : inventory->has_undone ? &inventory->undone
+				       : NULL;
+}
+
+bool inventory_doubts_other(const struct inventory *inventory, const struct stick *stick)
+{
+	return stick->grubenv && !(inventory->has_undone ? assessment_has_newer(stick)
+							 : assessment_has_previous(stick));
+}
+
+const struct set *inventory_to_keep(const struct inventory *inventory, const struct stick *stick)
+{
+	const bool has_newer = assessment_has_newer(stick);
+
+	if (!inventory->has_current ||
+		(inventory->has_previous && assessment_tries(stick) >= 0 && !has_newer) ||
+		(inventory->has_undone && has_newer))
+		return inventory_other(inventory);
+	return NULL;
 }
 
 void inventory_close(struct inventory *inventory)

@@ -18,14 +18,14 @@ struct inventory {
 	bool has_current;
 	bool is_unreadable; /* has none since reading it failed: it may be whole all the same */
 	struct set current;
-	/* The set before, and the tree in which it is the current one: the way back. */
+	/* What the other slot has, if anything: the set before, or the one that a rollback left for
+	 * the current one. And the tree in which it is the current one: the way back, or forward
+	 * again. */
 	bool has_previous;
 	struct set previous;
-	struct pvd previous_pvd;
-	/* The set that a rollback left for the current one, and its tree: the way forward again. */
 	bool has_undone;
 	struct set undone;
-	struct pvd undone_pvd;
+	struct pvd other_pvd;
 	bool is_other_unreadable; /* neither is known, since reading failed: there may be one */
 };
 
@@ -46,8 +46,16 @@ int inventory_open(const struct run *run, bool writable, struct stick **ret_stic
 
 void inventory_close(struct inventory *inventory);
 
+/** The set of the other slot, whichever it is, or NULL. */
+const struct set *inventory_other(const struct inventory *inventory);
+
+/** Would that one need a trial of its own, once it is current? Not if it is proven, nor if the
+ * assessment is off. */
+bool inventory_doubts_other(const struct inventory *inventory, const struct stick *stick);
+
 /**
- * Must the previous set become current before another is written? So if the current one is on trial
- * or not there: then the previous set is the proven one, and its slot is not the one to be written.
+ * The set of the other slot if it has to become current before another is written, else NULL. So if
+ * the current one is not there, or on trial while nothing says that it is the better one: then the
+ * set known to boot, if there is any, is the other, and its slot is not the one to be written.
  */
-bool inventory_wants_previous(const struct inventory *inventory, const struct stick *stick);
+const struct set *inventory_to_keep(const struct inventory *inventory, const struct stick *stick);

@@ -28,11 +28,11 @@ static bool has_room(
 const char *outlook_describe(const struct run *run, const struct stick *stick,
 	const struct inventory *inventory, char *text, size_t size)
 {
-	const bool back = inventory_wants_previous(inventory, stick);
-	const bool is_a = back == (inventory->slot == SLOT_A);
+	const struct set *keep = inventory_to_keep(inventory, stick);
+	const bool is_a = (keep != NULL) == (inventory->slot == SLOT_A);
 	const struct slot slot = slot_get(stick_kernel(stick).size, is_a ? SLOT_A : SLOT_B);
 	const struct set *current = inventory->has_current ? &inventory->current : NULL;
-	const struct set *base = back ? &inventory->previous : current;
+	const struct set *base = keep ? keep : current;
 	const char *root = run->options->root, *rebuilt = "";
 	char needs[SIZE_TEXT];
 	char release[KERNEL_RELEASE_MAX];

@@ -122,12 +122,12 @@ int plan_check_candidate(
 	return r;
 }
 
-/* With a set on trial, or damaged, the proven one is the one before: it stays, the other makes
- * room. */
-static int plan_roll_back(
+/* With a set on trial, or damaged, the one known to boot is the other, if any is: it stays. */
+static int plan_keep(
 	const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan)
 {
 	const struct inventory *inventory = &plan->inventory;
+	const struct set *keep = inventory_to_keep(inventory, stick);
 	int r;
 
 	if (inventory->is_other_unreadable && !tolerant &&
@@ -136,16 +136,17 @@ static int plan_roll_back(
 			"cannot read the previous kernel set, which repair or --force would give "
 			"up",
 			-EIO);
-	if (!inventory_wants_previous(inventory, stick))
+	if (!keep)
 		return 0;
-	r = set_verify(stick->disk, &inventory->previous, &run->observer);
+	r = set_verify(stick->disk, keep, &run->observer);
 	/* A damaged one is not worth keeping: then the current set is the best there is. */
 	if (r == -ERR_VERIFY || (r == -EIO && run->options->force))
 		return 0;
 	if (r < 0 && r != -ENOKEY)
 		return plan_failed(stick,
 			"cannot read the previous kernel set, which --force would give up", r);
-	plan->roll_back_first = true;
+	plan->keep = keep;
+	plan->keep_is_proven = !inventory_doubts_other(inventory, stick);
 	return 0;
 }
 
@@ -199,7 +200,7 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 {
 	const struct inventory *inventory = &plan->inventory;
 	const struct candidate *candidate = plan->candidate;
-	const struct pvd *pvd = plan->roll_back_first ? &inventory->previous_pvd : &inventory->pvd;
+	const struct pvd *pvd = plan->keep ? &inventory->other_pvd : &inventory->pvd;
 	autofree char *release = NULL, *sums = NULL, *old_release = NULL, *old_sums = NULL;
 	struct extent partition = stick_kernel(stick);
 	struct session_content content;
@@ -208,10 +209,13 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	int r;
 
 	other = slot_holding(partition.size, pvd) == SLOT_A ? SLOT_B : SLOT_A;
-	plan->base_is_proven = plan->roll_back_first ? assessment_has_previous(stick)
-						     : assessment_tries(stick) < 0;
-	if (!plan->in_place && plan->roll_back_first)
-		plan->base = &inventory->previous;
+	if (plan->keep)
+		plan->base_is_proven = plan->keep_is_proven;
+	else
+		plan->base_is_proven = assessment_tries(stick) < 0 ||
+				       (inventory->has_previous && assessment_has_newer(stick));
+	if (!plan->in_place && plan->keep)
+		plan->base = plan->keep;
 	else if (!plan->in_place && inventory->has_current)
 		plan->base = &inventory->current;
 	plan->slot = slot_get(partition.size, plan->in_place ? SLOT_WHOLE : other);
@@ -260,7 +264,7 @@ static int plan_writing(
 {
 	int r;
 
-	r = plan_roll_back(run, stick, tolerant, plan);
+	r = plan_keep(run, stick, tolerant, plan);
 	if (r < 0)
 		return r;
 	r = plan_session(run, stick, plan);
@@ -268,7 +272,7 @@ static int plan_writing(
 		session_free(steal_pointer(plan->session));
 		volume_close(steal_pointer(plan->volume));
 		plan->in_place = true;
-		plan->roll_back_first = false;
+		plan->keep = NULL;
 		plan->base = NULL;
 		r = plan_session(run, stick, plan);
 	} else if (r == 0 && run->options->in_place) {

@@ -17,8 +17,11 @@ struct plan {
 	enum outcome outcome;
 	struct candidate *candidate;
 	struct inventory inventory;
-	bool roll_back_first;	/* an unproven set makes room, the proven one stays */
-	bool base_is_proven;	/* it came up once, as far as the assessment tells */
+	/* Becomes current first, from the other slot: it stays, and what is current now makes room.
+	 * NULL: none does. */
+	const struct set *keep;
+	bool keep_is_proven;	/* it came up once, as far as the assessment tells */
+	bool base_is_proven;	/* as keep_is_proven, of what then is current */
 	const struct set *base; /* becomes the `.old` set; NULL: none does */
 	struct volume *volume;	/* the tree that the session continues; owned */
 	bool in_place;		/* over what is there: two sets have no room, and that is allowed */

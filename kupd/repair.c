@@ -57,25 +57,26 @@ static int diagnose(const struct run *run, const struct stick *stick, struct inv
 }
 
 /*
- * Back to the previous set, if that is whole and not known to fail. It gets a trial unless the boot
- * assessment calls it proven: the menu may have tried it already.
+ * Back to the previous set, or forward again to the one that a rollback left for the current one,
+ * if that is whole and not known to fail. It gets a trial unless the boot assessment calls it
+ * proven: the menu may have tried it already.
  */
 static int go_back(
 	struct run *run, struct stick *stick, const struct inventory *inventory, bool *ret_done)
 {
-	const struct set *previous = &inventory->previous;
-	bool on_trial = assessment_doubts_previous(stick);
+	const struct set *other = inventory_other(inventory);
+	bool on_trial = inventory_doubts_other(inventory, stick);
 	struct failed failed;
 	int r;
 
 	failed_read(run, &failed);
-	if (!inventory->has_previous ||
-		failed_find(&failed, previous->kernel_sum, previous->initrd_sum))
+	if (!other || failed_find(&failed, other->kernel_sum, other->initrd_sum))
 		return 0;
-	r = set_verify(stick->disk, previous, &run->observer);
+	r = set_verify(stick->disk, other, &run->observer);
 	if (r == -ERR_VERIFY || r == -EIO) {
-		log_warning("%s: the previous kernel set, %s, is %s", stick->name,
-			previous->release, r == -EIO ? "unreadable" : "damaged");
+		log_warning("%s: the %s kernel set, %s, is %s", stick->name,
+			inventory->has_undone ? "undone" : "previous", other->release,
+			r == -EIO ? "unreadable" : "damaged");
 		return 0;
 	}
 	if (r == 0 || r == -ENOKEY)
@@ -83,19 +84,19 @@ static int go_back(
 	if (r < 0)
 		return r;
 	*ret_done = true;
-	run_add(run, "release", previous->release);
+	run_add(run, "release", other->release);
 	if (run->options->dry_run) {
-		log_info("%s: would go back to %s", stick->name, previous->release);
+		log_info("%s: would go back to %s", stick->name, other->release);
 		return 0;
 	}
 	run->changed = true;
 	r = assessment_drop_once(stick);
 	if (r == 0)
-		r = rollback_switch(stick, inventory, on_trial);
+		r = rollback_switch(run, stick, inventory, on_trial);
 	if (r < 0)
 		return r;
-	rollback_done(run, stick);
-	log_info("%s: back to %s: the next boot runs it", stick->name, previous->release);
+	mounted_refresh_kernel(stick, &run->host);
+	log_info("%s: back to %s: the next boot runs it", stick->name, other->release);
 	return 0;
 }
 

@@ -9,9 +9,9 @@
 #include "failed.h"
 #include "format.h"
 #include "log.h"
+#include "marker.h"
 #include "mounted.h"
 #include "plan.h"
-#include "rollback.h"
 #include "size.h"
 #include "util.h"
 
@@ -21,6 +21,7 @@ struct tree {
 	struct set set;
 	struct set old; /* with has_old */
 	bool has_old;
+	bool is_proven; /* it came up, as far as the assessment tells */
 };
 
 int revive_is_needed(const struct stick *stick)
@@ -84,12 +85,12 @@ static int find_trees(
 
 /*
  * Which tree was current? The newest, as long as the assessment calls the one before bootable: then
- * that is how an update left it. If not, the newest did not come up, was rolled back or had its
- * update cut off: the one before it is at least as good.
+ * that is how an update left it; or if it is the proven one of the two. If not, the newest did not
+ * come up, was rolled back or had its update cut off: the one before it is at least as good.
  */
-static const struct tree *choose(const struct stick *stick, const struct tree *trees, int n)
+static const struct tree *choose(const struct stick *stick, struct tree *trees, int n)
 {
-	const struct tree *newest = &trees[0], *other = NULL;
+	struct tree *newest = &trees[0], *other = NULL;
 
 	for (int i = 1; i < n; i++) {
 		if (set_is_same(&trees[i].set, &newest->set))
@@ -100,7 +101,8 @@ static const struct tree *choose(const struct stick *stick, const struct tree *t
 			newest = &trees[i];
 		}
 	}
-	if (other && stick->grubenv &&
+	newest->is_proven = other && assessment_has_newer(stick);
+	if (other && stick->grubenv && !newest->is_proven &&
 		(assessment_tries(stick) == 0 || !assessment_has_previous(stick)))
 		return other;
 	return newest;
@@ -110,9 +112,9 @@ static const struct tree *choose(const struct stick *stick, const struct tree *t
 static int assess(struct stick *stick, const struct tree *chosen)
 {
 	int tries = assessment_tries(stick);
-	bool proven = assessment_has_previous(stick);
+	bool proven = assessment_has_previous(stick) || chosen->is_proven;
 
-	if (proven && tries != 0 && chosen->has_old)
+	if (assessment_has_previous(stick) && tries != 0 && chosen->has_old)
 		return 0;
 	return assessment_set(stick, proven ? -1 : ASSESSMENT_TRIES, PREVIOUS_GONE);
 }
@@ -143,6 +145,8 @@ int revive_from_slots(struct run *run, struct stick *stick)
 	}
 	run->changed = true;
 	r = assessment_drop_once(stick);
+	/* Before a trial begins that this boot must not end. */
+	marker_set_written(run, stick);
 	if (r == 0)
 		r = assess(stick, chosen);
 	if (r < 0)
@@ -194,6 +198,7 @@ static int write_volume(struct run *run, struct stick *stick, const struct candi
 
 	run->changed = true;
 	r = assessment_drop_once(stick);
+	marker_set_written(run, stick);
 	if (r == 0)
 		r = assessment_set(stick, ASSESSMENT_TRIES, PREVIOUS_GONE);
 	if (r < 0)
@@ -252,7 +257,7 @@ int revive_with(struct run *run, const char *release, enum update_result *ret_re
 	r = write_volume(run, stick, candidate);
 	if (r < 0)
 		return r;
-	rollback_done(run, stick);
+	mounted_refresh_kernel(stick, &run->host);
 	log_info("%s: made the volume anew, with %s in slot A: the next boot runs it", stick->name,
 		candidate->release);
 	return 0;

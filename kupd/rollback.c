@@ -72,64 +72,64 @@ static int check_undo(const struct stick *stick, const struct inventory *invento
 	return -ERR_REFUSED;
 }
 
-static int commit(struct stick *stick, const struct pvd *pvd, const char *which)
+static int commit(struct stick *stick, const struct inventory *inventory)
 {
 	int r;
 
-	r = slot_commit(stick->disk, stick_kernel(stick), pvd);
+	r = slot_commit(stick->disk, stick_kernel(stick), &inventory->other_pvd);
 	if (r < 0) {
 		errno = -r;
-		log_error("%s: cannot switch to the %s kernel set: %m", stick->name, which);
+		log_error("%s: cannot switch to the %s kernel set: %m", stick->name,
+			inventory->has_undone ? "undone" : "previous");
 	}
 	return r;
 }
 
-int rollback_prepare(struct stick *stick, bool on_trial)
+int rollback_prepare(const struct run *run, struct stick *stick, const struct inventory *inventory,
+	bool on_trial)
 {
 	int tries = assessment_tries(stick);
+	bool leaves_proven = inventory->has_previous && tries < 0 && on_trial;
 
+	/* Before a trial begins that this boot must not end. */
+	marker_set_written(run, stick);
 	/* A trial without boots left would go to the fallback: give it its boots again. The `.old`
 	 * names of the tree that we go to lead into the slot of the one that we leave. */
-	return assessment_set(
-		stick, tries == 0 || on_trial ? ASSESSMENT_TRIES : tries, PREVIOUS_GONE);
+	return assessment_set(stick, tries == 0 || on_trial ? ASSESSMENT_TRIES : tries,
+		leaves_proven || assessment_has_newer(stick) ? PREVIOUS_RETRIED : PREVIOUS_GONE);
 }
 
 int rollback_commit(struct stick *stick, const struct inventory *inventory, bool on_trial)
 {
 	int r;
 
-	r = commit(stick, &inventory->previous_pvd, "previous");
+	r = commit(stick, inventory);
 	if (r == 0 && !on_trial)
 		r = assessment_set(stick, -1, PREVIOUS_GONE);
 	return r;
 }
 
-int rollback_switch(struct stick *stick, const struct inventory *inventory, bool on_trial)
+int rollback_switch(const struct run *run, struct stick *stick, const struct inventory *inventory,
+	bool on_trial)
 {
 	int r;
 
-	r = rollback_prepare(stick, on_trial);
+	r = rollback_prepare(run, stick, inventory, on_trial);
 	return r == 0 ? rollback_commit(stick, inventory, on_trial) : r;
 }
 
-/* Forward again to the set that a rollback left: on trial, as after an update. */
-static int forward_switch(struct stick *stick, const struct inventory *inventory)
+/* Forward again to the set that a rollback left: @on_trial as after an update, else as it was
+ * before that rollback. */
+static int forward_switch(const struct run *run, struct stick *stick,
+	const struct inventory *inventory, bool on_trial)
 {
 	/* Its `.old` set is the one that we come from. */
 	enum assessment_previous previous =
 		assessment_tries(stick) < 0 ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
 	int r;
 
-	r = assessment_set(stick, ASSESSMENT_TRIES, PREVIOUS_GONE);
-	if (r == 0)
-		r = commit(stick, &inventory->undone_pvd, "undone");
-	return r == 0 ? assessment_set(stick, ASSESSMENT_TRIES, previous) : r;
-}
-
-void rollback_done(const struct run *run, const struct stick *stick)
-{
-	marker_set_written(run, stick);
-	mounted_refresh_kernel(stick, &run->host);
+	r = rollback_switch(run, stick, inventory, on_trial);
+	return r == 0 ? assessment_set(stick, on_trial ? ASSESSMENT_TRIES : -1, previous) : r;
 }
 
 int rollback_verb(struct run *run)
@@ -138,6 +138,7 @@ int rollback_verb(struct run *run)
 	cleanup(stick_closep) struct stick *stick = NULL;
 	const struct options *options = run->options;
 	const char *release;
+	bool on_trial;
 	int r;
 
 	r = inventory_open(run, !options->dry_run, &stick, &inventory);
@@ -163,13 +164,15 @@ int rollback_verb(struct run *run)
 	r = assessment_drop_once(stick);
 	if (r < 0)
 		return r;
-	r = options->undo ? forward_switch(stick, &inventory)
-			  : rollback_switch(stick, &inventory, assessment_doubts_previous(stick));
+	on_trial = inventory_doubts_other(&inventory, stick);
+	r = options->undo ? forward_switch(run, stick, &inventory, on_trial)
+			  : rollback_switch(run, stick, &inventory, on_trial);
 	if (r < 0)
 		return r;
-	rollback_done(run, stick);
+	mounted_refresh_kernel(stick, &run->host);
 	if (options->undo)
-		log_info("%s: forward again: the next boot tries %s", stick->name, release);
+		log_info("%s: forward again: the next boot %s %s", stick->name,
+			on_trial ? "tries" : "runs", release);
 	else
 		log_info("%s: the next boot runs %s again", stick->name, release);
 	return 0;

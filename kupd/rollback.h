@@ -5,16 +5,20 @@
 #include "observer.h"
 
 /**
- * Make the previous set of @inventory, which the caller has verified, the current one: the boot
+ * Make the other set of @inventory, which the caller has verified, the current one: the boot
  * assessment first, so that no boot takes the `.old` names of the old tree for a whole set; then
  * one sector; then the trial, if there was one, ends. With @on_trial it gets one of its own: it was
- * not seen to come up since. Reports. Returns -errno; either set is then current.
+ * not seen to come up since; a proven set that is left for it is still known as that. This boot's
+ * bless, which is not that of the other set, is kept off. Reports. Returns -errno; either set is
+ * then current.
  */
-int rollback_switch(struct stick *stick, const struct inventory *inventory, bool on_trial);
+int rollback_switch(const struct run *run, struct stick *stick, const struct inventory *inventory,
+	bool on_trial);
 
 /** The two halves of rollback_switch(): the boot assessment, after which the stick boots what it
  * did before; and the rest. Report. Return -errno. */
-int rollback_prepare(struct stick *stick, bool on_trial);
+int rollback_prepare(const struct run *run, struct stick *stick, const struct inventory *inventory,
+	bool on_trial);
 int rollback_commit(struct stick *stick, const struct inventory *inventory, bool on_trial);
 
 /**
@@ -23,6 +27,3 @@ int rollback_commit(struct stick *stick, const struct inventory *inventory, bool
  */
 int rollback_check(const struct stick *stick, const struct inventory *inventory,
 	const struct observer *observer);
-
-/** What follows every switch: the trial is not this boot's, and caches are stale. */
-void rollback_done(const struct run *run, const struct stick *stick);

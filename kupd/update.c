@@ -83,9 +83,15 @@ static int write_session(
 	return 0;
 }
 
-/* Whatever is about to be overwritten, no boot may take it for a whole set from now on. */
-static int make_way(struct stick *stick, struct plan *plan)
+static const char *why_keep(const struct plan *plan)
 {
+	return plan->keep_is_proven ? "it is the proven one" : "neither of the two sets is proven";
+}
+
+/* Whatever is about to be overwritten, no boot may take it for a whole set from now on. */
+static int make_way(const struct run *run, struct stick *stick, struct plan *plan)
+{
+	const struct inventory *inventory = &plan->inventory;
 	bool on_trial;
 	int r;
 
@@ -94,21 +100,22 @@ static int make_way(struct stick *stick, struct plan *plan)
 		return r;
 	if (plan->in_place)
 		return assessment_set(stick, 0, PREVIOUS_GONE); /* 0 boots left: the fallback */
-	if (!plan->roll_back_first)
-		return assessment_has_previous(stick) ||
-				       ((plan->inventory.has_previous ||
-						plan->inventory.is_other_unreadable) &&
+	if (!plan->keep)
+		return assessment_has_previous(stick) || assessment_has_newer(stick) ||
+				       ((inventory->has_previous ||
+						inventory->is_other_unreadable) &&
 					       assessment_previous(stick) != PREVIOUS_GONE)
-			       ? assessment_set(stick, assessment_tries(stick), PREVIOUS_GONE)
+			       ? assessment_set(stick,
+					 plan->base_is_proven ? -1 : assessment_tries(stick),
+					 PREVIOUS_GONE)
 			       : 0;
-	log_info("%s: back to %s first, it is the proven one", stick->name,
-		plan->inventory.previous.release);
-	on_trial = assessment_doubts_previous(stick);
-	r = rollback_prepare(stick, on_trial);
+	log_info("%s: back to %s first, %s", stick->name, plan->keep->release, why_keep(plan));
+	on_trial = inventory_doubts_other(inventory, stick);
+	r = rollback_prepare(run, stick, inventory, on_trial);
 	if (r < 0)
 		return r;
 	plan->outcome = OUTCOME_EITHER;
-	r = rollback_commit(stick, &plan->inventory, on_trial);
+	r = rollback_commit(stick, inventory, on_trial);
 	if (r == 0)
 		plan->outcome = OUTCOME_PREVIOUS;
 	return r;
@@ -120,7 +127,7 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 	struct pvd pvd;
 	int r;
 
-	r = make_way(stick, plan);
+	r = make_way(run, stick, plan);
 	if (r == 0)
 		r = write_session(run, stick, plan, &pvd);
 	if (r < 0)
@@ -168,8 +175,8 @@ static void tell_outcome(const struct stick *stick, const struct plan *plan, int
 		log_error("%s%s boots what it booted before", why, name);
 		break;
 	case OUTCOME_PREVIOUS:
-		log_error("%s%s boots %s, the proven set", why, name,
-			plan->inventory.previous.release);
+		log_error("%s%s boots %s%s", why, name, plan->keep->release,
+			plan->keep_is_proven ? ", the proven set" : "");
 		break;
 	case OUTCOME_NONE:
 		log_error(
@@ -190,9 +197,9 @@ static void tell_plan(const struct stick *stick, const struct plan *plan)
 {
 	char size[SIZE_TEXT];
 
-	if (plan->roll_back_first)
-		log_info("%s: would go back to %s first, it is the proven one", stick->name,
-			plan->inventory.previous.release);
+	if (plan->keep)
+		log_info("%s: would go back to %s first, %s", stick->name, plan->keep->release,
+			why_keep(plan));
 	log_info("%s: would write %s, %s, into slot %s%s%s", stick->name, plan->candidate->release,
 		size_text(session_size(plan->session), size), plan->slot.name,
 		plan->base	 ? ", and keep "

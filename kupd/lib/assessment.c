@@ -34,9 +34,11 @@ bool assessment_has_previous(const struct stick *stick)
 	return assessment_previous(stick) == PREVIOUS_PROVEN;
 }
 
-bool assessment_doubts_previous(const struct stick *stick)
+bool assessment_has_newer(const struct stick *stick)
 {
-	return stick->grubenv && !assessment_has_previous(stick);
+	const char *value = stick->grubenv ? grubenv_get(stick->grubenv, "liveng_newer") : NULL;
+
+	return value && strcmp(value, "1") == 0 && assessment_tries(stick) >= 0;
 }
 
 /* Write what was set in memory, @set being the outcome of that. Reports. */
@@ -62,8 +64,10 @@ static int write_block(struct stick *stick, int set)
 
 int assessment_set(struct stick *stick, int tries, enum assessment_previous previous)
 {
-	static const char *const values[] = {
-		[PREVIOUS_GONE] = "0", [PREVIOUS_PROVEN] = "1", [PREVIOUS_DOUBTED] = "2"};
+	static const char *const values[] = {[PREVIOUS_GONE] = "0",
+		[PREVIOUS_PROVEN] = "1",
+		[PREVIOUS_DOUBTED] = "2",
+		[PREVIOUS_RETRIED] = "0"};
 	const char *once;
 	char text[16];
 	int r;
@@ -74,9 +78,12 @@ int assessment_set(struct stick *stick, int tries, enum assessment_previous prev
 	r = grubenv_set(stick->grubenv, "liveng_tries", tries >= 0 ? text : NULL);
 	if (r == 0)
 		r = grubenv_set(stick->grubenv, "liveng_previous", values[previous]);
+	if (r == 0)
+		r = grubenv_set(
+			stick->grubenv, "liveng_newer", previous == PREVIOUS_RETRIED ? "1" : NULL);
 	/* Who chose that one for the next boot meant a set that is not there any more. */
 	once = assessment_once(stick);
-	if (r == 0 && previous == PREVIOUS_GONE && once && strcmp(once, "previous") == 0)
+	if (r == 0 && values[previous][0] == '0' && once && strcmp(once, "previous") == 0)
 		r = grubenv_set(stick->grubenv, "liveng_once", NULL);
 	return write_block(stick, r);
 }

@@ -14,21 +14,25 @@ enum assessment_previous {
 	PREVIOUS_GONE,	  /* "0": its names lead to what was written over it, if there are any */
 	PREVIOUS_PROVEN,  /* "1": the menu may take it by itself */
 	PREVIOUS_DOUBTED, /* "2": it is there, but was not seen to come up: for people to choose */
+	/* As gone, and liveng_newer=1: it, not proven, is current again, or about to be. The set
+	 * that has it as `.old` set is the proven one, whichever of the two is current. */
+	PREVIOUS_RETRIED,
 };
 
 /** The boots left to the set on trial, 0 to 3; 0 also if what stands there is no such count; -1 if
  * none is on trial or the assessment is off. */
 int assessment_tries(const struct stick *stick);
 
-/** What grubenv says of the `.old` set; PREVIOUS_DOUBTED if it says nothing. */
+/** What grubenv says of the `.old` set; PREVIOUS_DOUBTED if it says nothing. Of one that is retried
+ * it is PREVIOUS_GONE. */
 enum assessment_previous assessment_previous(const struct stick *stick);
 
 /** Does grubenv call the `.old` set bootable? It does of a proven one only. */
 bool assessment_has_previous(const struct stick *stick);
 
-/** Would a set that becomes current again need a trial of its own? Not if the `.old` set is called
- * bootable, nor if the assessment is off. */
-bool assessment_doubts_previous(const struct stick *stick);
+/** Is, of two sets, the newer one proven, and the trial that of the older one? So after a rollback
+ * to a set that is not proven. */
+bool assessment_has_newer(const struct stick *stick);
 
 /**
  * Set both, in one write: @tries boots left (-1: no trial), what is said of the `.old` set; one

@@ -3,9 +3,10 @@
 
 A state is what lies in partition 2 and in grubenv, and what the system remembers of failed sets. From
 each, the boot menu (the real grub.cfg, see bootmenu.py) starts something that comes up or not, what
-came up runs bless or repair (the real program), and then perhaps updates, rolls back or chooses; a
-power cut may come behind each of their writes. Whatever happened, boots alone must end in a system
-that is up, and on the best kernel set that there is.
+came up runs bless or repair (the real program), and then perhaps updates, rolls back or chooses, more
+than once; a power cut may come behind each of their writes. Whatever happened, boots alone must end
+in a system that is up, and on the best kernel set that there is; and the last set that is known to
+boot is still there.
 """
 
 import hashlib
@@ -62,6 +63,8 @@ class State:
     partition: bytes = field(repr=False)  # compressed
     env: tuple    # grubenv's variables, sorted
     memory: str   # /var/lib/liveng/failed
+    proven: int   # the last set known to boot: its number; None: there is none
+    booted: frozenset  # the sets in the partition that came up once
     key: tuple    # all that counts of these
 
 
@@ -91,7 +94,7 @@ class World:
             digests += hashlib.sha256(data[start:start + size]).digest()
         return self.sets.get(digests, -1)
 
-    def state(self, data, env, memory):
+    def state(self, data, env, memory, proven, booted):
         middle = self.size // 2 // sticks.MIB * sticks.MIB
         trees = []
         for pvd in sticks.PVD, 65536 + sticks.PVD, middle + sticks.PVD:
@@ -100,7 +103,16 @@ class World:
                           files.get("vmlinuz")))
         failed = tuple(line.split()[0] for line in memory.splitlines())
         env = tuple(sorted(env.items()))
-        return State(zlib.compress(data, 1), env, memory, (*trees, env, failed))
+        whole = {content for tree in trees for content in tree[:2]}
+        assert proven is None or proven in whole, f"set {proven} is lost: {trees, env, failed}"
+        booted = frozenset(booted) & whole
+        return State(zlib.compress(data, 1), env, memory, proven, booted,
+                     (*trees, proven, booted, env, failed))
+
+    def came_up(self, state, n):
+        """The same, and that set is known to boot."""
+        return self.state(zlib.decompress(state.partition), dict(state.env), state.memory, n,
+                          state.booted | {n})
 
     def put(self, state):
         """Make the stick and the system that state."""
@@ -124,6 +136,14 @@ class World:
         """A run of the program: the states behind each of its writes, the whole one last."""
         if (state.key, words) in self.known:
             return self.known[state.key, words]
+        try:
+            states = self.record(state, words)
+        except AssertionError as error:
+            raise AssertionError(f"{words} on {state}") from error
+        self.known[state.key, words] = states
+        return states
+
+    def record(self, state, words):
         self.put(state)
         log = self.stick.path.with_suffix(".log")
         done = self.tools.record(self.stick, log, PROGRAM, *words, "--disk", self.stick.path,
@@ -135,7 +155,8 @@ class World:
         env = dict(state.env)
         block = bytearray(("# GRUB Environment Block\n" + "".join(
             f"{k}={v}\n" for k, v in state.env)).ljust(1024, "#").encode())
-        states = [] if memory == state.memory else [self.state(bytes(data), env, memory)]
+        known = state.proven, state.booted
+        states = [] if memory == state.memory else [self.state(bytes(data), env, memory, *known)]
         for record in read_log(log):
             if record.kind != "W":
                 continue
@@ -146,8 +167,11 @@ class World:
             else:
                 at = record.offset - self.start
                 data[at:at + record.size] = record.data
-            states.append(self.state(bytes(data), env, memory))
-        self.known[state.key, words] = states or [state]
+            states.append(self.state(bytes(data), env, memory, *known))
+        if words == ("rollback",) and states and "liveng_tries" not in env:
+            current = states[-1].key[0][0]
+            assert current in state.booted, "a set that never came up is called proven"
+            states.append(self.came_up(states[-1], current))
         return states or [state]
 
     def menu(self, state, refuses_damaged):
@@ -165,7 +189,8 @@ class World:
         boot = bootmenu.boot(dict(state.env), factory + names, loadable)
         self.boots += 1
         assert boot.entry, f"the menu waits for a key: {state.key}"
-        states = [self.state(data, env, state.memory) for env in boot.saves]
+        states = [self.state(data, env, state.memory, state.proven, state.booted)
+                  for env in boot.saves]
         started = sets[boot.entry]
         return states, boot.entry, started == "factory" or started in self.good
 
@@ -173,14 +198,23 @@ class World:
         """What the booted system does by itself."""
         if entry == "fallback":
             return self.run(state, "repair")
-        return self.run(state, "bless", "--booted", entry)
+        runs = state.key[0][entry == "previous"]
+        states = self.run(state, "bless", "--booted", entry)
+        # Of a previous set that was chosen bless makes nothing.
+        if states[-1].key[0][0] == runs and "liveng_tries" not in dict(states[-1].env):
+            states = [*states, self.came_up(states[-1], runs)]
+        return states
 
     def actions(self, state, undo):
         """What people and apt do then."""
         if undo:
             yield self.run(state, "rollback", "--undo")
         yield self.run(state, "update")
-        yield self.run(state, "rollback")
+        back = self.run(state, "rollback")
+        yield back
+        if undo:
+            yield self.run(back[-1], "update")
+            yield self.run(self.run(state, "update")[-1], "update")
         for entry in "previous", "fallback":
             yield self.run(state, "next", "--once", entry)
 
@@ -188,8 +222,8 @@ class World:
         """What a worn medium, or a person, does to a stick that is off."""
         data = zlib.decompress(state.partition)
         head = data[:sticks.PVD] + bytes(sticks.BLOCK) + data[sticks.PVD + sticks.BLOCK:]
-        for damaged in head, bytes(self.size):
-            yield self.state(damaged, dict(state.env), state.memory)
+        yield self.state(head, dict(state.env), state.memory, state.proven, state.booted)
+        yield self.state(bytes(self.size), dict(state.env), state.memory, None, ())
 
     # The walk
 
@@ -245,12 +279,13 @@ STORIES = {
     "only the newest is good": Story([0, 1, 2], {2}, env={"liveng_tries": "3"}),
     "none is good but the factory's": Story([0, 1], set(), env={"liveng_tries": "3"}),
     "the previous set is damaged": Story([0, 1, 2], {0, 1}, written=[1], damaged=0),
+    "the one before never came up": Story([0, 1, 2], {1}, env={"liveng_tries": "3"}),
     "the current set is damaged": Story([0, 1, 2], {0, 1}, written=[1], damaged=1,
                                         unnoticed=False),
 }
 
 
-FAST = {"the new kernel is bad", "the previous set is damaged"}
+FAST = {"the new kernel is bad", "the previous set is damaged", "the one before never came up"}
 
 
 @pytest.mark.parametrize("name", [
@@ -268,8 +303,10 @@ def test_every_state_leads_to_a_system_that_is_up(name, new_stick, tiny_sets, to
     for n in story.installed:
         install(root, tiny_sets[n])
     world = World(stick, root, tools, tiny_sets, story.good)
-    states, onward = world.explore(world.state(stick.read(2, 0, world.size), stick.grubenv(), ""),
-                                   story.unnoticed, story.mishaps)
+    booted = [n for n in [0, *story.written] if "liveng_tries" not in story.env and n != story.damaged]
+    first = world.state(stick.read(2, 0, world.size), stick.grubenv(), "",
+                        booted[-1] if booted else None, booted)
+    states, onward = world.explore(first, story.unnoticed, story.mishaps)
 
     for key, state in states.items():
         for way in range(1 + story.unnoticed):

@@ -53,6 +53,24 @@ def test_without_any_kernel(stick, small_sets, root):
         repair(stick, root, code=REFUSED, says="apt")
 
 
+@pytest.mark.parametrize("proven", [True, False])
+def test_after_a_failed_trial_the_set_that_a_rollback_left(stick, small_sets, root, proven):
+    stick.set_grubenv({"liveng_tries": "3"})
+    update(stick, small_sets[1])
+    if proven:
+        kupd("bless", "--disk", stick.path)
+    kupd("rollback", "--disk", stick.path)
+    stick.set_grubenv({**stick.grubenv(), "liveng_tries": "0"})
+    with untouched(stick.path):
+        repair(stick, root, "-n", says=f"back to {small_sets[1].release}")
+    repair(stick, root, says=f"back to {small_sets[1].release}")
+    assert stick.grub_has(small_sets[1])
+    assert stick.grubenv().get("liveng_tries") == (None if proven else "3")
+    stick.set_grubenv({"liveng_tries": "0", "liveng_previous": "0"})
+    with untouched(stick.path):
+        repair(stick, root, code=REFUSED, says="no kernel that could be written")
+
+
 def test_files_that_are_named(stick, small_sets, root):
     """On a system without kernels: those of the medium, say, or of another computer."""
     named = ["--kernel", small_sets[1].kernel, "--initrd", small_sets[1].initrd]

@@ -3,7 +3,7 @@
 
 import pytest
 
-from programs import REFUSED, VERIFY, kupd, update
+from programs import FAILED, REFUSED, VERIFY, kupd, update
 from proof import assert_holds, damage, identity, outside, untouched
 
 
@@ -131,6 +131,72 @@ def test_a_damaged_current_set_makes_room_and_the_whole_one_stays(stick, small_s
     damage(stick, small_sets[1])
     update(stick, small_sets[2], says="damaged")
     assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[0])
+
+
+# A set that came up stays, whatever the one before it is
+
+@pytest.fixture
+def over_unproven(stick, small_sets):
+    """Set 0 was still on trial when set 1 was written, which came up."""
+    stick.set_grubenv({"liveng_tries": "3"})
+    update(stick, small_sets[1])
+    kupd("bless", "--disk", stick.path)
+    assert stick.grubenv() == {"liveng_previous": "2"}
+    return stick
+
+
+def test_a_rollback_to_an_unproven_set_keeps_the_proven_one(over_unproven, small_sets, tmp_path):
+    stick = over_unproven
+    kupd("rollback", "--disk", stick.path)
+    assert stick.grubenv()["liveng_tries"] == "3"
+    with untouched(stick.path):
+        update(stick, small_sets[2], "-n", says=f"to {small_sets[1].release} first, it is the proven one")
+    update(stick, small_sets[2])
+    assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[1])
+    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1"}
+
+
+def test_undo_of_a_rollback_to_an_unproven_set(over_unproven, small_sets, tmp_path):
+    kupd("rollback", "--disk", over_unproven.path)
+    kupd("rollback", "--undo", "--disk", over_unproven.path, says=f"runs {small_sets[1].release}")
+    assert_holds(over_unproven, tmp_path / "after", small_sets[1], small_sets[0])
+    assert over_unproven.grubenv() == {"liveng_previous": "2"}
+
+
+def test_what_came_up_then_is_the_proven_one(over_unproven, small_sets, tmp_path):
+    kupd("rollback", "--disk", over_unproven.path)
+    kupd("bless", "--disk", over_unproven.path)
+    assert over_unproven.grubenv() == {"liveng_previous": "0"}
+    update(over_unproven, small_sets[2])
+    assert_holds(over_unproven, tmp_path / "after", small_sets[2], small_sets[0])
+
+
+def test_the_proven_set_that_was_left_may_be_damaged(over_unproven, small_sets, tmp_path):
+    kupd("rollback", "--disk", over_unproven.path)
+    damage(over_unproven, small_sets[1])
+    update(over_unproven, small_sets[2])
+    assert_holds(over_unproven, tmp_path / "after", small_sets[2], small_sets[0])
+    assert over_unproven.grubenv() == {"liveng_tries": "3", "liveng_previous": "2"}
+
+
+@pytest.mark.parametrize("fault", [1, 2])
+def test_a_rollback_that_fails_halfway_keeps_the_proven_set(over_unproven, small_sets, tools, fault):
+    stick = over_unproven
+    kupd("rollback", "--disk", stick.path, code=FAILED,
+         env=tools.environment(stick, f"write:{fault}:EIO:once"))
+    for kernel_set in small_sets[2:4]:
+        update(stick, kernel_set)
+        assert kupd("status", "--disk", stick.path, "--json").json["previous"]["release"] == (
+            small_sets[1].release)
+
+
+def test_of_two_unproven_sets_none_is_called_proven(stick, small_sets, tmp_path):
+    stick.set_grubenv({"liveng_tries": "3"})
+    update(stick, small_sets[1])
+    told = update(stick, small_sets[2], "-v", says=f"to {small_sets[0].release} first")
+    assert "the proven" not in told.out + told.err
+    assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[0])
+    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "2"}
 
 
 # verify
