@@ -291,7 +291,7 @@ static int claim(struct target *target)
 
 	r = disk_claim(target->disk);
 	if (r == 0)
-		r = disk_lock(target->disk, LOCK_TIMEOUT_MS);
+		r = disk_lock(target->disk, LOCK_TIMEOUT_MS, NULL);
 	if (r == -EBUSY)
 		log_error("%s: is in use by another program: close that first", target->path);
 	else if (r < 0)

@@ -152,11 +152,15 @@ int bless_verb(struct run *run)
 		log_info("this boot ran no set of a kernel partition, nothing to do");
 		return 0;
 	}
+	/* It is run once in a boot: an update that is at work now must not cost that boot. */
+	r = run_open_stick(run, options->dry_run ? 0 : STICK_WRITABLE | STICK_PATIENT, &stick);
+	if (r < 0)
+		return r;
 	if (options->target == STICK_RUNNING && marker_is_written(run->host.root)) {
 		log_info("a kernel set was written since this boot: its trial goes on");
 		return 0;
 	}
-	r = inventory_open(run, !options->dry_run, &stick, &inventory);
+	r = inventory_read(stick, &inventory);
 	if (r < 0)
 		return r;
 	return boot == HOST_BOOT_PREVIOUS ? bless_previous(run, stick, &inventory)

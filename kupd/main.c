@@ -30,7 +30,8 @@ int run_open_stick(const struct run *run, unsigned int flags, struct stick **ret
 {
 	const struct options *options = run->options;
 
-	return stick_open(&run->host, options->target, options->target_path, flags, ret_stick);
+	return stick_open(&run->host, options->target, options->target_path, flags, &run->observer,
+		ret_stick);
 }
 
 static int run_verb(struct run *run)

@@ -15,7 +15,7 @@ static bool is_being_written(const struct stick *stick, const struct pvd *before
 {
 	struct pvd now;
 
-	return disk_lock(stick->disk, LOCK_TIMEOUT_MS) == -EBUSY ||
+	return disk_lock(stick->disk, LOCK_TIMEOUT_MS, NULL) == -EBUSY ||
 	       (pvd_read(stick->disk, stick_kernel(stick), PVD_LBA, &now) == 0 &&
 		       memcmp(now.block, before->block, sizeof(now.block)) != 0);
 }

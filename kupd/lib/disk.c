@@ -133,7 +133,7 @@ int disk_fd(const struct disk *disk)
 	return disk->fd;
 }
 
-static int lock_fd(int fd, int timeout_ms)
+static int lock_fd(int fd, int timeout_ms, const struct observer *observer)
 {
 	const struct timespec pause = {.tv_nsec = 20 * 1000000L};
 
@@ -145,6 +145,8 @@ static int lock_fd(int fd, int timeout_ms)
 			return -errno;
 		if (timeout_ms <= 0)
 			return -EBUSY;
+		if (observer_interrupted(observer))
+			return -EINTR;
 		nanosleep(&pause, NULL);
 		timeout_ms -= 20;
 	}
@@ -160,7 +162,7 @@ static int check_record_locks(int fd)
 	return lock.l_type == F_UNLCK ? 0 : -EBUSY;
 }
 
-int disk_lock(struct disk *disk, int timeout_ms)
+int disk_lock(struct disk *disk, int timeout_ms, const struct observer *observer)
 {
 	char path[64];
 	int r;
@@ -171,11 +173,11 @@ int disk_lock(struct disk *disk, int timeout_ms)
 			minor(disk->devno));
 		(void)mkdir(LOCK_FOLDER, 0755);
 		disk->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		r = disk->lock_fd >= 0 ? lock_fd(disk->lock_fd, timeout_ms) : 0;
+		r = disk->lock_fd >= 0 ? lock_fd(disk->lock_fd, timeout_ms, observer) : 0;
 		if (r < 0)
 			return r;
 	}
-	r = lock_fd(disk->fd, timeout_ms);
+	r = lock_fd(disk->fd, timeout_ms, observer);
 	return r == 0 && !disk_is_block_device(disk) ? check_record_locks(disk->fd) : r;
 }
 

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "observer.h"
+
 struct disk;
 
 /* A part of a disk, in bytes: a partition, a slot, a file's extent. */
@@ -51,9 +53,9 @@ int disk_fd(const struct disk *disk);
  * Take the exclusive lock (flock(2) on the disk, as udev and systemd-repart do; for a block device
  * also on /run/liveng/disk-MAJOR:MINOR.lock, where that can be made: only root can), waiting
  * at most @timeout_ms milliseconds. Returns -EBUSY if another holds it, or of a file has locked any
- * part (fcntl(2), as virtual machines do).
+ * part (fcntl(2), as virtual machines do); -EINTR.
  */
-int disk_lock(struct disk *disk, int timeout_ms);
+int disk_lock(struct disk *disk, int timeout_ms, const struct observer *observer);
 
 /**
  * Have a block device for ourselves until disk_close() (O_EXCL): nobody can mount it or a partition

@@ -12,6 +12,7 @@
 #include "util.h"
 
 #define LOCK_TIMEOUT_MS 2000
+#define LOCK_PATIENT_MS (10 * 60 * 1000)
 
 /* The labels of the kernel partition: ours, and that of Open Secure-K OS. */
 static const char *const labels[] = {"LIVENG_SYSTEM2", "SK-SYSTEM2"};
@@ -238,16 +239,23 @@ static int resolve(const struct host *host, enum stick_target target, const char
 }
 
 /* To be written by one program alone: the stick, and of an image file what shows it as a disk. */
-static int lock_disk(const struct host *host, const struct stick *stick)
+static int lock_disk(const struct host *host, const struct stick *stick, bool patient,
+	const struct observer *observer)
 {
 	const char *path = disk_path(stick->disk);
 	char loop[HOST_LOOP_TEXT];
 	struct stat st;
 	int r;
 
-	r = disk_lock(stick->disk, LOCK_TIMEOUT_MS);
+	r = disk_lock(stick->disk, LOCK_TIMEOUT_MS, observer);
+	if (r == -EBUSY && patient) {
+		log_info("%s: another program uses it: waiting until it is done", path);
+		r = disk_lock(stick->disk, LOCK_PATIENT_MS, observer);
+	}
 	if (r == -EBUSY) {
 		log_error("%s: another program uses it: try again when it is done", path);
+	} else if (r == -EINTR) {
+		log_error("interrupted: nothing was changed");
 	} else if (r < 0) {
 		errno = -r;
 		log_error("%s: cannot lock it: %m", path);
@@ -261,8 +269,10 @@ static int lock_disk(const struct host *host, const struct stick *stick)
 	return r;
 }
 
-static int open_disk(const struct host *host, struct stick *stick, const char *path, bool writable)
+static int open_disk(const struct host *host, struct stick *stick, const char *path,
+	unsigned int flags, const struct observer *observer)
 {
+	bool writable = flags & STICK_WRITABLE;
 	struct stat st;
 	int r;
 
@@ -285,11 +295,11 @@ static int open_disk(const struct host *host, struct stick *stick, const char *p
 		log_error("%s: %m", path);
 		return r;
 	}
-	return writable ? lock_disk(host, stick) : 0;
+	return writable ? lock_disk(host, stick, flags & STICK_PATIENT, observer) : 0;
 }
 
 int stick_open(const struct host *host, enum stick_target target, const char *path,
-	unsigned int flags, struct stick **ret_stick)
+	unsigned int flags, const struct observer *observer, struct stick **ret_stick)
 {
 	cleanup(stick_closep) struct stick *stick = calloc(1, sizeof(*stick));
 	autofree char *disk_name = NULL;
@@ -300,7 +310,7 @@ int stick_open(const struct host *host, enum stick_target target, const char *pa
 		return -ENOMEM;
 	r = resolve(host, target, path, &disk_name, &stick->is_whole);
 	if (r == 0)
-		r = open_disk(host, stick, disk_name, flags & STICK_WRITABLE);
+		r = open_disk(host, stick, disk_name, flags, observer);
 	if (r < 0)
 		return r;
 

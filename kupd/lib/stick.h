@@ -42,7 +42,7 @@ enum stick_target {
 	STICK_ALONE,   /* its kernel partition: block device or file */
 };
 
-enum { STICK_WRITABLE = 1, STICK_BLANK_TOO = 2 };
+enum { STICK_WRITABLE = 1, STICK_BLANK_TOO = 2, STICK_PATIENT = 4 };
 
 /**
  * Open the stick named by @target and @path (NULL for STICK_RUNNING), find its kernel partition and
@@ -50,11 +50,12 @@ enum { STICK_WRITABLE = 1, STICK_BLANK_TOO = 2 };
  * @flags: STICK_WRITABLE takes the lock as well, and has written what a mount of partition 3 holds
  * in memory, with a warning that nothing else is to be written there now; STICK_BLANK_TOO also
  * takes a kernel partition that holds nothing known, on a stick that is plainly liveng's by that
- * partition's name or by the label of partition 1. Reports. Returns -ERR_NOT_STICK; -ERR_BUSY if it
- * is locked; -errno of opening and reading. The caller frees it with stick_close().
+ * partition's name or by the label of partition 1; STICK_PATIENT waits ten minutes for the lock,
+ * not two seconds. Reports. Returns -ERR_NOT_STICK; -EBUSY if it is locked; -EINTR; -errno of
+ * opening and reading. The caller frees it with stick_close().
  */
 int stick_open(const struct host *host, enum stick_target target, const char *path,
-	unsigned int flags, struct stick **ret_stick);
+	unsigned int flags, const struct observer *observer, struct stick **ret_stick);
 
 void stick_close(struct stick *stick);
 void stick_closep(struct stick **stick);

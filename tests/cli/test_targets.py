@@ -7,7 +7,7 @@ import os
 import pytest
 
 import stick as sticks
-from programs import BUSY, DONE, FAILED, NOT_STICK, VERIFY, kupd, update
+from programs import BUSY, DONE, FAILED, NOT_STICK, VERIFY, finish, kupd, start, update
 from proof import damage, untouched
 from stick import MIB, PVD
 
@@ -146,6 +146,29 @@ def test_a_path_with_blanks_and_signs(new_stick, small_sets):
     stick = new_stick("my stick; rm -rf *%s.img")
     update(stick, small_sets[1], says=stick.path.name)
     assert stick.grub_has(small_sets[1])
+
+
+def test_bless_waits_for_who_writes(stick, small_sets):
+    """It is run once in a boot; each verb else gives up after two seconds."""
+    update(stick, small_sets[1])
+    with open(stick.path, "rb") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        waiting = start("bless", "--disk", stick.path)
+        assert "waiting" in waiting.stderr.readline()
+        fcntl.flock(f, fcntl.LOCK_UN)
+        assert finish(waiting).code == DONE
+    assert stick.grubenv() == {"liveng_previous": "1"}
+
+
+def test_bless_that_waits_can_be_interrupted(stick, small_sets):
+    update(stick, small_sets[1])
+    with open(stick.path, "rb") as f, untouched(stick.path):
+        fcntl.flock(f, fcntl.LOCK_EX)
+        waiting = start("bless", "--disk", stick.path)
+        assert "waiting" in waiting.stderr.readline()
+        waiting.terminate()
+        result = finish(waiting)
+        assert result.code == FAILED and "interrupted: nothing was changed" in result.err
 
 
 def test_what_another_cache_holds_is_no_answer(stick, small_sets, loop):

@@ -168,17 +168,27 @@ static void a_failing_medium_is_one_error(void **state)
 	assert_int_equal(disk_read_medium(disk, 0, bytes, DISK_ALIGN), 0);
 }
 
+static bool is_interrupted(void *data)
+{
+	return *(bool *)data;
+}
+
 static void a_lock_excludes_others(void **state)
 {
 	cleanup(disk_closep) struct disk *first = NULL;
 	cleanup(disk_closep) struct disk *second = NULL;
+	bool interrupted = false;
+	const struct observer observer = {.interrupted = is_interrupted, .data = &interrupted};
 
 	assert_int_equal(disk_open(*state, true, &first), 0);
 	assert_int_equal(disk_open(*state, true, &second), 0);
-	assert_int_equal(disk_lock(first, 0), 0);
-	assert_int_equal(disk_lock(second, 50), -EBUSY);
+	assert_int_equal(disk_lock(first, 0, NULL), 0);
+	assert_int_equal(disk_lock(second, 50, NULL), -EBUSY);
+	assert_int_equal(disk_lock(second, 50, &observer), -EBUSY);
+	interrupted = true;
+	assert_int_equal(disk_lock(second, 10000, &observer), -EINTR);
 	disk_close(steal_pointer(first));
-	assert_int_equal(disk_lock(second, 0), 0);
+	assert_int_equal(disk_lock(second, 0, NULL), 0);
 }
 
 int main(void)

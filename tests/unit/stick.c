@@ -88,9 +88,9 @@ int disk_fd(const struct disk *disk)
 	return disk->fd;
 }
 
-int disk_lock(struct disk *disk, int timeout_ms)
+int disk_lock(struct disk *disk, int timeout_ms, const struct observer *observer)
 {
-	(void)timeout_ms;
+	(void)timeout_ms, (void)observer;
 	errno = 0;
 	return disk->lock_error;
 }
@@ -285,7 +285,7 @@ static int open_zeros(uint64_t size, int read_error, int lock_error, bool writab
 	assert_int_equal(ftruncate(disk_there.fd, (off_t)size), 0);
 	disk_there.read_error = read_error;
 	disk_there.lock_error = lock_error;
-	r = stick_open(&host, STICK_DISK, "the stick", writable, &stick);
+	r = stick_open(&host, STICK_DISK, "the stick", writable, NULL, &stick);
 	close(disk_there.fd);
 	end_listening(old);
 	assert_null(stick);
@@ -329,7 +329,8 @@ static int write_grubenv(const char *folder, bool is_mounted, bool is_writable)
 	esp.syncs = 0;
 	esp.grubenv = &grubenv;
 	log_set_warning_sink(note_error, NULL);
-	assert_int_equal(stick_open(&host, STICK_DISK, "the stick", STICK_WRITABLE, &stick), 0);
+	assert_int_equal(
+		stick_open(&host, STICK_DISK, "the stick", STICK_WRITABLE, NULL, &stick), 0);
 	assert_int_equal(assessment_set(stick, 3, PREVIOUS_PROVEN), 0);
 	assert_int_equal(assessment_set(stick, -1, PREVIOUS_PROVEN), 0);
 	log_set_warning_sink(NULL, NULL);
@@ -415,11 +416,14 @@ static void the_assessment_is_one_write(void **state)
 
 	(void)state;
 	assert_int_equal(assessment_set(&stick, 3, PREVIOUS_PROVEN), 0);
-	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=1 ");
+	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=1 liveng_newer=- ");
 	assert_int_equal(grubenv.writes, 1);
 	grubenv = (struct grubenv){0};
 	assert_int_equal(assessment_set(&stick, -1, PREVIOUS_GONE), 0);
-	assert_string_equal(grubenv.set, "liveng_tries=- liveng_previous=0 ");
+	assert_string_equal(grubenv.set, "liveng_tries=- liveng_previous=0 liveng_newer=- ");
+	grubenv = (struct grubenv){0};
+	assert_int_equal(assessment_set(&stick, 3, PREVIOUS_RETRIED), 0);
+	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=0 liveng_newer=1 ");
 	stick.grubenv = NULL;
 	assert_int_equal(assessment_set(&stick, 3, PREVIOUS_PROVEN), 0);
 }
