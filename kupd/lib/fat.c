@@ -335,54 +335,34 @@ static int find_file(const struct fat *fat, const char *path, struct entry *ret_
 	return 0;
 }
 
-static int compare_offsets(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Is any of these met twice? Then the chain runs in a circle. Sorts them. */
-static bool has_twice(uint64_t *offsets, size_t n)
-{
-	qsort(offsets, n, sizeof(*offsets), compare_offsets);
-	for (size_t i = 1; i < n; i++)
-		if (offsets[i] == offsets[i - 1])
-			return true;
-	return false;
-}
-
 /*
  * The offsets on the disk of a file's first @n sectors, and a look at what follows them. Reads the
  * chain no further than that, so a hostile one costs no more than an honest one.
  */
 static int locate_sectors(const struct fat *fat, uint32_t cluster, uint64_t *sectors, size_t n)
 {
-	size_t per_cluster = fat->cluster_size / SECTOR_SIZE, clusters = 0;
-	autofree uint64_t *offsets = calloc(n / per_cluster + 2, sizeof(*offsets));
-	int r;
+	size_t per_cluster = fat->cluster_size / SECTOR_SIZE;
+	uint64_t offset = 0;
+	int r = 0;
 
-	if (!offsets)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		size_t within = i % per_cluster;
 
 		if (within == 0) {
 			if (!is_cluster(fat, cluster))
 				return -EUCLEAN;
-			offsets[clusters++] = fat->partition.start + cluster_offset(fat, cluster);
+			offset = fat->partition.start + cluster_offset(fat, cluster);
 		}
-		sectors[i] = offsets[clusters - 1] + within * SECTOR_SIZE;
+		sectors[i] = offset + within * SECTOR_SIZE;
 		/* Also of the last one: it must not be marked as free or bad. */
-		if (i + 1 == n || within + 1 == per_cluster) {
+		if (i + 1 == n || within + 1 == per_cluster)
 			r = next_cluster(fat, cluster, &cluster);
-			if (r < 0)
-				return r;
-		}
 	}
-	if (cluster)
-		offsets[clusters++] = fat->partition.start + cluster_offset(fat, cluster);
-	return has_twice(offsets, clusters) ? -EUCLEAN : 0;
+	/* Each leads to one other: if any was met twice, what follows the last one was met, too. */
+	for (size_t i = 0; r == 0 && cluster && i < n; i += per_cluster)
+		if (sectors[i] == fat->partition.start + cluster_offset(fat, cluster))
+			r = -EUCLEAN;
+	return r;
 }
 
 int fat_locate(const struct disk *disk, struct extent partition, const char *path,
