@@ -222,11 +222,6 @@ void contents_summary(const struct contents *contents, char *text, size_t size)
 	}
 }
 
-static void add_text(struct json_object *to, const char *name, const char *text)
-{
-	json_object_object_add(to, name, text[0] ? program_text(text) : NULL);
-}
-
 struct json_object *contents_json(const struct contents *contents)
 {
 	struct json_object *partitions = json_object_new_array();
@@ -238,9 +233,9 @@ struct json_object *contents_json(const struct contents *contents)
 		json_object_object_add(
 			object, "number", json_object_new_int((int)partition->number));
 		json_object_object_add(object, "size", json_object_new_uint64(partition->size));
-		add_text(object, "name", partition->name);
-		add_text(object, "type", partition->identity.type);
-		add_text(object, "label", partition->identity.label);
+		program_add_text(object, "name", partition->name);
+		program_add_text(object, "type", partition->identity.type);
+		program_add_text(object, "label", partition->identity.label);
 		json_object_array_add(partitions, object);
 	}
 	return partitions;

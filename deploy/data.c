@@ -14,7 +14,7 @@
 
 int data_read_file(const char *path, size_t max, void **ret_data, size_t *ret_size)
 {
-	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	autoclose int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	autofree char *data = NULL;
 	struct stat status;
 	size_t size;

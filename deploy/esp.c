@@ -2,13 +2,11 @@
 
 #include "esp.h"
 
-#include <endian.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "child.h"
 #include "data.h"
-#include "file.h"
 #include "grubenv.h"
 #include "log.h"
 #include "tempfile.h"
@@ -208,33 +206,20 @@ int esp_build(
 	return 0;
 }
 
-/* Where the FAT's clusters begin (fatgen103, BPB): up to there are its tables. */
-static int find_data(int fd, uint64_t size, uint64_t *ret_data)
+/* Up to there may be the FAT's tables: two, with 4 bytes for each cluster of 512 bytes or more,
+ * behind less than 64 KiB. */
+static uint64_t tables_end(uint64_t size)
 {
-	uint16_t sector, reserved;
-	uint8_t boot[SECTOR_SIZE];
-	uint32_t table;
-	int r;
-
-	r = file_read(fd, boot, sizeof(boot), 0);
-	if (r < 0)
-		return r;
-	memcpy(&sector, boot + 11, sizeof(sector));	/* BPB_BytsPerSec */
-	memcpy(&reserved, boot + 14, sizeof(reserved)); /* BPB_RsvdSecCnt */
-	memcpy(&table, boot + 36, sizeof(table));	/* BPB_FATSz32 */
-	*ret_data = (le16toh(reserved) + (uint64_t)boot[16] * le32toh(table)) * le16toh(sector);
-	*ret_data = MIN(ROUND_UP(*ret_data, DISK_ALIGN), size);
-	return 0;
+	return MIN(DISK_ALIGN + ROUND_UP(2 * 4 * (size / SECTOR_SIZE), DISK_ALIGN), size);
 }
 
 int esp_bytes(int fd, uint64_t size, uint64_t *ret_bytes)
 {
-	uint64_t data, bytes;
+	const uint64_t data = tables_end(size);
+	uint64_t bytes;
 	int r;
 
-	r = find_data(fd, size, &data);
-	if (r == 0)
-		r = output_data_size(fd, data, size - data, &bytes);
+	r = output_data_size(fd, data, size - data, &bytes);
 	if (r == 0)
 		*ret_bytes = data + bytes;
 	return r;
@@ -243,15 +228,11 @@ int esp_bytes(int fd, uint64_t size, uint64_t *ret_bytes)
 int esp_write(struct output *output, uint64_t offset, int fd, uint64_t size)
 {
 	const struct input input = {fd, TEMPFILE_NAME};
-	uint64_t data;
+	const uint64_t data = tables_end(size);
 	int r;
 
-	r = find_data(fd, size, &data);
-	if (r < 0)
-		output_set_unread(output, input.name);
 	/* The tables with their zeros: a hole would leave there what the disk held before. */
-	if (r == 0)
-		r = output_copy(output, offset, &input, 0, data);
+	r = output_copy(output, offset, &input, 0, data);
 	if (r == 0)
 		r = output_copy_data(output, offset + data, &input, data, size - data);
 	return r;

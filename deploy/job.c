@@ -216,7 +216,8 @@ static int write_table(struct output *output, const struct layout *layout,
 }
 
 /* Nothing of what was there is found any more; a persistence that stays has a table all along. */
-static int begin(const struct job *job, struct disk *disk, struct output *output)
+static int begin(
+	const struct job *job, struct disk *disk, struct output *output, uint64_t *ret_offset)
 {
 	int r;
 
@@ -225,10 +226,15 @@ static int begin(const struct job *job, struct disk *disk, struct output *output
 	} else {
 		r = write_table(output, &job->layout, &job->before, NULL);
 		for (unsigned int n = 1; r == 0 && n < STICK_PERSISTENCE; n++)
-			r = output_zero(output, job->layout.partitions[n].start, MIB / 16);
+			r = wipe_edges(output, job->layout.partitions[n]);
 	}
+	if (r == 0)
+		r = output_flush(output);
+	/* Now, as other things are written to the same places later. */
+	if (r == 0 && !job->plan->options->no_verify)
+		r = output_verify(output, ret_offset);
 	output_forget(output);
-	return r == 0 ? output_flush(output) : r;
+	return r;
 }
 
 static void on_set_progress(void *data, const char *phase, uint64_t done, uint64_t total)
@@ -333,7 +339,7 @@ static int write_all(const struct job *job, struct disk *disk, struct output *ou
 	const bool verify = !job->plan->options->no_verify;
 	int r;
 
-	r = begin(job, disk, output);
+	r = begin(job, disk, output, ret_offset);
 	if (r == 0)
 		r = write_partitions(job, disk, output, observer);
 	if (r == 0 && verify)

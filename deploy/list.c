@@ -85,32 +85,27 @@ static int read_entries(struct run *run, struct entry **ret_entries, size_t *ret
 	return 0;
 }
 
-static void add_text(struct json_object *to, const char *name, const char *text)
-{
-	json_object_object_add(to, name, text[0] ? program_text(text) : NULL);
-}
-
 static struct json_object *entry_json(const struct entry *entry)
 {
 	const struct drive *drive = &entry->drive;
 	struct json_object *object = json_object_new_object();
 	char text[240];
 
-	add_text(object, "node", drive->node);
-	add_text(object, "model", drive->model);
-	add_text(object, "serial", drive->serial);
-	add_text(object, "bus", drive->bus);
+	program_add_text(object, "node", drive->node);
+	program_add_text(object, "model", drive->model);
+	program_add_text(object, "serial", drive->serial);
+	program_add_text(object, "bus", drive->bus);
 	json_object_object_add(object, "size", json_object_new_uint64(drive->size));
 	json_object_object_add(object, "removable", json_object_new_boolean(drive->is_removable));
 	json_object_object_add(object, "read_only", json_object_new_boolean(drive->is_read_only));
 	contents_summary(&entry->contents, text, sizeof(text));
-	add_text(object, "contents", entry->is_known ? text : "");
-	add_text(object, "table", entry->contents.table);
+	program_add_text(object, "contents", entry->is_known ? text : "");
+	program_add_text(object, "table", entry->contents.table);
 	json_object_object_add(object, "partitions", contents_json(&entry->contents));
 	json_object_object_add(
 		object, "is_candidate", json_object_new_boolean(entry->refusal.error == 0));
-	add_text(object, "why_not", entry->refusal.reason);
-	add_text(object, "way_out", entry->refusal.way_out);
+	program_add_text(object, "why_not", entry->refusal.reason);
+	program_add_text(object, "way_out", entry->refusal.way_out);
 	return object;
 }
 

@@ -89,12 +89,18 @@ static int fill_piece(struct output *output, struct piece *piece, const void *bu
 	return disk_write(output->disk, piece->extent.start, buffer, (size_t)piece->extent.size);
 }
 
+/* Ahead of output_begin() there is nothing to call it by. */
+static void tell(const struct output *output, const char *phase, uint64_t done, uint64_t total)
+{
+	if (phase)
+		observer_progress(output->observer, phase, done, total);
+}
+
 static void tell_written(const struct output *output, uint64_t written)
 {
 	uint64_t done = written - output->begun;
 
-	observer_progress(
-		output->observer, output->phases.writing, MIN(done, output->total), output->total);
+	tell(output, output->phases.writing, MIN(done, output->total), output->total);
 }
 
 static int write_piece(struct output *output, uint64_t offset, const void *buffer, size_t size)
@@ -315,8 +321,7 @@ static int watch_verify(void *data, size_t done)
 		bytes += verify->output->pieces[i].extent.size;
 	if (observer_interrupted(verify->output->observer))
 		return -EINTR;
-	observer_progress(
-		verify->output->observer, verify->output->phases.verifying, bytes, verify->total);
+	tell(verify->output, verify->output->phases.verifying, bytes, verify->total);
 	return 0;
 }
 
@@ -332,7 +337,7 @@ int output_verify(struct output *output, uint64_t *ret_offset)
 		*ret_offset = verify.wrong;
 	if (r < 0)
 		return r;
-	observer_progress(output->observer, output->phases.verifying, verify.total, verify.total);
+	tell(output, output->phases.verifying, verify.total, verify.total);
 	output_forget(output);
 	return 0;
 }

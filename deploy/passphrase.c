@@ -240,7 +240,8 @@ int passphrase_get(
 		return -ENOMEM;
 	switch (source) {
 	case PASSPHRASE_FILE:
-		file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		/* A FIFO is waited for where a signal ends that. */
+		file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 		if (file < 0) {
 			r = -errno;
 			log_error("%s: cannot open the passphrase file: %m", path);

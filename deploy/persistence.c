@@ -8,10 +8,10 @@
 #include "log.h"
 #include "tempfile.h"
 #include "util.h"
+#include "wipe.h"
 
-/* Both ends of the partition are written whole, so that no signature of an older content makes
- * others doubt what this is. ZFS has them farthest inside: two labels of 256 KiB at each end. */
-#define ENDS  (512u * 1024u)
+/* Both ends of the partition are written whole: no signature of an older content is left. */
+#define ENDS  WIPE_EDGE
 #define PIECE MIB
 
 struct persistence {

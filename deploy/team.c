@@ -70,11 +70,6 @@ static bool on_interrupted(void *data)
 	return observer_interrupted(((struct report *)data)->wish->observer);
 }
 
-static void collect(void *data, const char *text)
-{
-	json_object_array_add(data, program_text(text));
-}
-
 /* The child. */
 __attribute__((noreturn)) static void do_work(const struct team_member *member, size_t i,
 	team_work work, void *data, const struct team_wish *wish, int notes_fd)
@@ -88,8 +83,8 @@ __attribute__((noreturn)) static void do_work(const struct team_member *member, 
 	int error;
 
 	meter_init(&report.meter, wish->progress_fd, member->name);
-	log_set_sink(collect, errors);
-	log_set_warning_sink(collect, warnings);
+	log_set_sink(program_collect, errors);
+	log_set_warning_sink(program_collect, warnings);
 	error = work(data, i, &observer, result);
 	json_object_object_add(result, "errors", errors);
 	json_object_object_add(result, "warnings", warnings);

@@ -5,21 +5,15 @@
 #include <blkid.h>
 #include <stdlib.h>
 
+#include "identity.h"
 #include "util.h"
 
-#define EDGE	       (64u * 1024u) /* bytes at each end of a partition */
-#define SIGNATURES_MAX 64u	     /* on one disk; each is wiped before the next is looked for */
-
-static void free_probe(blkid_probe *probe)
-{
-	if (*probe)
-		blkid_free_probe(*probe);
-}
+#define SIGNATURES_MAX 64u /* on one disk; each is wiped before the next is looked for */
 
 /* Where the next signature of the whole disk begins. -ENOENT: there is none. */
 static int find_signature(const struct disk *disk, uint64_t *ret_offset)
 {
-	cleanup(free_probe) blkid_probe probe = blkid_new_probe();
+	cleanup(identity_free_probe) blkid_probe probe = blkid_new_probe();
 	const char *offset = NULL;
 	int r;
 
@@ -42,9 +36,9 @@ static int find_signature(const struct disk *disk, uint64_t *ret_offset)
 	return 0;
 }
 
-static int wipe_edges(struct output *output, struct extent extent)
+int wipe_edges(struct output *output, struct extent extent)
 {
-	uint64_t size = MIN(extent.size, (uint64_t)EDGE);
+	uint64_t size = MIN(extent.size, (uint64_t)WIPE_EDGE);
 	int r;
 
 	r = output_zero(output, extent.start, size);
@@ -61,7 +55,7 @@ int wipe_all(const struct disk *disk, struct output *output, const struct layout
 	if (r == 0)
 		r = output_flush(output);
 	if (r == 0)
-		r = output_zero(output, EDGE, MIB - EDGE);
+		r = output_zero(output, WIPE_EDGE, MIB - WIPE_EDGE);
 	for (unsigned int i = 0; r == 0 && i < SIGNATURES_MAX; i++) {
 		r = find_signature(disk, &at);
 		if (r == 0)

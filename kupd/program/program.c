@@ -35,7 +35,12 @@ struct json_object *program_text(const char *text)
 	return object;
 }
 
-static void collect(void *data, const char *text)
+void program_add_text(struct json_object *object, const char *name, const char *text)
+{
+	json_object_object_add(object, name, text[0] ? program_text(text) : NULL);
+}
+
+void program_collect(void *data, const char *text)
 {
 	json_object_array_add(data, program_text(text));
 }
@@ -89,8 +94,8 @@ int program_begin(struct program *program, const char *name)
 	json_object_object_add(
 		program->result, "schema_version", json_object_new_int(SCHEMA_VERSION));
 	log_init(name, LOG_NORMAL);
-	log_set_sink(collect, program->errors);
-	log_set_warning_sink(collect, program->warnings);
+	log_set_sink(program_collect, program->errors);
+	log_set_warning_sink(program_collect, program->warnings);
 	return 0;
 }
 

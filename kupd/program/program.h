@@ -43,3 +43,9 @@ enum exit_code program_leave(struct program *program);
 /** Text for JSON, which is UTF-8; a file name is any bytes: those that are none become question
  * marks. The caller owns it. */
 struct json_object *program_text(const char *text);
+
+/** Give @object this text; null if it is empty. */
+void program_add_text(struct json_object *object, const char *name, const char *text);
+
+/** A sink for log_set_sink(): adds the message to a JSON array, @data. */
+void program_collect(void *data, const char *text);

@@ -366,6 +366,24 @@ def test_a_deployment_over_an_older_one(live_image, deployed, tmp_path):
     assert_sound(stick, live_image, tmp_path, persistence=None)
 
 
+@pytest.mark.parametrize("arguments, numbers", [((), (1, 2, 3, 4)), (("--keep-persistence",), (1, 2, 3))],
+                         ids=["all", "keep-persistence"])
+def test_what_was_in_its_partitions_is_not_found_any_more(arguments, numbers, deployed, live_image, tmp_path):
+    """Btrfs has its superblock at 64 KiB; ZFS has labels in the first and last 512 KiB."""
+    stick, junk, edge = deployed.copy(tmp_path / "stick.img"), b"\xa5" * 4096, 512 * 1024
+    places = [(n, at) for n in numbers for at in (0, stick.partition(n)[1] - edge)]
+    for number, at in places:
+        stick.write(number, at, junk * (edge // len(junk)))
+    if arguments:  # by which a stick is known
+        for number in (2, 3):
+            stick.write(number, 0, deployed.read(number, 0, 64 * 1024))
+    stick = deploy(live_image, stick.path, *arguments)
+    for number, at in places:
+        assert junk not in stick.read(number, at, edge), f"partition {number}, byte {at}"
+    for number, kind in zip(numbers, ("iso9660", "iso9660", "vfat", "ext4")):
+        assert stick.blkid(number)["TYPE"] == kind
+
+
 # What is said
 
 def test_dry_run_tells_the_plan_and_writes_nothing(deployed, live_image):

@@ -174,6 +174,25 @@ def test_a_stick_that_keeps_nothing(repeat):
     assert sum(r.kind == "W" for r in records) == 0 and state_of(repeat.stick.path)[0] == before
 
 
+def test_what_does_not_get_wiped_is_an_error(tools, live_image, deployed, tmp_path):
+    """Zeros over what was there are read back like all else, while nothing else is there yet."""
+    base = deployed.copy(tmp_path / "base.img")
+    for number in 1, 2, 3, 4:
+        _, size = base.partition(number)
+        base.write(number, 0, b"\xa5" * (1 << 19))
+        base.write(number, size - (1 << 19), b"\xa5" * (1 << 19))
+    repeat = Repeat(tools, live_image, base, tmp_path)
+    _, records = repeat.run()
+    writes = [r for r in records if r.kind == "W"]
+    repeat.undo(records)
+    wiping = next(n for n, r in enumerate(writes) if any(r.data))
+    assert wiping >= 10
+    for n in range(4, wiping + 1):
+        done, records = repeat.run(f"write:{n}:lost:once")
+        assert done.returncode == VERIFY and repeat.state(records) == "empty", f"write {n} of {wiping}: {done}"
+        repeat.undo(records)
+
+
 # A new file
 
 @pytest.mark.parametrize("fault", ["write:1:EIO:once", "write:20:ENOSPC:on", "write:9:sigterm:once",

@@ -210,6 +210,14 @@ def test_a_kernel_size_larger_than_the_stick(live_image, deployed, tmp_path):
     refused(live_image, deployed, tmp_path, "--kernel-size", "7T", code=NO_ROOM)
 
 
+def test_a_fifo_as_loader(live_image, deployed, tmp_path):
+    """Nobody writes to it."""
+    os.mkfifo(tmp_path / "PreLoader.efi")
+    with untouched(deployed.path):
+        deployer("--yes", "--preloader", tmp_path, live_image, deployed.path, code=FAILED,
+                 says="PreLoader.efi", prefix=("timeout", "-s", "KILL", "20"))
+
+
 def test_a_file_that_is_there_is_too_small(live_image, tmp_path):
     path = tmp_path / "stick.img"
     path.write_bytes(b"precious" * 1000)

@@ -84,7 +84,9 @@ def test_packages_of_a_kernel_of_ones_own(system, tmp_path):
     assert "wrote" not in system.apt("install --reinstall /own/*.deb").text
 
 
-@pytest.mark.parametrize("flavour, architecture", [("686-pae", "i386"), ("cloud-amd64", "amd64"), ("arm64", "arm64")])
+@pytest.mark.parametrize("flavour, architecture", [
+    ("686-pae", "i386"), ("rt-686-pae", "i386"), ("cloud-amd64", "amd64"), ("arm64", "arm64"),
+    ("arm64-16k", "arm64"), ("armmp", "armhf"), ("rt-armmp", "armhf"), ("armmp-lpae", "armhf")])
 def test_packages_of_a_flavour(tmp_path, flavour, architecture):
     maintainer = "Kernels / R&D <kernels@example.org>"
     run(TOP / "debian/kernel-packages/make-packages", "6.1.0-1", "6.1.1-1", flavour, tmp_path,
@@ -94,6 +96,12 @@ def test_packages_of_a_flavour(tmp_path, flavour, architecture):
     for package in packages:
         assert run("dpkg-deb", "-f", package, "Architecture").strip() == architecture
         assert run("dpkg-deb", "-f", package, "Maintainer").strip() == maintainer
+
+
+def test_packages_of_no_known_architecture(tmp_path):
+    done = subprocess.run([TOP / "debian/kernel-packages/make-packages", "6.1.0-1", "6.1.1-1", "mine-16k", tmp_path],
+                          capture_output=True, text=True)
+    assert done.returncode == 2 and "no 16k" in done.stderr and not list(tmp_path.iterdir())
 
 
 def test_live_build_takes_the_example(tmp_path):

@@ -20,6 +20,7 @@
 #include <pty.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 
@@ -131,6 +132,47 @@ static void pipe_may_give_it_in_pieces(void **state)
 	assert_text(passphrase, GOOD);
 	close(ends[0]);
 	waitpid(pid, NULL, 0);
+}
+
+/* A FIFO to which nobody writes, or only later. */
+static void fifo_is_waited_for_until_a_signal_comes(void **state)
+{
+	cleanup(passphrase_freep) struct passphrase *passphrase = NULL;
+	char folder[] = "/tmp/liveng-passphrase-XXXXXX", fifo[80];
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", folder);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	pid = fork();
+	if (pid == 0) {
+		sigset_t held;
+
+		/* As the program has them while it watches for them. */
+		sigemptyset(&held);
+		sigaddset(&held, SIGINT);
+		sigprocmask(SIG_BLOCK, &held, NULL);
+		raise(SIGINT);
+		alarm(10);
+		_exit(get(PASSPHRASE_FILE, fifo, -1, &passphrase) == -EINTR ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+
+	pid = fork();
+	if (pid == 0) {
+		autoclose int fd = open(fifo, O_WRONLY | O_CLOEXEC);
+
+		_exit(fd >= 0 && write(fd, GOOD "\n", sizeof(GOOD)) == sizeof(GOOD) ? 0 : 1);
+	}
+	assert_int_equal(get(PASSPHRASE_FILE, fifo, -1, &passphrase), 0);
+	assert_text(passphrase, GOOD);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	unlink(fifo);
+	rmdir(folder);
 }
 
 static void it_stays_out_of_core_dumps(void **state)
@@ -404,6 +446,7 @@ int main(void)
 		cmocka_unit_test(length_has_a_bound),
 		cmocka_unit_test(missing_file_is_told),
 		cmocka_unit_test(pipe_may_give_it_in_pieces),
+		cmocka_unit_test(fifo_is_waited_for_until_a_signal_comes),
 		cmocka_unit_test(it_stays_out_of_core_dumps),
 		cmocka_unit_test(weak_and_hard_to_type_ones_are_warned_of),
 		cmocka_unit_test(prompt_asks_twice_and_shows_nothing),
