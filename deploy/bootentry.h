@@ -12,8 +12,10 @@ struct bootentry {
 	char *parameters; /* without those that only make sense for the image itself */
 };
 
-/** The first entry of @text that boots a live system (`boot=live`), from GRUB's grub.cfg or
- * isolinux' live.cfg. Returns -ENOENT if there is none; -ENOMEM. */
+/** The entry of @text, GRUB's grub.cfg or isolinux' live.cfg, that this text names as its default:
+ * by its number, title or id; else, or if that one boots no live system (`boot=live`), the first
+ * that does. What stands in other files or in variables is not seen. Returns -ENOENT if there is
+ * none; -ENOMEM. */
 int bootentry_parse(const char *text, struct bootentry *ret_entry);
 
 void bootentry_clear(struct bootentry *entry);

@@ -163,6 +163,66 @@ def test_of_several_kernels_the_menus_own_is_taken(small_sets, tmp_path):
     assert not [name for name in files(tmp_path / "1/tree") if "6.1.0-" in name]
 
 
+GRUB_MENU = """set timeout=5
+{0}
+submenu "More" {{
+	menuentry "Nested" --id nested {{
+		linux /{1[2]} boot=live nested
+		initrd /{2[2]}
+	}}
+}}
+menuentry "First" --class gnu --id first {{
+	linux /{1[0]} boot=live first
+	initrd /{2[0]}
+}}
+menuentry 'The second' $menuentry_id_option 'two' {{
+	linux /{1[1]} boot=live second
+	initrd /{2[1]}
+}}
+menuentry "Memory test" --id test {{
+	linux16 /boot/memtest
+}}
+"""
+ISOLINUX_MENU = """{0}
+label first
+	menu label ^First
+	linux /{1[0]}
+	initrd /{2[0]}
+	append boot=live first
+label second
+	menu label ^Second
+	{3}
+	kernel /{1[1]}
+	append boot=live second initrd=/{2[1]}
+label third
+	linux /{1[2]}
+	append boot=live third
+	initrd /{2[2]}
+"""
+
+
+@pytest.mark.parametrize("says, word", [
+    ("", "nested"), ('set default="1"', "first"), ("set default=2", "second"), ("default=2", "second"),
+    ('set default="The second"', "second"), ("set default=two", "second"), ("set default='first'", "first"),
+    ("set default=test", "nested"), ("set default=9", "nested"), ('set default="${saved}"', "nested"),
+    ('set default=2\nset default="${saved}"', "second"), ("set default=nested", "nested"),
+    ("isolinux", "first"), ("default third", "third"), ("menu default", "second"), ("default gone", "first")])
+def test_the_images_own_default_entry_is_taken(says, word, small_sets, tmp_path):
+    """With the kernel, the initrd and the parameters of that entry."""
+    kernels, initrds = ([f"live/{n}-{s.release}" for s in small_sets] for n in ("vmlinuz", "initrd.img"))
+    of = {"nested": 2, "first": 0, "second": 1, "third": 2}[word]
+    if "menu default" == says:
+        menu = ISOLINUX_MENU.format("", kernels, initrds, says)
+    elif says == "isolinux" or says.startswith("default "):
+        menu = ISOLINUX_MENU.format(says.replace("isolinux", ""), kernels, initrds, "")
+    else:
+        menu = GRUB_MENU.format(says, kernels, initrds)
+    image = liveimage.make_image(tmp_path / "a.iso", small_sets[0], more_sets=small_sets[1:3], grub_cfg=menu)
+    stick = deploy(image, tmp_path / "stick.img", "--size", SIZE)
+    assert word in entries(stick)["standard"]
+    assert_holds(stick, tmp_path / "2", small_sets[of])
+
+
 def test_without_a_menu_the_newest_kernel_is_taken(small_sets, tmp_path):
     image = liveimage.make_image(tmp_path / "live.iso", small_sets[3], without=["boot"],
                                  more_sets=small_sets[:3])
