@@ -4,7 +4,8 @@
 # In the initrd of a liveng stick, sourced behind live-boot's own functions: persistence is looked for on
 # the disk of the live medium, not on all disks. live-boot would ask for the passphrase of every LUKS
 # partition that it finds, and take any partition named `persistence`. It calls storage_devices for what
-# it may look at; all else stays its own. A medium that is no liveng stick's is left to its ways.
+# it may look at; all else stays its own. A medium that is no liveng stick's is left to its ways: by its
+# own function, which is read again where ours is not to count.
 
 # The disk of the live medium, a folder of sysfs: by the partition that is mounted, or in memory (toram)
 # by the one that the boot menu named.
@@ -44,15 +45,18 @@ liveng_is_stick()
 # its disks only.
 storage_devices()
 {
-	liveng_disks=$(liveng_disk)
-	if ! [ "$liveng_disks" ] || ! liveng_is_stick "$liveng_disks"; then
-		liveng_disks=$(find /sys/block/ -mindepth 1 ! -name 'loop*' ! -name 'ram*' ! -name 'fd*')
+	liveng_disk=$(liveng_disk)
+	if ! [ "$liveng_disk" ] || ! liveng_is_stick "$liveng_disk"; then
+		(
+			# shellcheck source=/dev/null
+			. /usr/lib/live/boot/9990-misc-helpers.sh
+			storage_devices "$@"
+		)
+		return
 	fi
-	for liveng_disk in $liveng_disks; do
-		liveng_node=$(sys2dev "$liveng_disk")
-		[ -z "${2-}" ] || is_in_space_sep_list "$liveng_node" "$2" || continue
-		for liveng_node in $liveng_node $(liveng_partitions "$liveng_disk"); do
-			is_in_space_sep_list "$liveng_node" "${1-}" || echo "$liveng_node"
-		done
+	liveng_node=$(sys2dev "$liveng_disk")
+	[ -z "${2-}" ] || is_in_space_sep_list "$liveng_node" "$2" || return 0
+	for liveng_node in $liveng_node $(liveng_partitions "$liveng_disk"); do
+		is_in_space_sep_list "$liveng_node" "${1-}" || echo "$liveng_node"
 	done
 }

@@ -109,3 +109,24 @@ def test_medium_of_another_kind_is_left_to_live_boot(initrd, without):
         initrd.run("mv /initrd/aside /initrd/usr/lib/live/boot/9999-liveng.sh" if without else ":")
     assert sorted(asked) == ["/dev/nvme0n1p1", "/dev/sda2", "/dev/sdb4"]
     assert found == ["persistence=/dev/sda1"]
+
+
+@pytest.mark.parametrize("lists", [("", ""), ("/dev/sda", ""), ("/dev/sda2 /dev/sdb", ""), ("", "/dev/sdb"),
+                                   ("/dev/sdb", "/dev/sdb"), ("/dev/sdb1", "/dev/sda /dev/sdb")])
+def test_devices_beside_another_medium_are_those_that_live_boot_names(initrd, lists):
+    """A disk on its black list takes the partitions along; what it holds in memory is none."""
+    initrd.put("/initrd/labels", "sdb1 DEBIAN\n")
+    initrd.put("/initrd/proc/mounts", "/dev/sdb1 /run/live/medium iso9660 ro 0 0\n")
+    script = SCENE.replace('find_persistence_media persistence "$WHITE_LIST"', "storage_devices '%s' '%s'" % lists)
+    named = []
+    initrd.run("mkdir -p /initrd/sys/block/zram0 && touch /initrd/sys/block/zram0/dev")
+    initrd.put("/initrd/scene", script)
+    for aside in False, True:
+        initrd.run("mv /initrd/usr/lib/live/boot/9999-liveng.sh /initrd/aside" if aside else ":")
+        try:
+            named.append(initrd.run("chroot /initrd /bin/sh /scene").text)
+        finally:
+            initrd.run("mv /initrd/aside /initrd/usr/lib/live/boot/9999-liveng.sh" if aside else ":")
+    initrd.run("rm -r /initrd/sys/block/zram0")
+    initrd.put("/initrd/scene", SCENE)
+    assert named[0] == named[1]
