@@ -87,7 +87,7 @@ class Tools:
         env["ASAN_OPTIONS"] = "verify_asan_link_order=0:" + env.get("ASAN_OPTIONS", "")
         return env
 
-    def record(self, stick, log, *argv, fault="", timeout=60, environment=None):
+    def record(self, stick, log, *argv, fault="", timeout=180, environment=None):
         """Run a program on the stick; its calls go to `log`, and the fault into its calls."""
         Path(log).unlink(missing_ok=True)
         env = {**self.environment(stick, fault, base=environment), "IOTRACE_LOG": str(log)}

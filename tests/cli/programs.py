@@ -51,7 +51,7 @@ def start(*arguments, program=PROGRAM, prefix=(), **kwargs):
                             errors="surrogateescape", **kwargs)
 
 
-def finish(process, timeout=60):
+def finish(process, timeout=180):
     out, err = (text or "" for text in process.communicate(timeout=timeout))
     assert "Sanitizer" not in err and "runtime error" not in err, err
     assert process.returncode >= 0, f"killed by signal {-process.returncode}\n{err}"

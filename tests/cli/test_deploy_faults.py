@@ -217,7 +217,7 @@ def test_ctrl_c(after, live_image, tmp_path):
                                env=ENVIRONMENT, stderr=subprocess.PIPE, start_new_session=True)
     time.sleep(0.01 + after)
     os.killpg(process.pid, signal.SIGINT)
-    said = process.communicate(timeout=60)[1].decode()
+    said = process.communicate(timeout=180)[1].decode()
     if process.returncode == DONE:
         assert is_whole(sticks.Stick(path), live_image)
     else:

@@ -33,7 +33,7 @@ class Repeat:
         self.first = self.check().last
 
     def run(self, fault=""):
-        done = self.tools.record(self.stick, self.log, *self.argv, fault=fault, timeout=60)
+        done = self.tools.record(self.stick, self.log, *self.argv, fault=fault)
         assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
         return done, read_log(self.log)
 
