@@ -133,19 +133,29 @@ const struct set *inventory_other(const struct inventory *inventory)
 				       : NULL;
 }
 
+/* Does the assessment name the slot of the current set as that of a proven one, or @other? */
+static bool is_named(const struct inventory *inventory, const struct stick *stick, bool other)
+{
+	const bool is_a = (inventory->slot == SLOT_A) != other;
+
+	return assessment_proven_slot(stick) == (is_a ? 'A' : 'B');
+}
+
+bool inventory_is_proven(const struct inventory *inventory, const struct stick *stick)
+{
+	return assessment_tries(stick) < 0 || is_named(inventory, stick, false);
+}
+
 bool inventory_doubts_other(const struct inventory *inventory, const struct stick *stick)
 {
-	return stick->grubenv && !(inventory->has_undone ? assessment_has_newer(stick)
-							 : assessment_has_previous(stick));
+	return stick->grubenv && !is_named(inventory, stick, true) &&
+	       (inventory->has_undone || !assessment_has_previous(stick));
 }
 
 const struct set *inventory_to_keep(const struct inventory *inventory, const struct stick *stick)
 {
-	const bool has_newer = assessment_has_newer(stick);
-
-	if (!inventory->has_current ||
-		(inventory->has_previous && assessment_tries(stick) >= 0 && !has_newer) ||
-		(inventory->has_undone && has_newer))
+	if (!inventory->has_current || is_named(inventory, stick, true) ||
+		(inventory->has_previous && !inventory_is_proven(inventory, stick)))
 		return inventory_other(inventory);
 	return NULL;
 }

@@ -46,6 +46,9 @@ int inventory_open(const struct run *run, bool writable, struct stick **ret_stic
 
 void inventory_close(struct inventory *inventory);
 
+/** Did the current set come up once, as far as the assessment tells? */
+bool inventory_is_proven(const struct inventory *inventory, const struct stick *stick);
+
 /** The set of the other slot, whichever it is, or NULL. */
 const struct set *inventory_other(const struct inventory *inventory);
 

@@ -209,11 +209,8 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	int r;
 
 	other = slot_holding(partition.size, pvd) == SLOT_A ? SLOT_B : SLOT_A;
-	if (plan->keep)
-		plan->base_is_proven = plan->keep_is_proven;
-	else
-		plan->base_is_proven = assessment_tries(stick) < 0 ||
-				       (inventory->has_previous && assessment_has_newer(stick));
+	plan->base_is_proven =
+		plan->keep ? plan->keep_is_proven : inventory_is_proven(inventory, stick);
 	if (!plan->in_place && plan->keep)
 		plan->base = plan->keep;
 	else if (!plan->in_place && inventory->has_current)

@@ -84,13 +84,23 @@ static int find_trees(
 }
 
 /*
- * Which tree was current? The newest, as long as the assessment calls the one before bootable: then
- * that is how an update left it; or if it is the proven one of the two. If not, the newest did not
+ * Which tree was current? If one is called proven while another is on trial, that one will do; else
+ * the newest, as long as the assessment calls the one before bootable: then
+ * that is how an update left it. If not, the newest did not
  * come up, was rolled back or had its update cut off: the one before it is at least as good.
  */
 static const struct tree *choose(const struct stick *stick, struct tree *trees, int n)
 {
 	struct tree *newest = &trees[0], *other = NULL;
+	uint64_t size = stick_kernel(stick).size;
+	char proven = assessment_proven_slot(stick);
+
+	for (int i = 0; i < n; i++) {
+		trees[i].is_proven =
+			proven == (slot_holding(size, &trees[i].pvd) == SLOT_A ? 'A' : 'B');
+		if (trees[i].is_proven)
+			return &trees[i];
+	}
 
 	for (int i = 1; i < n; i++) {
 		if (set_is_same(&trees[i].set, &newest->set))
@@ -101,8 +111,7 @@ static const struct tree *choose(const struct stick *stick, struct tree *trees, 
 			newest = &trees[i];
 		}
 	}
-	newest->is_proven = other && assessment_has_newer(stick);
-	if (other && stick->grubenv && !newest->is_proven &&
+	if (other && stick->grubenv &&
 		(assessment_tries(stick) == 0 || !assessment_has_previous(stick)))
 		return other;
 	return newest;

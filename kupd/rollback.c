@@ -76,7 +76,11 @@ static int commit(struct stick *stick, const struct inventory *inventory)
 {
 	int r;
 
-	r = slot_commit(stick->disk, stick_kernel(stick), &inventory->other_pvd);
+	/* A cut right behind the switch of an update left the current tree without its descriptor.
+	 */
+	r = slot_preserve(stick->disk, stick_kernel(stick));
+	if (r == 0)
+		r = slot_commit(stick->disk, stick_kernel(stick), &inventory->other_pvd);
 	if (r < 0) {
 		errno = -r;
 		log_error("%s: cannot switch to the %s kernel set: %m", stick->name,
@@ -89,14 +93,17 @@ int rollback_prepare(const struct run *run, struct stick *stick, const struct in
 	bool on_trial)
 {
 	int tries = assessment_tries(stick);
-	bool leaves_proven = inventory->has_previous && tries < 0 && on_trial;
+	char proven = assessment_proven_slot(stick);
+
+	if (on_trial && tries < 0)
+		proven = inventory->slot == SLOT_A ? 'A' : 'B';
 
 	/* Before a trial begins that this boot must not end. */
 	marker_set_written(run, stick);
 	/* A trial without boots left would go to the fallback: give it its boots again. The `.old`
 	 * names of the tree that we go to lead into the slot of the one that we leave. */
-	return assessment_set(stick, tries == 0 || on_trial ? ASSESSMENT_TRIES : tries,
-		leaves_proven || assessment_has_newer(stick) ? PREVIOUS_RETRIED : PREVIOUS_GONE);
+	return assessment_set_switch(
+		stick, tries == 0 || on_trial ? ASSESSMENT_TRIES : tries, proven);
 }
 
 int rollback_commit(struct stick *stick, const struct inventory *inventory, bool on_trial)

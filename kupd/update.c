@@ -101,7 +101,7 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 	if (plan->in_place)
 		return assessment_set(stick, 0, PREVIOUS_GONE); /* 0 boots left: the fallback */
 	if (!plan->keep)
-		return assessment_has_previous(stick) || assessment_has_newer(stick) ||
+		return assessment_has_previous(stick) || assessment_proven_slot(stick) ||
 				       ((inventory->has_previous ||
 						inventory->is_other_unreadable) &&
 					       assessment_previous(stick) != PREVIOUS_GONE)

@@ -34,11 +34,14 @@ bool assessment_has_previous(const struct stick *stick)
 	return assessment_previous(stick) == PREVIOUS_PROVEN;
 }
 
-bool assessment_has_newer(const struct stick *stick)
+char assessment_proven_slot(const struct stick *stick)
 {
-	const char *value = stick->grubenv ? grubenv_get(stick->grubenv, "liveng_newer") : NULL;
+	const char *value = stick->grubenv ? grubenv_get(stick->grubenv, "liveng_proven") : NULL;
 
-	return value && strcmp(value, "1") == 0 && assessment_tries(stick) >= 0;
+	return value && (*value == 'A' || *value == 'B') && !value[1] &&
+			       assessment_tries(stick) >= 0
+		       ? *value
+		       : 0;
 }
 
 /* Write what was set in memory, @set being the outcome of that. Reports. */
@@ -62,12 +65,11 @@ static int write_block(struct stick *stick, int set)
 	return r;
 }
 
-int assessment_set(struct stick *stick, int tries, enum assessment_previous previous)
+static int set_all(struct stick *stick, int tries, enum assessment_previous previous, char proven)
 {
-	static const char *const values[] = {[PREVIOUS_GONE] = "0",
-		[PREVIOUS_PROVEN] = "1",
-		[PREVIOUS_DOUBTED] = "2",
-		[PREVIOUS_RETRIED] = "0"};
+	const char slot[] = {proven, 0};
+	static const char *const values[] = {
+		[PREVIOUS_GONE] = "0", [PREVIOUS_PROVEN] = "1", [PREVIOUS_DOUBTED] = "2"};
 	const char *once;
 	char text[16];
 	int r;
@@ -79,13 +81,22 @@ int assessment_set(struct stick *stick, int tries, enum assessment_previous prev
 	if (r == 0)
 		r = grubenv_set(stick->grubenv, "liveng_previous", values[previous]);
 	if (r == 0)
-		r = grubenv_set(
-			stick->grubenv, "liveng_newer", previous == PREVIOUS_RETRIED ? "1" : NULL);
+		r = grubenv_set(stick->grubenv, "liveng_proven", proven ? slot : NULL);
 	/* Who chose that one for the next boot meant a set that is not there any more. */
 	once = assessment_once(stick);
-	if (r == 0 && values[previous][0] == '0' && once && strcmp(once, "previous") == 0)
+	if (r == 0 && previous == PREVIOUS_GONE && once && strcmp(once, "previous") == 0)
 		r = grubenv_set(stick->grubenv, "liveng_once", NULL);
 	return write_block(stick, r);
+}
+
+int assessment_set(struct stick *stick, int tries, enum assessment_previous previous)
+{
+	return set_all(stick, tries, previous, 0);
+}
+
+int assessment_set_switch(struct stick *stick, int tries, char proven)
+{
+	return set_all(stick, tries, PREVIOUS_GONE, proven);
 }
 
 const char *assessment_once(const struct stick *stick)

@@ -14,25 +14,21 @@ enum assessment_previous {
 	PREVIOUS_GONE,	  /* "0": its names lead to what was written over it, if there are any */
 	PREVIOUS_PROVEN,  /* "1": the menu may take it by itself */
 	PREVIOUS_DOUBTED, /* "2": it is there, but was not seen to come up: for people to choose */
-	/* As gone, and liveng_newer=1: it, not proven, is current again, or about to be. The set
-	 * that has it as `.old` set is the proven one, whichever of the two is current. */
-	PREVIOUS_RETRIED,
 };
 
 /** The boots left to the set on trial, 0 to 3; 0 also if what stands there is no such count; -1 if
  * none is on trial or the assessment is off. */
 int assessment_tries(const struct stick *stick);
 
-/** What grubenv says of the `.old` set; PREVIOUS_DOUBTED if it says nothing. Of one that is retried
- * it is PREVIOUS_GONE. */
+/** What grubenv says of the `.old` set; PREVIOUS_DOUBTED if it says nothing. */
 enum assessment_previous assessment_previous(const struct stick *stick);
 
 /** Does grubenv call the `.old` set bootable? It does of a proven one only. */
 bool assessment_has_previous(const struct stick *stick);
 
-/** Is, of two sets, the newer one proven, and the trial that of the older one? So after a rollback
- * to a set that is not proven. */
-bool assessment_has_newer(const struct stick *stick);
+/** 'A' or 'B': whatever is on trial, the set in that slot is proven; 0: that is not said. So after
+ * a rollback from a proven set to one that is not. */
+char assessment_proven_slot(const struct stick *stick);
 
 /**
  * Set both, in one write: @tries boots left (-1: no trial), what is said of the `.old` set; one
@@ -40,6 +36,10 @@ bool assessment_has_newer(const struct stick *stick);
  * Returns -EIO also if the block is full; -errno.
  */
 int assessment_set(struct stick *stick, int tries, enum assessment_previous previous);
+
+/** The same for a switch to another slot, @tries being that of what is current behind it: the
+ * `.old` set is gone, the set in slot @proven (0: none) is proven. */
+int assessment_set_switch(struct stick *stick, int tries, char proven);
 
 /** The entry that the next boot takes, and only that one; NULL: it takes the usual one. */
 const char *assessment_once(const struct stick *stick);

@@ -97,7 +97,7 @@ class World:
     def state(self, data, env, memory, proven, booted):
         middle = self.size // 2 // sticks.MIB * sticks.MIB
         trees = []
-        for pvd in sticks.PVD, 65536 + sticks.PVD, middle + sticks.PVD:
+        for pvd in sticks.PVD, 65536 + sticks.PVD, middle + sticks.PVD, 8 * sticks.BLOCK:
             files = live_files(data, pvd)
             trees.append((self.content(data, files), self.content(data, files, ".old"),
                           files.get("vmlinuz")))
@@ -205,29 +205,34 @@ class World:
             states = [*states, self.came_up(states[-1], runs)]
         return states
 
-    def actions(self, state, undo):
+    def actions(self, state, mishaps, choices):
         """What people and apt do then."""
-        if undo:
+        if choices and not mishaps:
             yield self.run(state, "rollback", "--undo")
         yield self.run(state, "update")
         back = self.run(state, "rollback")
         yield back
-        if undo:
+        if not mishaps:
             yield self.run(back[-1], "update")
+        if choices and not mishaps:
             yield self.run(self.run(state, "update")[-1], "update")
-        for entry in "previous", "fallback":
+        for entry in ("previous", "fallback") if choices else ():
             yield self.run(state, "next", "--once", entry)
 
     def mishaps(self, state):
         """What a worn medium, or a person, does to a stick that is off."""
         data = zlib.decompress(state.partition)
         head = data[:sticks.PVD] + bytes(sticks.BLOCK) + data[sticks.PVD + sticks.BLOCK:]
-        yield self.state(head, dict(state.env), state.memory, state.proven, state.booted)
+        # Right behind the switch of an update that was cut off there is no other way to the new set.
+        beheaded = self.state(head, dict(state.env), state.memory, None, state.booted)
+        is_lost = state.proven not in {content for tree in beheaded.key[:4] for content in tree[:2]}
+        yield beheaded if is_lost else self.state(head, dict(state.env), state.memory, state.proven,
+                                                  state.booted)
         yield self.state(bytes(self.size), dict(state.env), state.memory, None, ())
 
     # The walk
 
-    def explore(self, first, unnoticed, mishaps):
+    def explore(self, first, unnoticed, mishaps, choices):
         """All states, and for each where boots alone lead: key -> (is up, key of the next)."""
         states, todo, onward = {}, [first], {}
 
@@ -250,7 +255,7 @@ class World:
                 if up:
                     served = self.after_boot(last, entry)
                     add(served)
-                    for then in self.actions(served[-1], not mishaps):
+                    for then in self.actions(served[-1], mishaps, choices):
                         add(then)
                     last = served[-1]
                 onward[state.key].append((up, last.key))
@@ -269,6 +274,7 @@ class Story:
     # May a damaged kernel be loaded, and die? One that is proven is not counted: only the menu's
     # entries help then.
     unnoticed: bool = True
+    choices: bool = True  # does anybody undo a rollback, or choose what the next boot takes?
     mishaps: bool = False  # is the partition also found beheaded, and wiped, in each state?
 
 
@@ -279,7 +285,8 @@ STORIES = {
     "only the newest is good": Story([0, 1, 2], {2}, env={"liveng_tries": "3"}),
     "none is good but the factory's": Story([0, 1], set(), env={"liveng_tries": "3"}),
     "the previous set is damaged": Story([0, 1, 2], {0, 1}, written=[1], damaged=0),
-    "the one before never came up": Story([0, 1, 2], {1}, env={"liveng_tries": "3"}),
+    "the one before never came up": Story([0, 1, 2], {1}, written=[1], env={"liveng_tries": "3"},
+                                           unnoticed=False, choices=False),
     "the current set is damaged": Story([0, 1, 2], {0, 1}, written=[1], damaged=1,
                                         unnoticed=False),
 }
@@ -303,10 +310,10 @@ def test_every_state_leads_to_a_system_that_is_up(name, new_stick, tiny_sets, to
     for n in story.installed:
         install(root, tiny_sets[n])
     world = World(stick, root, tools, tiny_sets, story.good)
-    booted = [n for n in [0, *story.written] if "liveng_tries" not in story.env and n != story.damaged]
+    booted = [n for n in [0, *story.written][bool(story.env):] if n != story.damaged]
     first = world.state(stick.read(2, 0, world.size), stick.grubenv(), "",
                         booted[-1] if booted else None, booted)
-    states, onward = world.explore(first, story.unnoticed, story.mishaps)
+    states, onward = world.explore(first, story.unnoticed, story.mishaps, story.choices)
 
     for key, state in states.items():
         for way in range(1 + story.unnoticed):

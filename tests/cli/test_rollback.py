@@ -156,6 +156,27 @@ def test_a_rollback_to_an_unproven_set_keeps_the_proven_one(over_unproven, small
     assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1"}
 
 
+def test_two_sets_that_each_have_the_other_as_old_set(over_unproven, small_sets, tmp_path):
+    """The older one was written again, into the place where it had been."""
+    stick = over_unproven
+    update(stick, small_sets[0])
+    for _ in range(2):
+        kupd("rollback", "--disk", stick.path)
+    assert stick.grub_has(small_sets[0]) and stick.grubenv()["liveng_tries"] == "3"
+    update(stick, small_sets[2], "-v", says="it is the proven one")
+    assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[1])
+
+
+def test_a_rollback_behind_an_update_that_was_cut_off(stick, small_sets):
+    """Right behind the switch: the new tree's own descriptor is not there yet."""
+    update(stick, small_sets[1])
+    stick.write(2, stick.partition(2)[1] // 2 + 32768, bytes(2048))
+    kupd("bless", "--disk", stick.path)
+    kupd("rollback", "--disk", stick.path)
+    kupd("rollback", "--undo", "--disk", stick.path)
+    assert stick.grub_has(small_sets[1])
+
+
 def test_undo_of_a_rollback_to_an_unproven_set(over_unproven, small_sets, tmp_path):
     kupd("rollback", "--disk", over_unproven.path)
     kupd("rollback", "--undo", "--disk", over_unproven.path, says=f"runs {small_sets[1].release}")

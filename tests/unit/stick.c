@@ -416,14 +416,14 @@ static void the_assessment_is_one_write(void **state)
 
 	(void)state;
 	assert_int_equal(assessment_set(&stick, 3, PREVIOUS_PROVEN), 0);
-	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=1 liveng_newer=- ");
+	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=1 liveng_proven=- ");
 	assert_int_equal(grubenv.writes, 1);
 	grubenv = (struct grubenv){0};
 	assert_int_equal(assessment_set(&stick, -1, PREVIOUS_GONE), 0);
-	assert_string_equal(grubenv.set, "liveng_tries=- liveng_previous=0 liveng_newer=- ");
+	assert_string_equal(grubenv.set, "liveng_tries=- liveng_previous=0 liveng_proven=- ");
 	grubenv = (struct grubenv){0};
-	assert_int_equal(assessment_set(&stick, 3, PREVIOUS_RETRIED), 0);
-	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=0 liveng_newer=1 ");
+	assert_int_equal(assessment_set_switch(&stick, 3, 'B'), 0);
+	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=0 liveng_proven=B ");
 	stick.grubenv = NULL;
 	assert_int_equal(assessment_set(&stick, 3, PREVIOUS_PROVEN), 0);
 }
