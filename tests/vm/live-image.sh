@@ -114,7 +114,7 @@ if [ $# -gt 0 ]; then
 	server=$!
 	trap 'kill $server' EXIT
 	trap 'exit 1' HUP INT TERM
-	until grep -q '^Serving ' http.log; do
+	until grep -qs '^Serving ' http.log; do
 		kill -0 $server
 		sleep 0.1
 	done
