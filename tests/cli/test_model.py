@@ -109,10 +109,9 @@ class World:
             proven, booted = None, ()
         booted = frozenset(booted) & whole
         if proven is not None and proven not in whole:
-            # One that was cut off three times in a row counts as bad; and a cut within a rollback, and
-            # then a boot of the other one by hand, leave two that came up.
-            assert booted or self.releases[proven] in failed, f"set {proven} is lost: {trees, env, failed}"
-            proven = max(booted, default=None)
+            # One that was cut off three times in a row counts as bad.
+            assert self.releases[proven] in failed, f"set {proven} is lost: {trees, env, failed}"
+            proven = None
         return State(zlib.compress(data, 1), env, memory, proven, booted,
                      (*trees, proven, booted, env, failed))
 
@@ -281,8 +280,9 @@ class Story:
     # entries help then.
     unnoticed: bool = True
     choices: bool = True  # does anybody undo a rollback, or choose what the next boot takes?
-    # Is the last set known to boot looked for? A cut within a rollback, between the switch and grubenv,
-    # leaves a grubenv that tells of the other one.
+    # Is the last set known to boot looked for? If the head is destroyed during a trial, and the two
+    # trees name each other as `.old`, repair may put back the proven one, grubenv still telling of the
+    # other: the next update then writes over it.
     keeps: bool = True
     mishaps: bool = False  # is the partition also found beheaded, and wiped, in each state?
 
