@@ -52,7 +52,6 @@ static const struct option table[] = {
 	{"allow-large", no_argument, NULL, OPTION_ALLOW_LARGE},
 	{"yes", no_argument, NULL, 'y'},
 	{"no-verify", no_argument, NULL, OPTION_NO_VERIFY},
-	{"dry-run", no_argument, NULL, 'n'},
 	{"progress-fd", required_argument, NULL, OPTION_PROGRESS_FD},
 	ARGUMENTS_COMMON,
 	{0},
@@ -241,24 +240,15 @@ static enum arguments_result take(void *data, const struct option *option, char 
 	case OPTION_NO_VERIFY:
 		options->no_verify = true;
 		break;
-	case 'n':
-		options->dry_run = true;
-		break;
-	case 'q':
-		options->level = LOG_QUIET;
-		break;
-	case 'v':
-		options->level = LOG_VERBOSE;
-		break;
 	case OPTION_PROGRESS_FD:
 		good = set_fd("progress-fd", value, &options->progress_fd);
 		break;
 	case 'h':
 		print_help();
 		return ARGUMENTS_DONE;
-	case ARGUMENT_VERSION:
-		puts("liveng-deploy " VERSION);
-		return ARGUMENTS_DONE;
+	default:
+		return arguments_take_common(
+			"liveng-deploy", option, &options->dry_run, &options->level);
 	}
 	return good ? ARGUMENTS_RUN : ARGUMENTS_USAGE;
 }

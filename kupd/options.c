@@ -39,7 +39,6 @@ static const struct option table[] = {
 	{"once", required_argument, NULL, OPTION_ONCE},
 	{"booted", required_argument, NULL, OPTION_BOOTED},
 	{"short", no_argument, NULL, OPTION_SHORT},
-	{"dry-run", no_argument, NULL, 'n'},
 	ARGUMENTS_COMMON,
 	{0},
 };
@@ -297,21 +296,12 @@ static enum arguments_result take(void *data, const struct option *option, char 
 	case OPTION_SHORT:
 		options->is_short = true;
 		break;
-	case 'n':
-		options->dry_run = true;
-		break;
-	case 'q':
-		options->level = LOG_QUIET;
-		break;
-	case 'v':
-		options->level = LOG_VERBOSE;
-		break;
 	case 'h':
 		print_help(parsing->verbs);
 		return ARGUMENTS_DONE;
-	case ARGUMENT_VERSION:
-		puts("livengkupd " VERSION);
-		return ARGUMENTS_DONE;
+	default:
+		return arguments_take_common(
+			"livengkupd", option, &options->dry_run, &options->level);
 	}
 	return good ? ARGUMENTS_RUN : ARGUMENTS_USAGE;
 }

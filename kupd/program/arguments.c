@@ -3,6 +3,7 @@
 #include "arguments.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "util.h"
@@ -83,4 +84,24 @@ enum arguments_result arguments_read(int argc, char **argv, const struct option 
 	}
 	*ret_json = json;
 	return result;
+}
+
+enum arguments_result arguments_take_common(
+	const char *program, const struct option *option, bool *dry_run, enum log_level *level)
+{
+	switch (option->val) {
+	case 'n':
+		*dry_run = true;
+		break;
+	case 'q':
+		*level = LOG_QUIET;
+		break;
+	case 'v':
+		*level = LOG_VERBOSE;
+		break;
+	case ARGUMENT_VERSION:
+		printf("%s " VERSION "\n", program);
+		return ARGUMENTS_DONE;
+	}
+	return ARGUMENTS_RUN;
 }

@@ -13,11 +13,12 @@
 
 /* The lines of a table for what both programs have. A value below 256 is a letter that does the
  * same. */
-#define ARGUMENTS_COMMON                                                                      \
-	{"quiet", no_argument, NULL, 'q'}, {"verbose", no_argument, NULL, 'v'},               \
-		{"json", no_argument, NULL, ARGUMENT_JSON}, {"help", no_argument, NULL, 'h'}, \
-	{                                                                                     \
-		"version", no_argument, NULL, ARGUMENT_VERSION                                \
+#define ARGUMENTS_COMMON                                                                         \
+	{"dry-run", no_argument, NULL, 'n'}, {"quiet", no_argument, NULL, 'q'},                  \
+		{"verbose", no_argument, NULL, 'v'}, {"json", no_argument, NULL, ARGUMENT_JSON}, \
+		{"help", no_argument, NULL, 'h'},                                                \
+	{                                                                                        \
+		"version", no_argument, NULL, ARGUMENT_VERSION                                   \
 	}
 
 enum { ARGUMENT_JSON = 256, ARGUMENT_VERSION, ARGUMENT_OWN /* the first that is free */ };
@@ -37,6 +38,13 @@ typedef enum arguments_result (*arguments_take)(
  */
 enum arguments_result arguments_read(int argc, char **argv, const struct option *table,
 	arguments_take take, void *data, bool *ret_json);
+
+/**
+ * Take one of ARGUMENTS_COMMON. Those that the two programs do not have alike are left: --json,
+ * which arguments_read() tells, and --help, which is for @program to print.
+ */
+enum arguments_result arguments_take_common(
+	const char *program, const struct option *option, bool *dry_run, enum log_level *level);
 
 /* Tell of wrong use, and the way out. */
 #define arguments_misuse(format, ...) log_error(format ": see --help", ##__VA_ARGS__)
