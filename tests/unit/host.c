@@ -9,6 +9,8 @@
 
 #include "device.h"
 
+enum { NO_NAMESPACE = 98 }; /* an exit status: this machine gives none */
+
 static bool lies_on(dev_t devno, dev_t disk)
 {
 	bool lies = false;
@@ -180,24 +182,44 @@ static dev_t mount_at(const char *target)
 	return st.st_dev;
 }
 
+/* Fork; the child, which gets 0, has a mount namespace of its own, and leaves by _exit(). */
+static pid_t fork_apart(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0 && ((unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) ||
+				mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+		_exit(NO_NAMESPACE);
+	return pid;
+}
+
+/* The child's exit status; what it put below the root is gone then. */
+static int wait_apart(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == NO_NAMESPACE)
+		skip();
+	tear_down(NULL);
+	assert_int_equal(mkdir(root, 0700), 0);
+	return WEXITSTATUS(status);
+}
+
 /*
  * In a mount namespace of its own: a tmpfs stands for partition 2 of sdb, by its device number.
  * The child's exit status: what host_unmount() returned.
  */
 static int unmount_in_child(bool is_busy, bool is_hidden, bool is_twice, bool is_alone)
 {
-	int status;
-	pid_t pid = fork();
+	pid_t pid = fork_apart();
 
 	if (pid == 0) {
 		char lines[512];
 		dev_t devno;
 		int r;
 
-		if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-			_exit(98);
-		if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-			_exit(98);
 		add_disk("sdb", 8, 16);
 		devno = mount_at("media/a stick");
 		if (is_twice &&
@@ -232,13 +254,7 @@ static int unmount_in_child(bool is_busy, bool is_hidden, bool is_twice, bool is
 		}
 		_exit(-r);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == 98)
-		skip();
-	tear_down(NULL);
-	assert_int_equal(mkdir(root, 0700), 0);
-	return WEXITSTATUS(status);
+	return wait_apart(pid);
 }
 
 static void every_mount_is_undone(void **state)
@@ -267,18 +283,13 @@ static void a_hidden_mount_is_told(void **state)
  */
 static bool finds_point(bool is_hidden, const char *expected, bool expected_writable)
 {
-	int status;
-	pid_t pid = fork();
+	pid_t pid = fork_apart();
 
 	if (pid == 0) {
 		bool is_writable = !expected_writable;
 		char lines[512], *path = NULL;
 		dev_t devno;
 
-		if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
-			_exit(98);
-		if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-			_exit(98);
 		add_disk("sdb", 8, 16);
 		devno = mount_at("media/first");
 		if (mount(at("media/first"), at("boot/second/"), NULL, MS_BIND, NULL) < 0)
@@ -296,13 +307,7 @@ static bool finds_point(bool is_hidden, const char *expected, bool expected_writ
 			_exit(97);
 		_exit(strcmp(path, at("%s", expected)) != 0 || is_writable != expected_writable);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == 98)
-		skip();
-	tear_down(NULL);
-	assert_int_equal(mkdir(root, 0700), 0);
-	return WEXITSTATUS(status) == 0;
+	return wait_apart(pid) == 0;
 }
 
 static void a_mount_that_can_be_written_through_is_found(void **state)
