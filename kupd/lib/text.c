@@ -25,9 +25,8 @@ char *text_new(const char *format, ...)
 	return text;
 }
 
-/* The bytes of the character that begins at @text (RFC 3629); 0: it is not UTF-8, or a control
- * character, those behind ASCII included. */
-static size_t printable_size(const unsigned char *text)
+/* The character that begins at @text (RFC 3629), and its bytes; 0: it is not UTF-8. */
+static size_t read_character(const char *text, uint32_t *ret_character)
 {
 	static const struct {
 		unsigned char mask, lead;
@@ -37,26 +36,48 @@ static size_t printable_size(const unsigned char *text)
 	size_t n = 0;
 	uint32_t c;
 
-	while (n < 4 && (text[0] & forms[n].mask) != forms[n].lead)
+	while (n < 4 && ((unsigned char)text[0] & forms[n].mask) != forms[n].lead)
 		n++;
 	if (n == 4)
 		return 0;
-	c = text[0] & (unsigned char)~forms[n].mask;
+	c = (unsigned char)text[0] & (unsigned char)~forms[n].mask;
 	for (size_t i = 1; i <= n; i++) {
-		if ((text[i] & 0xc0) != 0x80)
+		if (((unsigned char)text[i] & 0xc0) != 0x80)
 			return 0;
-		c = c << 6 | (text[i] & 0x3f);
+		c = c << 6 | ((unsigned char)text[i] & 0x3f);
 	}
-	if (c < ' ' || (c >= 0x7f && c < 0xa0) || c < forms[n].first || c > 0x10ffff ||
-		(c >= 0xd800 && c < 0xe000))
+	if (c < forms[n].first || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
 		return 0;
+	*ret_character = c;
 	return n + 1;
+}
+
+/* The same of one that commands no terminal: no control character, those behind ASCII included. */
+static size_t read_printable(const char *text)
+{
+	uint32_t c = 0;
+	size_t n = read_character(text, &c);
+
+	return n == 0 || c < ' ' || (c >= 0x7f && c < 0xa0) ? 0 : n;
+}
+
+void text_make_utf8(char *text)
+{
+	uint32_t c;
+
+	while (*text) {
+		size_t n = read_character(text, &c);
+
+		if (n == 0)
+			*text = '?';
+		text += n ? n : 1;
+	}
 }
 
 void text_make_safe(char *text)
 {
 	while (*text) {
-		size_t n = printable_size((const unsigned char *)text);
+		size_t n = read_printable(text);
 
 		if (n == 0)
 			*text = '?';
@@ -67,7 +88,7 @@ void text_make_safe(char *text)
 void text_print(FILE *to, const char *text)
 {
 	while (*text) {
-		size_t n = printable_size((const unsigned char *)text);
+		size_t n = read_printable(text);
 
 		if (n == 0)
 			fputc('?', to);

@@ -14,8 +14,11 @@ char *text_new(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** The same with the arguments as a list. */
 char *text_new_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
-/** Make text fit for a terminal, whoever chose it: what is not UTF-8 or a control character, which
- * may command the terminal, becomes a `?`. Its length stays, or it gets shorter. */
+/** Make text UTF-8 (RFC 3629), whoever chose it: each byte that is none becomes a `?`. */
+void text_make_utf8(char *text);
+
+/** Make it fit for a terminal as well: so does each byte of a control character, which may command
+ * the terminal. */
 void text_make_safe(char *text);
 
 /** Print it as text_make_safe() makes it. */

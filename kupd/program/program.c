@@ -9,30 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #include "interrupt.h"
+#include "text.h"
+#include "util.h"
 
 #define SCHEMA_VERSION 1 /* of the JSON result; raised when a member goes or changes */
 
 struct json_object *program_text(const char *text)
 {
-	struct json_object *object;
-	char *clean = strdup(text);
-	size_t size, left = clean ? strlen(clean) : 0;
-	mbstate_t state = {0};
+	autofree char *clean = strdup(text);
 
-	for (char *at = clean; left > 0; at += size, left -= size) {
-		size = mbrtowc(NULL, at, left, &state);
-		if (size == (size_t)-1 || size == (size_t)-2) {
-			*at = '?';
-			size = 1;
-			memset(&state, 0, sizeof(state));
-		}
-	}
-	object = json_object_new_string(clean ? clean : "");
-	free(clean);
-	return object;
+	if (clean)
+		text_make_utf8(clean);
+	return json_object_new_string(clean ? clean : "");
 }
 
 void program_add_text(struct json_object *object, const char *name, const char *text)
@@ -82,7 +72,7 @@ int program_begin(struct program *program, const char *name)
 		return r;
 	}
 	setlocale(LC_ALL, "");
-	/* Whatever the user reads: file names are checked for being UTF-8, as JSON has to be. */
+	/* Whatever the user reads: libisofs takes the names in images for text of this locale. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	*program = (struct program){
 		.name = name,

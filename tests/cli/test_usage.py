@@ -195,7 +195,7 @@ def test_json_of_failure(tmp_path):
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
 def test_json_is_utf8_whatever_a_file_is_called(tmp_path, locale):
-    target = tmp_path / b'caf\xe9 "\\.img'.decode("utf-8", "surrogateescape")
+    target = tmp_path / b'caf\xe9 \xf4\x90\x80\x80"\\.img'.decode("utf-8", "surrogateescape")
     target.write_bytes(bytes(1024 * 1024))
     result = kupd("status", "--json", "--disk", target, code=NOT_STICK,
                   env={**ENVIRONMENT, "LC_ALL": locale})

@@ -16,19 +16,24 @@
 #include "util.h"
 
 static const struct {
-	const char *text, *safe;
+	const char *text, *utf8, *safe;
 } cases[] = {
-	{"", ""},
-	{"/media/a b", "/media/a b"},
-	{"caf\303\251 \342\202\254 \360\237\220\247", "caf\303\251 \342\202\254 \360\237\220\247"},
-	{"a\033[2Jb\nc\td\177", "a?[2Jb?c?d?"},
-	{"\302\233" /* CSI in one character, U+009B */ "31m", "??31m"},
-	{"\302\240", "\302\240"},
-	{"caf\351", "caf?"},			       /* Latin-1 */
-	{"\301\201\340\201\201", "?????"},	       /* not the shortest form */
-	{"\355\240\200 \364\220\200\200", "??? ????"}, /* a surrogate; behind the last one */
-	{"\342\202", "??"},			       /* cut short */
-	{"\377\200", "??"},
+	{"", "", ""},
+	{"/media/a b", "/media/a b", "/media/a b"},
+	{"caf\303\251 \342\202\254 \360\237\220\247", "caf\303\251 \342\202\254 \360\237\220\247",
+		"caf\303\251 \342\202\254 \360\237\220\247"},
+	{"a\033[2Jb\nc\td\177", "a\033[2Jb\nc\td\177", "a?[2Jb?c?d?"},
+	/* CSI in one character, U+009B */
+	{"\302\23331m", "\302\23331m", "??31m"},
+	{"\302\240", "\302\240", "\302\240"},
+	{"caf\351", "caf?", "caf?"}, /* Latin-1 */
+	/* Not the shortest form. */
+	{"\301\201\340\201\201", "?????", "?????"},
+	/* A surrogate; behind the last one; five bytes. */
+	{"\355\240\200 \364\220\200\200", "??? ????", "??? ????"},
+	{"\370\210\200\200\200", "?????", "?????"},
+	{"\342\202", "??", "??"}, /* cut short */
+	{"\377\200", "??", "??"},
 };
 
 static void nothing_commands_a_terminal(void **state)
@@ -40,6 +45,18 @@ static void nothing_commands_a_terminal(void **state)
 		strcpy(text, cases[i].text);
 		text_make_safe(text);
 		assert_string_equal(text, cases[i].safe);
+	}
+}
+
+static void what_is_not_utf8_is_replaced(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[64];
+
+		strcpy(text, cases[i].text);
+		text_make_utf8(text);
+		assert_string_equal(text, cases[i].utf8);
 	}
 }
 
@@ -114,6 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_commands_a_terminal),
+		cmocka_unit_test(what_is_not_utf8_is_replaced),
 		cmocka_unit_test(messages_are_safe_and_sinks_get_them_as_they_are),
 		cmocka_unit_test(errors_have_words_that_users_know),
 	};
