@@ -98,6 +98,12 @@ def test_layers_point_one_way():
             assert room_of[Path(other).stem] in [room, *ROOMS[room][1].split()], f"{f.name} includes {other}"
 
 
+def test_partitions_of_a_stick_are_read_past_the_cache():
+    """That of the whole disk does not see what a mount writes: disk_read() is for the partition table."""
+    readers = {f.name for f in C_FILES if f.is_relative_to(TOP / "kupd") and "disk_read(" in f.read_text()}
+    assert readers == {"disk.c", "disk.h", "stick.c"}
+
+
 def test_c_is_formatted():
     run("clang-format", "--dry-run", "--Werror", *C_FILES)
 

@@ -17,7 +17,7 @@ static bool is_signed(const struct disk *disk, struct extent esp, const char *pa
 	if (fat_locate(disk, esp, path, &size, sectors, HEAD_SECTORS) < 0)
 		return false;
 	for (; n < HEAD_SECTORS && n * SECTOR_SIZE < size; n++)
-		if (disk_read(disk, sectors[n], head + n * SECTOR_SIZE, SECTOR_SIZE) < 0)
+		if (disk_read_medium(disk, sectors[n], head + n * SECTOR_SIZE, SECTOR_SIZE) < 0)
 			return false;
 	return pe_head_is_signed(head, n * SECTOR_SIZE);
 }
