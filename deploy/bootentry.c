@@ -197,21 +197,21 @@ static int scan_text(char *text, struct scan *scan)
 
 	while ((line = strsep(&next, "\r\n"))) {
 		size_t length = strlen(line);
-		bool opens, is_label;
+		char *label = NULL;
+		bool opens;
 
 		while (length > 0 && strchr(BLANKS, line[length - 1]))
 			line[--length] = 0;
 		opens = length > 0 && line[length - 1] == '{';
 		if (line[strspn(line, BLANKS)] == '}')
 			scan->depth--;
-		is_label = after_keyword(line, "label", false);
 		if ((rest = after_keyword(line, "menuentry", false)) ||
 			(rest = after_keyword(line, "submenu", false)) ||
-			(rest = after_keyword(line, "label", false))) {
+			(rest = label = after_keyword(line, "label", false))) {
 			r = end_entry(scan);
 			if (r != 0)
 				return r;
-			begin_entry(scan, rest, !is_label);
+			begin_entry(scan, rest, !label);
 		} else {
 			take_line(&scan->lines, line);
 		}

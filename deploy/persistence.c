@@ -10,8 +10,6 @@
 #include "util.h"
 #include "wipe.h"
 
-/* Both ends of the partition are written whole: no signature of an older content is left. */
-#define ENDS  WIPE_EDGE
 #define PIECE MIB
 
 struct persistence {
@@ -64,9 +62,10 @@ int persistence_build(
 	if (r < 0)
 		return r;
 
-	r = fill_holes(persistence->fd, 0, ENDS);
+	/* Both ends are written whole: no signature of an older content is left. */
+	r = fill_holes(persistence->fd, 0, WIPE_EDGE);
 	if (r == 0)
-		r = fill_holes(persistence->fd, persistence->size - ENDS, persistence->size);
+		r = fill_holes(persistence->fd, persistence->size - WIPE_EDGE, persistence->size);
 	if (r == 0)
 		r = output_data_size(persistence->fd, 0, persistence->size, &persistence->bytes);
 	if (r < 0) {

@@ -26,12 +26,9 @@ static void on_progress(void *data, const char *phase, uint64_t done, uint64_t t
 	uint64_t before = 0;
 
 	for (size_t i = 0; total > 0 && i < tally->n; i++) {
-		double part = (double)MIN(done, total) / (double)total;
-
 		if (strcmp(tally->phases[i].name, phase) == 0) {
-			uint64_t now = done >= total
-					       ? tally->phases[i].bytes
-					       : (uint64_t)((double)tally->phases[i].bytes * part);
+			double part = (double)MIN(done, total) / (double)total;
+			uint64_t now = (uint64_t)((double)tally->phases[i].bytes * part);
 
 			observer_progress(tally->observer, phase, before + now, tally->total);
 			return;
