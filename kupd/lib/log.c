@@ -96,7 +96,6 @@ __attribute__((format(printf, 2, 0))) static void report(
 	enum log_level level, const char *format, va_list arguments)
 {
 	int saved_errno = errno;
-
 	char text[2048];
 
 	if (!log_shows(level))

@@ -32,8 +32,7 @@ struct stick {
 	char uuid[48];
 	struct grubenv *grubenv; /* NULL: there is none to use, the boot assessment is off */
 	bool grubenv_damaged;	 /* it is there, but no environment block, or its FAT is damaged */
-	char *esp_point; /* where partition 3 is mounted; NULL: nowhere, or nothing is to be written
-			  */
+	char *esp_point; /* where partition 3 is mounted; NULL: nowhere, or not STICK_WRITABLE */
 };
 
 enum stick_target {
