@@ -252,35 +252,36 @@ static bool for_each(struct deploy *deploy, int (*step)(struct deploy *deploy, s
  */
 
 /* In a process of its own. */
-static int make_in_team(
-	void *data, size_t i, const struct observer *observer, struct json_object *result)
+static int make_in_team(void *data, size_t i, const struct observer *observer)
 {
 	struct deploy *deploy = data;
 	struct stick_to_be *stick = &deploy->sticks[i];
 	int r;
 
-	(void)result;
 	r = making_write(&deploy->making, &stick->target, &stick->job, observer);
 	target_close(&stick->target);
 	return r;
 }
 
-static void take_over(struct deploy *deploy, struct stick_to_be *stick, struct team_member *member)
+static void take_said(struct stick_to_be *stick, const char *name, const struct team_member *member,
+	struct json_object *all)
 {
 	struct json_object *said;
 
+	if (!json_object_object_get_ex(member->said, name, &said))
+		return;
+	append(all, said, 0);
+	add_own(stick, name, said, 0);
+}
+
+static void take_over(struct deploy *deploy, struct stick_to_be *stick, struct team_member *member)
+{
 	stick->error = member->error;
 	if (stick->error == 0)
 		target_keep(&stick->target);
-	if (json_object_object_get_ex(member->result, "errors", &said)) {
-		append(deploy->run->errors, said, 0);
-		add_own(stick, "errors", said, 0);
-	}
-	if (json_object_object_get_ex(member->result, "warnings", &said)) {
-		append(deploy->run->warnings, said, 0);
-		add_own(stick, "warnings", said, 0);
-	}
-	json_object_put(member->result);
+	take_said(stick, "errors", member, deploy->run->errors);
+	take_said(stick, "warnings", member, deploy->run->warnings);
+	json_object_put(member->said);
 }
 
 static int make_together(struct deploy *deploy)

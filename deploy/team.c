@@ -17,7 +17,7 @@
 
 #define POLL_MS	   100
 #define DRAWN_SIZE 48
-#define RESULT	   '{' /* the result begins with it, no phase does */
+#define END	   '{' /* the last note begins with it, no phase does */
 
 /* Lines that come through a pipe. */
 struct pipe_lines {
@@ -30,7 +30,7 @@ struct pipe_lines {
 struct child {
 	struct team_member *member;
 	pid_t pid;		 /* 0: it did not start, or is waited for */
-	struct pipe_lines notes; /* what is drawn, as it comes; the result as JSON at the end */
+	struct pipe_lines notes; /* what is drawn, as it comes; at the end JSON */
 	struct pipe_lines words; /* for people */
 	char drawn[DRAWN_SIZE];	 /* "writing 45 %, 12 s left"; "": nothing */
 };
@@ -40,7 +40,6 @@ struct team {
 	struct pollfd *fds; /* two of each child */
 	size_t n;
 	bool draws;
-	bool is_drawn; /* a line stands there that must be wiped */
 };
 
 /* What a child tells of its work, and where. */
@@ -77,7 +76,7 @@ __attribute__((noreturn)) static void do_work(const struct team_member *member, 
 	struct report report = {.wish = wish, .notes_fd = notes_fd};
 	const struct observer observer = {on_progress, on_interrupted, &report};
 	struct json_object *note = json_object_new_object();
-	struct json_object *result = json_object_new_object();
+	struct json_object *said = json_object_new_object();
 	struct json_object *errors = json_object_new_array();
 	struct json_object *warnings = json_object_new_array();
 	int error;
@@ -85,11 +84,11 @@ __attribute__((noreturn)) static void do_work(const struct team_member *member, 
 	meter_init(&report.meter, wish->progress_fd, member->name);
 	log_set_sink(program_collect, errors);
 	log_set_warning_sink(program_collect, warnings);
-	error = work(data, i, &observer, result);
-	json_object_object_add(result, "errors", errors);
-	json_object_object_add(result, "warnings", warnings);
+	error = work(data, i, &observer);
+	json_object_object_add(said, "errors", errors);
+	json_object_object_add(said, "warnings", warnings);
 	json_object_object_add(note, "error", json_object_new_int(error));
-	json_object_object_add(note, "result", result);
+	json_object_object_add(note, "said", said);
 	dprintf(notes_fd, "%s\n", json_object_to_json_string_ext(note, JSON_C_TO_STRING_PLAIN));
 	_exit(EXIT_SUCCESS);
 }
@@ -124,15 +123,8 @@ static int start(
 	return 0;
 }
 
-static void wipe(struct team *team)
-{
-	if (team->is_drawn)
-		fputs("\r\033[K", stderr);
-	team->is_drawn = false;
-}
-
 /* "sdb writing 45 %, 12 s left; sdc verifying 3 %", as much of it as there is room for. */
-static void draw(struct team *team)
+static void draw(const struct team *team)
 {
 	struct winsize window = {0};
 	char text[512] = "";
@@ -151,25 +143,25 @@ static void draw(struct team *team)
 	}
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) < 0 || window.ws_col == 0)
 		window.ws_col = 80;
-	wipe(team);
-	fprintf(stderr, "%.*s", window.ws_col - 1, text);
-	team->is_drawn = length > 0;
+	if (length >= window.ws_col)
+		text[MIN((size_t)window.ws_col, sizeof(text)) - 1] = '\0';
+	log_draw(length > 0 ? text : NULL);
 }
 
 static void take_note(struct child *child, const char *line)
 {
-	struct json_object *note, *error, *result;
+	struct json_object *note, *error, *said;
 
-	if (line[0] != RESULT) {
+	if (line[0] != END) {
 		snprintf(child->drawn, sizeof(child->drawn), "%s", line);
 		return;
 	}
 	child->drawn[0] = '\0';
 	note = json_tokener_parse(line);
 	if (json_object_object_get_ex(note, "error", &error) &&
-		json_object_object_get_ex(note, "result", &result)) {
+		json_object_object_get_ex(note, "said", &said)) {
 		child->member->error = json_object_get_int(error);
-		child->member->result = json_object_get(result);
+		child->member->said = json_object_get(said);
 	}
 	json_object_put(note);
 }
@@ -212,12 +204,12 @@ static char *next_line(struct pipe_lines *lines)
 	return line;
 }
 
-static void listen_to(struct team *team, struct child *child)
+static void listen_to(struct child *child)
 {
 	char *line;
 
 	while ((line = next_line(&child->words))) {
-		wipe(team);
+		log_draw(NULL);
 		fprintf(stderr, "%s\n", line);
 		free(line);
 	}
@@ -250,7 +242,7 @@ static bool wait_for_news(struct team *team)
 			fill(&child->notes);
 		if (fds[2 * i + 1].revents)
 			fill(&child->words);
-		listen_to(team, child);
+		listen_to(child);
 	}
 	draw(team);
 	return true;
@@ -265,7 +257,7 @@ static void end(struct child *child)
 	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	child->pid = 0;
-	if (child->member->result)
+	if (child->member->said)
 		return;
 	child->member->error = -EIO;
 	if (WIFSIGNALED(status))
@@ -294,7 +286,7 @@ int team_run(struct team_member *members, size_t n, team_work work, void *data,
 		children[i] = (struct child){
 			.member = &members[i], .notes = {.fd = -1}, .words = {.fd = -1}};
 		members[i].error = 0;
-		members[i].result = NULL;
+		members[i].said = NULL;
 		r = start(&children[i], i, work, data, wish);
 		if (r < 0) {
 			errno = -r;
@@ -312,7 +304,7 @@ int team_run(struct team_member *members, size_t n, team_work work, void *data,
 				(void)kill(children[i].pid, SIGTERM);
 		was_told = true;
 	}
-	wipe(&team);
+	log_draw(NULL);
 	for (size_t i = 0; i < n; i++) {
 		end(&children[i]);
 		close_fd(&children[i].notes.fd);

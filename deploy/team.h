@@ -13,9 +13,9 @@
 #include "observer.h"
 
 struct team_member {
-	const char *name;	    /* the target's; not owned */
-	struct json_object *result; /* what the work added, its `errors`, `warnings`; owned */
-	int error;		    /* what the work returned */
+	const char *name;	  /* the target's; not owned */
+	struct json_object *said; /* by the work: `errors`, `warnings`; owned */
+	int error;		  /* what the work returned */
 };
 
 struct team_wish {
@@ -24,18 +24,15 @@ struct team_wish {
 	bool draws;			 /* progress on standard error */
 };
 
-/**
- * One member's work, in a process of its own: what it changes in memory nobody else sees. It adds
- * to @result, and reports.
- */
-typedef int (*team_work)(
-	void *data, size_t i, const struct observer *observer, struct json_object *result);
+/** One member's work, in a process of its own: what it changes in memory nobody else sees.
+ * Reports. */
+typedef int (*team_work)(void *data, size_t i, const struct observer *observer);
 
 /**
  * Do @work for each of @n members, and wait for all of them. What they say to people comes out on
  * standard error whole lines at a time. Reports if a member could not be started, or ended without
- * a word: then that is its error, and it has no result. Returns -ENOMEM. The caller frees the
- * results.
+ * a word: then that is its error, and nothing is known of what it said. Returns -ENOMEM. The caller
+ * frees what was said.
  */
 int team_run(struct team_member *members, size_t n, team_work work, void *data,
 	const struct team_wish *wish);

@@ -46,7 +46,7 @@ void log_draw(const char *text)
 	if (logger.has_drawn)
 		fputs("\r\033[K", stderr);
 	if (text)
-		fputs(text, stderr);
+		text_print(stderr, text);
 	logger.has_drawn = text != NULL;
 }
 

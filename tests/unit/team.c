@@ -16,7 +16,8 @@
 #include "said.h"
 #include "team.h"
 
-#define BYTES 1000u
+#define BYTES	1000u
+#define WARNING "test: warning: "
 
 static const struct team_wish quiet = {.progress_fd = -1};
 
@@ -24,7 +25,7 @@ static const struct team_wish quiet = {.progress_fd = -1};
 static const char *run(struct team_member *members, size_t n, team_work work, void *data,
 	const struct team_wish *wish)
 {
-	static char text[4096];
+	static char text[300000];
 	int old = dup(STDERR_FILENO), fd = file_with("", 0);
 	ssize_t length;
 
@@ -39,11 +40,10 @@ static const char *run(struct team_member *members, size_t n, team_work work, vo
 	return text;
 }
 
-static int say_number(
-	void *data, size_t i, const struct observer *observer, struct json_object *result)
+static int say_number(void *data, size_t i, const struct observer *observer)
 {
 	(void)observer;
-	json_object_object_add(result, "number", json_object_new_int((int)i + *(int *)data));
+	log_warning("has %d", (int)i + *(int *)data);
 	if (i == 1) {
 		log_error("number %zu does not work", i);
 		return -ERR_VERIFY;
@@ -54,10 +54,10 @@ static int say_number(
 static const char *text_of(const struct team_member *member, const char *name)
 {
 	return json_object_to_json_string_ext(
-		json_object_object_get(member->result, name), JSON_C_TO_STRING_PLAIN);
+		json_object_object_get(member->said, name), JSON_C_TO_STRING_PLAIN);
 }
 
-static void each_has_its_own_result(void **state)
+static void each_is_heard_for_itself(void **state)
 {
 	struct team_member members[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
 	int base = 40;
@@ -68,19 +68,19 @@ static void each_has_its_own_result(void **state)
 	assert_int_equal(members[0].error, 0);
 	assert_int_equal(members[1].error, -ERR_VERIFY);
 	assert_int_equal(members[2].error, 0);
-	assert_string_equal(text_of(&members[0], "number"), "40");
-	assert_string_equal(text_of(&members[1], "number"), "41");
-	assert_string_equal(text_of(&members[2], "number"), "42");
+	assert_string_equal(text_of(&members[0], "warnings"), "[\"has 40\"]");
+	assert_string_equal(text_of(&members[1], "warnings"), "[\"has 41\"]");
+	assert_string_equal(text_of(&members[2], "warnings"), "[\"has 42\"]");
 	assert_string_equal(text_of(&members[1], "errors"), "[\"number 1 does not work\"]");
 	assert_string_equal(text_of(&members[2], "errors"), "[]");
-	assert_string_equal(said_text, "test: number 1 does not work\n");
+	assert_non_null(strstr(said_text, "test: number 1 does not work\n"));
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-		json_object_put(members[i].result);
+		json_object_put(members[i].said);
 }
 
-static int die(void *data, size_t i, const struct observer *observer, struct json_object *result)
+static int die(void *data, size_t i, const struct observer *observer)
 {
-	(void)data, (void)observer, (void)result;
+	(void)data, (void)observer;
 	if (i == 0)
 		(void)raise(SIGKILL);
 	if (i == 1)
@@ -98,25 +98,25 @@ static void a_crash_is_one_members_failure(void **state)
 	assert_int_equal(members[0].error, -EIO);
 	assert_int_equal(members[1].error, -EIO);
 	assert_int_equal(members[2].error, 0);
-	assert_null(members[0].result);
+	assert_null(members[0].said);
 	assert_non_null(strstr(said_text, "a: the process that wrote it was ended by signal 9"));
 	assert_non_null(strstr(said_text, "b: the process that wrote it ended without a word"));
-	json_object_put(members[2].result);
+	json_object_put(members[2].said);
 }
 
-static int say_much(
-	void *data, size_t i, const struct observer *observer, struct json_object *result)
+static int say_much(void *data, size_t i, const struct observer *observer)
 {
-	autofree char *text = calloc(1, 100001);
+	char text[1001] = "";
 
 	(void)data, (void)observer;
-	memset(text, 'a' + (int)i, 100000);
-	json_object_object_add(result, "text", json_object_new_string(text));
+	memset(text, 'a' + (int)i, sizeof(text) - 1);
+	for (int line = 0; line < 100; line++)
+		log_warning("%s", text);
 	for (int line = 0; line < 20; line++) {
 		fprintf(stderr, "%c", 'a' + (int)i);
 		fprintf(stderr, "%c\n", 'a' + (int)i);
 	}
-	fprintf(stderr, "end");
+	fprintf(stderr, "..");
 	return 0;
 }
 
@@ -128,21 +128,27 @@ static void lines_stay_whole(void **state)
 
 	(void)state;
 	said_text = run(members, 2, say_much, NULL, &quiet);
-	for (const char *line = said_text; *line; line = strchr(line, '\n') + 1, n++)
-		assert_true(strncmp(line, "aa\n", 3) == 0 || strncmp(line, "bb\n", 3) == 0 ||
-			    strncmp(line, "end\n", 4) == 0);
-	assert_int_equal(n, 42);
-	assert_int_equal(strlen(text_of(&members[1], "text")), 100002);
-	json_object_put(members[0].result);
-	json_object_put(members[1].result);
+	for (const char *line = said_text; *line; line = strchr(line, '\n') + 1, n++) {
+		const char *word = strncmp(line, WARNING, strlen(WARNING)) == 0
+					   ? line + strlen(WARNING)
+					   : line;
+		size_t length = strspn(word, (const char[]){*word, 0});
+
+		assert_int_equal(word == line ? 2 : 1000, length);
+		assert_int_equal(word[length], '\n');
+	}
+	assert_int_equal(n, 242);
+	assert_int_equal(
+		json_object_array_length(json_object_object_get(members[1].said, "warnings")), 100);
+	json_object_put(members[0].said);
+	json_object_put(members[1].said);
 }
 
-static int progress(
-	void *data, size_t i, const struct observer *observer, struct json_object *result)
+static int progress(void *data, size_t i, const struct observer *observer)
 {
 	const struct timespec pause = {.tv_nsec = 50000000};
 
-	(void)data, (void)i, (void)result;
+	(void)data, (void)i;
 	for (unsigned int done = 0; done <= BYTES; done++)
 		observer_progress(observer, "writing", done, BYTES);
 	nanosleep(&pause, NULL); /* or nothing would be drawn before it is over */
@@ -154,7 +160,7 @@ static void progress_names_the_target(void **state)
 {
 	autoclose int fd = file_with("", 0);
 	const struct team_wish wish = {.progress_fd = fd, .draws = true};
-	struct team_member members[2] = {{.name = "/dev/sda"}, {.name = "b"}};
+	struct team_member members[2] = {{.name = "/dev/sda"}, {.name = "b\033[1m"}};
 	const char *said_text;
 	char text[4096];
 	ssize_t n;
@@ -167,13 +173,16 @@ static void progress_names_the_target(void **state)
 	assert_non_null(
 		strstr(text, "{\"target\":\"/dev/sda\",\"phase\":\"writing\",\"done\":0,\"total\":"
 			     "1000,\"rate\":null,\"seconds_left\":null}\n"));
-	assert_non_null(strstr(
-		text, "{\"target\":\"b\",\"phase\":\"writing\",\"done\":1000,\"total\":1000,"));
-	assert_non_null(strstr(text, "{\"target\":\"b\",\"phase\":\"verifying\",\"done\":1000,"));
-	/* Drawn, and wiped in the end. */
+	assert_non_null(
+		strstr(text, "{\"target\":\"b\\u001b[1m\",\"phase\":\"writing\",\"done\":1000,"));
+	assert_non_null(
+		strstr(text, "{\"target\":\"b\\u001b[1m\",\"phase\":\"verifying\",\"done\":1000,"));
+	/* Drawn, as is fit for a terminal, and wiped in the end. */
+	assert_non_null(strstr(said_text, "b?[1m writing "));
+	assert_null(strstr(said_text, "\033[1m"));
 	assert_non_null(strstr(said_text, "\r\033[K"));
-	json_object_put(members[0].result);
-	json_object_put(members[1].result);
+	json_object_put(members[0].said);
+	json_object_put(members[1].said);
 }
 
 static bool was_asked(void *data)
@@ -181,12 +190,11 @@ static bool was_asked(void *data)
 	return interrupt_arrived(*(int *)data);
 }
 
-static int wait_for_interruption(
-	void *data, size_t i, const struct observer *observer, struct json_object *result)
+static int wait_for_interruption(void *data, size_t i, const struct observer *observer)
 {
 	const struct timespec pause = {.tv_nsec = 10000000};
 
-	(void)data, (void)i, (void)result;
+	(void)data, (void)i;
 	for (unsigned int tries = 0; tries < 3000; tries++) {
 		if (observer_interrupted(observer))
 			return -EINTR;
@@ -275,7 +283,7 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_has_its_own_result),
+		cmocka_unit_test(each_is_heard_for_itself),
 		cmocka_unit_test(a_crash_is_one_members_failure),
 		cmocka_unit_test(lines_stay_whole),
 		cmocka_unit_test(progress_names_the_target),
