@@ -123,7 +123,7 @@ static int assess(struct stick *stick, const struct tree *chosen)
 	int tries = assessment_tries(stick);
 	bool proven = assessment_has_previous(stick) || chosen->is_proven;
 
-	if (assessment_has_previous(stick) && tries != 0 && chosen->has_old)
+	if (assessment_has_previous(stick) && tries != 0 && chosen->has_old && !chosen->is_proven)
 		return 0;
 	return assessment_set(stick, proven ? -1 : ASSESSMENT_TRIES, PREVIOUS_GONE);
 }

@@ -136,7 +136,10 @@ static int forward_switch(const struct run *run, struct stick *stick,
 	int r;
 
 	r = rollback_switch(run, stick, inventory, on_trial);
-	return r == 0 ? assessment_set(stick, on_trial ? ASSESSMENT_TRIES : -1, previous) : r;
+	if (r < 0)
+		return r;
+	return on_trial ? assessment_set_trial(stick, previous, assessment_proven_slot(stick))
+			: assessment_set(stick, -1, previous);
 }
 
 int rollback_verb(struct run *run)

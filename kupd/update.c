@@ -124,6 +124,7 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 static int execute(const struct run *run, struct stick *stick, struct plan *plan)
 {
 	enum assessment_previous base = PREVIOUS_GONE;
+	char proven = 0;
 	struct pvd pvd;
 	int r;
 
@@ -138,7 +139,9 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 
 	/* This boot is not one of the new set: it must not end its trial. */
 	marker_set_written(run, stick);
-	r = assessment_set(stick, ASSESSMENT_TRIES, PREVIOUS_GONE);
+	if (plan->base && plan->base_is_proven)
+		proven = plan->slot.name[0] == 'A' ? 'B' : 'A';
+	r = assessment_set_switch(stick, ASSESSMENT_TRIES, proven);
 	if (r < 0)
 		return r;
 	log_debug("switching to it");
@@ -150,7 +153,7 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 	/* Only now the `.old` names lead to a whole set. */
 	if (plan->base)
 		base = plan->base_is_proven ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
-	r = assessment_set(stick, ASSESSMENT_TRIES, base);
+	r = assessment_set_trial(stick, base, proven);
 	if (r < 0)
 		return r;
 	r = slot_describe(stick->disk, stick_kernel(stick), &plan->slot, &pvd);

@@ -99,6 +99,11 @@ int assessment_set_switch(struct stick *stick, int tries, char proven)
 	return set_all(stick, tries, PREVIOUS_GONE, proven);
 }
 
+int assessment_set_trial(struct stick *stick, enum assessment_previous previous, char proven)
+{
+	return set_all(stick, ASSESSMENT_TRIES, previous, proven);
+}
+
 const char *assessment_once(const struct stick *stick)
 {
 	return stick->grubenv ? grubenv_get(stick->grubenv, "liveng_once") : NULL;

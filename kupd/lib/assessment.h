@@ -26,8 +26,8 @@ enum assessment_previous assessment_previous(const struct stick *stick);
 /** Does grubenv call the `.old` set bootable? It does of a proven one only. */
 bool assessment_has_previous(const struct stick *stick);
 
-/** 'A' or 'B': whatever is on trial, the set in that slot is proven; 0: that is not said. So after
- * a rollback from a proven set to one that is not. */
+/** 'A' or 'B': while another is on trial, the set in that slot is proven; 0: none is. Which of two
+ * trees was current cannot be told from them if each names the other as its `.old` set. */
 char assessment_proven_slot(const struct stick *stick);
 
 /**
@@ -40,6 +40,9 @@ int assessment_set(struct stick *stick, int tries, enum assessment_previous prev
 /** The same for a switch to another slot, @tries being that of what is current behind it: the
  * `.old` set is gone, the set in slot @proven (0: none) is proven. */
 int assessment_set_switch(struct stick *stick, int tries, char proven);
+
+/** The set that was switched to is on trial, with all its boots. Arguments and results as above. */
+int assessment_set_trial(struct stick *stick, enum assessment_previous previous, char proven);
 
 /** The entry that the next boot takes, and only that one; NULL: it takes the usual one. */
 const char *assessment_once(const struct stick *stick);

@@ -21,7 +21,7 @@ def test_two_updates_and_a_way_back(deployed, small_sets, tmp_path):
     assert_holds(stick, tmp_path / "first", small_sets[1], small_sets[0])
     kupd("bless", "--disk", stick.path)
     update(stick, small_sets[2])
-    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1"}
+    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1", "liveng_proven": "B"}
     assert_holds(stick, tmp_path / "second", small_sets[2], small_sets[1])
     kupd("verify", "--disk", stick.path)
     kupd("rollback", "--disk", stick.path)

@@ -71,7 +71,7 @@ class State:
 class World:
     """A stick, its system with installed kernels, and which sets come up."""
 
-    def __init__(self, stick, root, tools, sets, good, keeps):
+    def __init__(self, stick, root, tools, sets, good):
         self.stick, self.root, self.tools, self.good = stick, root, tools, good
         self.sets = {hashlib.sha256(s.kernel.read_bytes()).digest()
                      + hashlib.sha256(s.initrd.read_bytes()).digest(): n for n, s in enumerate(sets)}
@@ -79,7 +79,6 @@ class World:
         self.failed = root / "var/lib/liveng/failed"
         self.start, self.size = stick.partition(2)
         self.grubenv = stick.grubenv_offset()
-        self.keeps = keeps
         self.known = {}  # runs: (key of a state, words) -> states
         self.boots = 0
 
@@ -105,13 +104,13 @@ class World:
         failed = tuple(line.split()[0] for line in memory.splitlines())
         env = tuple(sorted(env.items()))
         whole = {content for tree in trees for content in tree[:2]}
-        if not self.keeps:
-            proven, booted = None, ()
         booted = frozenset(booted) & whole
         if proven is not None and proven not in whole:
-            # One that was cut off three times in a row counts as bad.
-            assert self.releases[proven] in failed, f"set {proven} is lost: {trees, env, failed}"
-            proven = None
+            # One that was cut off three times in a row counts as bad; and where the head is
+            # destroyed another set that came up will do.
+            assert booted or self.releases[proven] in failed, \
+                f"set {proven} is lost: {trees, env, failed}"
+            proven = max(booted, default=None)
         return State(zlib.compress(data, 1), env, memory, proven, booted,
                      (*trees, proven, booted, env, failed))
 
@@ -174,7 +173,7 @@ class World:
                 at = record.offset - self.start
                 data[at:at + record.size] = record.data
             states.append(self.state(bytes(data), env, memory, *known))
-        if self.keeps and words == ("rollback",) and states and "liveng_tries" not in env:
+        if words == ("rollback",) and states and "liveng_tries" not in env:
             current = states[-1].key[0][0]
             assert current in state.booted, "a set that never came up is called proven"
             states.append(self.came_up(states[-1], current))
@@ -280,16 +279,12 @@ class Story:
     # entries help then.
     unnoticed: bool = True
     choices: bool = True  # does anybody undo a rollback, or choose what the next boot takes?
-    # Is the last set known to boot looked for? If the head is destroyed during a trial, and the two
-    # trees name each other as `.old`, repair may put back the proven one, grubenv still telling of the
-    # other: the next update then writes over it.
-    keeps: bool = True
     mishaps: bool = False  # is the partition also found beheaded, and wiped, in each state?
 
 
 STORIES = {
     "the new kernel is bad": Story([0, 1], {0}, mishaps=True),
-    "the new kernel is good": Story([0, 1], {0, 1}, mishaps=True, keeps=False),
+    "the new kernel is good": Story([0, 1], {0, 1}, mishaps=True),
     "only the oldest is good": Story([0, 1, 2], {0}),
     "only the newest is good": Story([0, 1, 2], {2}, env={"liveng_tries": "3"}),
     "none is good but the factory's": Story([0, 1], set(), env={"liveng_tries": "3"}),
@@ -318,7 +313,7 @@ def test_every_state_leads_to_a_system_that_is_up(name, new_stick, tiny_sets, to
     (root / "var/lib").mkdir(parents=True)
     for n in story.installed:
         install(root, tiny_sets[n])
-    world = World(stick, root, tools, tiny_sets, story.good, story.keeps)
+    world = World(stick, root, tools, tiny_sets, story.good)
     booted = [n for n in [0, *story.written][bool(story.env):] if n != story.damaged]
     first = world.state(stick.read(2, 0, world.size), stick.grubenv(), "",
                         booted[-1] if booted else None, booted)

@@ -235,7 +235,7 @@ def test_a_damaged_tree_is_written_anew(rootless_stick, small_sets, root, tmp_pa
     kupd(verb, "--disk", rootless_stick.path, "--root", root)
     assert_holds(rootless_stick, tmp_path / "after", small_sets[2], small_sets[0])
     assert identity(rootless_stick) == before
-    assert rootless_stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1"}
+    assert rootless_stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1", "liveng_proven": "A"}
 
 
 def test_bless_of_a_damaged_tree_does_not_end_the_trial(rootless_stick):

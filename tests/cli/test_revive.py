@@ -74,6 +74,18 @@ def test_the_tree_that_is_least_in_doubt_is_put_back(two_sets, small_sets, root,
     assert two_sets.grubenv() == after
 
 
+def test_of_two_trees_that_name_each_other_the_proven_one_is_put_back(two_sets, small_sets, root, tmp_path):
+    """As an update leaves them that writes the older set anew: nothing else tells them apart."""
+    update(two_sets, small_sets[0])
+    assert two_sets.grubenv()["liveng_proven"] == "B"
+    behead(two_sets)
+    repair(two_sets, root)
+    assert two_sets.grub_has(small_sets[1])
+    assert two_sets.grubenv() == {"liveng_previous": "0"}
+    update(two_sets, small_sets[2])
+    assert_holds(two_sets, tmp_path / "after", small_sets[2], small_sets[1])
+
+
 def test_the_descriptor_of_an_old_stick_is_put_back(new_stick, small_sets, root, tmp_path):
     stick = new_stick(form="plain", names=False, grubenv=None, label="SK-SYSTEM2")
     before = identity(stick)

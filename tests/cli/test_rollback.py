@@ -71,7 +71,7 @@ def test_rollback_can_be_undone(stick, small_sets, tmp_path):
              says=["forward", small_sets[1].release])
     kupd("rollback", "--undo", "--disk", stick.path, says=["forward", small_sets[1].release])
     assert_holds(stick, tmp_path / "after", small_sets[1], small_sets[0])
-    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1"}
+    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1", "liveng_proven": "A"}
     with untouched(stick.path):
         kupd("rollback", "--undo", "--disk", stick.path, code=REFUSED, says="no rollback")
     kupd("rollback", "--disk", stick.path)
@@ -153,7 +153,7 @@ def test_a_rollback_to_an_unproven_set_keeps_the_proven_one(over_unproven, small
         update(stick, small_sets[2], "-n", says=f"to {small_sets[1].release} first, it is the proven one")
     update(stick, small_sets[2])
     assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[1])
-    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1"}
+    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1", "liveng_proven": "B"}
 
 
 def test_two_sets_that_each_have_the_other_as_old_set(over_unproven, small_sets, tmp_path):

@@ -109,14 +109,14 @@ def test_the_same_release_with_another_initrd_is_written(stick, small_sets, tmp_
 def test_trial_begins(stick, small_sets):
     stick.set_grubenv({"other": "stays", "liveng_previous": "0"})
     update(stick, small_sets[1])
-    assert stick.grubenv() == {"other": "stays", "liveng_tries": "3", "liveng_previous": "1"}
+    assert stick.grubenv() == {"other": "stays", "liveng_tries": "3", "liveng_previous": "1", "liveng_proven": "A"}
 
 
 def test_two_updates_without_a_boot_between_keep_the_proven_set(stick, small_sets, tmp_path):
     update(stick, small_sets[1])
     update(stick, small_sets[2])
     assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[0])
-    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1"}
+    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1", "liveng_proven": "A"}
 
 
 @pytest.mark.parametrize("tries", ["2", "0"])
@@ -125,7 +125,7 @@ def test_update_in_the_midst_of_a_trial_starts_a_new_one(stick, small_sets, tmp_
     stick.set_grubenv({"liveng_tries": tries, "liveng_previous": "1"})
     update(stick, small_sets[2])
     assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[0])
-    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1"}
+    assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1", "liveng_proven": "A"}
 
 
 def test_without_grubenv_partition_3_is_left_alone(new_stick, small_sets):
