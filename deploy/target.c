@@ -134,6 +134,11 @@ bool target_is_same(const struct target *one, const struct target *other)
 	return strcmp(one->path, other->path) == 0;
 }
 
+static bool is_file(const struct target *target, const struct stat *st)
+{
+	return st->st_dev == target->file_dev && st->st_ino == target->file_inode;
+}
+
 bool target_is_at(const struct target *target, const char *path)
 {
 	struct stat st;
@@ -142,8 +147,7 @@ bool target_is_at(const struct target *target, const char *path)
 		return false;
 	if (target->kind == TARGET_DRIVE)
 		return S_ISBLK(st.st_mode) && st.st_rdev == target->drive.devno;
-	return target->kind == TARGET_FILE && st.st_dev == target->file_dev &&
-	       st.st_ino == target->file_inode;
+	return target->kind == TARGET_FILE && is_file(target, &st);
 }
 
 /* Something other than a stick, or zeros where one may come. */
@@ -234,6 +238,12 @@ static int make_file(struct target *target)
 	struct stat st;
 
 	fd = open(target->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0 && errno == EEXIST) {
+		log_error("%s: is there by now, it was not when it was looked at: nothing was "
+			  "written, start again",
+			target->path);
+		return -ERR_REFUSED;
+	}
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return report(target, "make the file", -errno);
 	target->file_dev = st.st_dev;
@@ -271,13 +281,17 @@ static int check_drive(const struct host *host, const struct target *target)
 	return drive_is_same(&target->drive, &now) ? 0 : report_other(target);
 }
 
+/* The name may have got another file, or lost this one to whoever had it locked before; and about
+ * data that came into it nobody was asked. */
 static int check_same_file(const struct target *target)
 {
-	struct stat st;
+	const int fd = disk_fd(target->disk);
+	struct stat opened, named;
 
-	if (fstat(disk_fd(target->disk), &st) < 0)
+	if (fstat(fd, &opened) < 0)
 		return report(target, "look at it", -errno);
-	if (st.st_dev == target->file_dev && st.st_ino == target->file_inode)
+	if (is_file(target, &opened) && lstat(target->path, &named) == 0 &&
+		is_file(target, &named) && (target->holds_data || lseek(fd, 0, SEEK_DATA) < 0))
 		return 0;
 	log_error(
 		"%s: is not the file any more that was looked at: nothing was written, start again",
@@ -312,6 +326,9 @@ int target_open(const struct host *host, struct target *target)
 	if (r < 0)
 		return report(target, "open it for writing", r);
 	r = claim(target);
+	/* Whoever was quicker to lock the new file goes on with it. */
+	if (r == -EBUSY)
+		target_keep(target);
 	if (r == 0)
 		r = target->kind == TARGET_DRIVE ? check_drive(host, target)
 						 : check_same_file(target);
@@ -337,9 +354,9 @@ void target_close(struct target *target)
 {
 	struct stat st;
 
-	disk_close(steal_pointer(target->disk));
-	if (target->is_made && lstat(target->path, &st) == 0 && st.st_dev == target->file_dev &&
-		st.st_ino == target->file_inode)
+	/* While it is locked: who waits for that must not go on with a file that then goes. */
+	if (target->is_made && lstat(target->path, &st) == 0 && is_file(target, &st))
 		(void)unlink(target->path);
 	target->is_made = false;
+	disk_close(steal_pointer(target->disk));
 }

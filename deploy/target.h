@@ -51,8 +51,9 @@ int target_check(
 
 /**
  * Open it for writing, for ourselves alone, and see that it is what target_read() saw: by model,
- * serial number, size and diskseq, a file by its inode. A new file is made, with its size; one that
- * was there keeps its own until target_resize(). Reports.
+ * serial number, size and diskseq, a file by its inode, and that there still is nothing to lose if
+ * there was nothing. A new file is made, with its size; one that was there keeps its own until
+ * target_resize(). Reports.
  * Returns -ERR_REFUSED if it is another one; -ERR_BUSY; -errno.
  */
 int target_open(const struct host *host, struct target *target);

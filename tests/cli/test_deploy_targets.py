@@ -16,7 +16,7 @@ import pytest
 
 import stick as sticks
 from programs import (BUSY, DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, REFUSED, SIZE, USAGE, Result,
-                      deployer, kupd, update)
+                      deployer, finish, kupd, start, update)
 from proof import untouched
 from stick import MIB, run
 
@@ -195,6 +195,16 @@ def test_a_kernel_that_can_no_longer_be_read(options, live_image, tmp_path):
              says=[f"stick.img: cannot read {kernel}: ", ": it holds no system"],
              prefix=["strace", "-f", "-qq", "-o", os.devnull, "-P", kernel, "-e", "trace=read",
                      "-e", "inject=read:error=EIO"])
+
+
+def test_two_programs_make_the_same_file(live_image, tmp_path):
+    """At the same time: one of them does."""
+    path = tmp_path / "stick.img"
+    processes = [start("--yes", "--size", SIZE, live_image, path, program=DEPLOYER) for _ in range(2)]
+    results = sorted((finish(process) for process in processes), key=lambda result: result.code)
+    assert results[0].code == DONE and results[1].code in (REFUSED, BUSY), results
+    assert "stick.img: is " in results[1].err
+    assert sticks.Stick(path).grub_has(live_image.set)
 
 
 def test_any_content_is_something_to_lose(live_image, tmp_path):

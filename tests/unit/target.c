@@ -6,6 +6,9 @@
 #include <linux/loop.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "target.h"
 
@@ -13,6 +16,17 @@
 
 static const struct host this_machine = {""};
 static const struct drive_rules no_rules = {0};
+
+static bool is_another_quicker;
+
+/* In place of the C library's. */
+int flock(int fd, int operation)
+{
+	if (!is_another_quicker)
+		return (int)syscall(SYS_flock, fd, operation);
+	errno = EWOULDBLOCK;
+	return -1;
+}
 
 static uint64_t size_of(const char *path)
 {
@@ -83,10 +97,74 @@ static void a_name_taken_meanwhile_is_left_alone(void **state)
 	(void)state;
 	assert_int_equal(target_read(&this_machine, path, SIZE, &target), 0);
 	assert_int_equal(symlink("elsewhere", path), 0);
-	assert_int_equal(target_open(&this_machine, &target), -EEXIST);
+	assert_int_equal(target_open(&this_machine, &target), -ERR_REFUSED);
+	assert_non_null(strstr(told, "new.img: is there by now"));
 	target_close(&target);
 	assert_true(is_there(path));
 	assert_false(is_there(at("elsewhere")));
+}
+
+/* Two programs make the same file: whoever has locked it goes on, and needs its name. */
+static void a_new_file_that_another_locks_first_is_left_to_it(void **state)
+{
+	const char *path = at("new.img");
+	struct target target;
+
+	(void)state;
+	assert_int_equal(target_read(&this_machine, path, SIZE, &target), 0);
+	is_another_quicker = true;
+	assert_int_equal(target_open(&this_machine, &target), -EBUSY);
+	is_another_quicker = false;
+	target_close(&target);
+	assert_true(is_there(path));
+}
+
+/* One that waits for it must not go on with a file that has no name any more. */
+static void a_new_file_that_is_given_up_is_no_target(void **state)
+{
+	const char *path = at("new.img");
+	int fds[2], status;
+	struct target target;
+	char byte = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (read(fds[1], &byte, 1) != 1 ||
+			target_read(&this_machine, path, SIZE, &target) < 0 ||
+			write(fds[1], &byte, 1) != 1)
+			_exit(1);
+		_exit(-target_open(&this_machine, &target));
+	}
+	assert_int_equal(target_read(&this_machine, path, SIZE, &target), 0);
+	assert_int_equal(target_open(&this_machine, &target), 0);
+	assert_int_equal(write(fds[0], &byte, 1), 1);
+	assert_int_equal(read(fds[0], &byte, 1), 1);
+	usleep(300000); /* so that it waits for the lock by now */
+	target_close(&target);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), ERR_REFUSED);
+	assert_false(is_there(path));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Then nobody was asked whether that may be lost. */
+static void a_file_that_was_filled_meanwhile_is_refused(void **state)
+{
+	const char *path = make_image("");
+	struct target target;
+
+	(void)state;
+	assert_int_equal(target_read(&this_machine, path, 0, &target), 0);
+	assert_false(target.holds_data);
+	make_image("theirs");
+	assert_int_equal(target_open(&this_machine, &target), -ERR_REFUSED);
+	assert_non_null(strstr(told, "nothing was written"));
+	target_close(&target);
 }
 
 static void a_file_that_is_there_stays_and_is_resized(void **state)
@@ -297,6 +375,9 @@ int main(void)
 		TEST(a_new_file_gets_its_size),
 		TEST(a_new_file_goes_if_it_is_not_kept),
 		TEST(a_name_taken_meanwhile_is_left_alone),
+		TEST(a_new_file_that_another_locks_first_is_left_to_it),
+		TEST(a_new_file_that_is_given_up_is_no_target),
+		TEST(a_file_that_was_filled_meanwhile_is_refused),
 		TEST(a_file_that_is_there_stays_and_is_resized),
 		TEST(what_is_no_target_is_told),
 		TEST(a_missing_folder_is_told),
