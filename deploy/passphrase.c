@@ -2,6 +2,7 @@
 
 #include "passphrase.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,7 +15,7 @@
 #include "secret.h"
 #include "util.h"
 
-#define TRIES	     3	 /* to type it twice alike */
+#define TRIES	     3	 /* to type a good one, twice alike */
 #define ADVISED_SIZE 12u /* characters */
 
 /* While we wait, signals wait, too: what ends the program must not leave a terminal without echo.
@@ -89,30 +90,26 @@ static int read_text(
 	return 0;
 }
 
-/* Take what can be typed at boot. @name: where it came from. */
-static int check(const struct passphrase *passphrase, const char *name)
+/* Why it cannot be typed at boot; NULL: it can. */
+static const char *find_fault(const struct passphrase *passphrase)
 {
-	if (passphrase->size == 0) {
-		log_error("%s: the passphrase is empty", name);
-		return -ERR_REFUSED;
-	}
-	if (passphrase->size > PASSPHRASE_MAX) {
-		log_error("%s: the passphrase has more than %u bytes", name, PASSPHRASE_MAX);
-		return -ERR_REFUSED;
-	}
+	static_assert(PASSPHRASE_MAX == 512, "the words below");
+
+	if (passphrase->size == 0)
+		return "the passphrase is empty";
+	if (passphrase->size > PASSPHRASE_MAX)
+		return "the passphrase has more than 512 bytes";
 	for (size_t i = 0; i < passphrase->size; i++)
-		if ((unsigned char)passphrase->text[i] < ' ' || passphrase->text[i] == 0x7f) {
-			log_error("%s: the passphrase has more than one line, or characters that "
-				  "cannot be typed at boot",
-				name);
-			return -ERR_REFUSED;
-		}
-	return 0;
+		if ((unsigned char)passphrase->text[i] < ' ' || passphrase->text[i] == 0x7f)
+			return "the passphrase has more than one line, or characters that cannot "
+			       "be typed at boot";
+	return NULL;
 }
 
 static int read_file(const char *name, int fd, struct passphrase *passphrase)
 {
 	cleanup(signals_release) struct signals signals = {.fd = -1};
+	const char *fault;
 	int r;
 
 	/* Not for the programs that we run. */
@@ -124,7 +121,13 @@ static int read_file(const char *name, int fd, struct passphrase *passphrase)
 		errno = -r;
 		log_error("%s: cannot read the passphrase: %m", name);
 	}
-	return r < 0 ? r : check(passphrase, name);
+	if (r < 0)
+		return r;
+	fault = find_fault(passphrase);
+	if (!fault)
+		return 0;
+	log_error("%s: %s", name, fault);
+	return -ERR_REFUSED;
 }
 
 /* A terminal without echo. */
@@ -172,31 +175,32 @@ static int ask(const struct signals *signals, int tty, const char *question,
 	return r;
 }
 
-static void say(int tty, const char *text)
-{
-	dprintf(tty, "%s\n", text);
-}
-
-/* Ask until both answers are alike. */
+/* Ask until there is one that can be taken, and both answers are alike. */
 static int ask_twice(
 	const struct signals *signals, int tty, struct passphrase *first, struct passphrase *second)
 {
-	for (int i = 0; i < TRIES; i++) {
-		int r = ask(signals, tty, "Passphrase for the persistence: ", first);
+	const char *fault = NULL;
 
-		if (r == 0)
-			r = check(first, "prompt");
-		if (r == 0)
+	for (int i = 0; i < TRIES; i++) {
+		int r;
+
+		if (fault) {
+			tcflush(tty, TCIFLUSH); /* what is left of too long an answer is none */
+			dprintf(tty, "Please try again: %s.\n", fault);
+		}
+		r = ask(signals, tty, "Passphrase for the persistence: ", first);
+		fault = r == 0 ? find_fault(first) : NULL;
+		if (r == 0 && !fault)
 			r = ask(signals, tty, "The same again: ", second);
 		if (r < 0)
 			return r;
-		if (first->size == second->size &&
+		if (!fault && first->size == second->size &&
 			memcmp(first->text, second->text, first->size) == 0)
 			return 0;
-		if (i + 1 < TRIES)
-			say(tty, "These are not the same. Please try again.");
+		if (!fault)
+			fault = "the passphrases were not the same";
 	}
-	log_error("the passphrases were not the same");
+	log_error("%s", fault);
 	return -ERR_REFUSED;
 }
 

@@ -26,10 +26,11 @@ enum passphrase_source {
  * Get the passphrase, from the file @path or from @fd (stays the caller's) if @source says so. A
  * file holds the passphrase and nothing else; one newline at its end is no part of it. What a
  * keyboard cannot give at boot is refused: more lines, control characters, more than PASSPHRASE_MAX
- * bytes, nothing at all. Warns of a short one, and of characters that may be hard to type at boot.
- * SIGINT and its like end the waiting, with the terminal as it was; they stay pending if the caller
- * blocks them. Reports all but that. Returns -ERR_REFUSED; -EINTR; -errno of reading.
- * The caller frees it with passphrase_free().
+ * bytes, nothing at all; at the terminal it is asked for again, and refused the third time. Warns
+ * of a short one, and of characters that may be hard to type at boot. SIGINT and its like end the
+ * waiting, with the terminal as it was; they stay pending if the caller blocks them. Reports all
+ * but that. Returns -ERR_REFUSED; -EINTR; -errno of reading. The caller frees it with
+ * passphrase_free().
  */
 int passphrase_get(enum passphrase_source source, const char *path, int fd,
 	struct passphrase **ret_passphrase);

@@ -377,18 +377,36 @@ static void different_answers_are_asked_again(void **state)
 	assert_non_null(strstr(typist.screen, "were not the same"));
 }
 
-static void empty_answer_is_refused(void **state)
+static void what_could_not_be_taken_is_asked_again(void **state)
 {
+	char much[PASSPHRASE_MAX + 100] = "";
+	const struct {
+		const char *answer, *fault;
+	} cases[] = {{"\n", "the passphrase is empty"}, {"\x04", "the passphrase is empty"},
+		{"a\tb\n", "cannot be typed at boot"}, {much, "more than 512 bytes"}};
 	struct typist typist;
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
+	memset(much, 'x', sizeof(much) - 1);
+	much[sizeof(much) - 2] = '\n';
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		sit_down(&typist, false);
 		wait_for(&typist, "Passphrase", 1);
-		type(&typist, i ? "\x04" : "\n");
-		assert_int_equal(WEXITSTATUS(leave(&typist)), 3);
-		assert_non_null(strstr(typist.screen, "empty"));
+		type(&typist, cases[i].answer);
+		wait_for(&typist, cases[i].fault, 1);
+		wait_for(&typist, "Passphrase", 2);
+		type(&typist, GOOD "\n");
+		wait_for(&typist, "The same again", 1);
+		type(&typist, GOOD "\n");
+		assert_int_equal(leave(&typist), 0);
 	}
+	sit_down(&typist, false);
+	for (int i = 1; i <= 3; i++) {
+		wait_for(&typist, "Passphrase", i);
+		type(&typist, "\n");
+	}
+	assert_int_equal(WEXITSTATUS(leave(&typist)), 3);
+	assert_non_null(strstr(typist.screen, "liveng: the passphrase is empty"));
 }
 
 static void interrupt_leaves_the_terminal_as_it_was(void **state)
@@ -451,7 +469,7 @@ int main(void)
 		cmocka_unit_test(weak_and_hard_to_type_ones_are_warned_of),
 		cmocka_unit_test(prompt_asks_twice_and_shows_nothing),
 		cmocka_unit_test(different_answers_are_asked_again),
-		cmocka_unit_test(empty_answer_is_refused),
+		cmocka_unit_test(what_could_not_be_taken_is_asked_again),
 		cmocka_unit_test(interrupt_leaves_the_terminal_as_it_was),
 		cmocka_unit_test(without_a_terminal_the_options_are_named),
 	};
