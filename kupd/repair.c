@@ -100,6 +100,38 @@ static int go_back(
 	return 0;
 }
 
+/* Whole, but of no use: without an end of the descriptors GRUB reads no set at all. */
+static int end_descriptors(struct run *run, struct stick *stick, const struct inventory *inventory)
+{
+	const char *release = inventory->current.release;
+	enum pvd_next next;
+	int r;
+
+	r = pvd_read_next(stick->disk, stick_kernel(stick), &next);
+	if (r == 0 && next != PVD_NEXT_DAMAGED)
+		return 0;
+	if (r < 0)
+		return plan_failed(stick, "cannot read the volume descriptors", r);
+	r = mounted_release(stick, &run->host, run->options->dry_run);
+	if (r < 0)
+		return r;
+	run_add(run, "release", release);
+	if (run->options->dry_run) {
+		log_info("%s: would put back the end of the volume descriptors, without which "
+			 "GRUB does not read %s",
+			stick->name, release);
+		return 0;
+	}
+	run->changed = true;
+	r = slot_terminate(stick->disk, stick_kernel(stick));
+	if (r < 0)
+		return plan_failed(stick, "cannot end the volume descriptors", r);
+	mounted_refresh_kernel(stick, &run->host);
+	log_info("%s: the volume descriptors had no end: put it back, GRUB reads %s again",
+		stick->name, release);
+	return 0;
+}
+
 /* What costs one sector: the head put back, a set that did not come up left for the one before.
  * WHOLE then also means that it is, or with --dry-run would be. */
 static int repair_at_once(struct run *run, enum state *ret_state)
@@ -127,7 +159,9 @@ static int repair_at_once(struct run *run, enum state *ret_state)
 	}
 	if (r < 0)
 		return r;
-	if (state == STATE_FAILED) {
+	if (state == STATE_WHOLE && inventory.has_current) {
+		r = end_descriptors(run, stick, &inventory);
+	} else if (state == STATE_FAILED) {
 		log_info("%s: %s did not come up", stick->name, inventory.current.release);
 		if (!run->options->dry_run)
 			failed_note(run, &inventory.current, "it did not come up");

@@ -79,6 +79,9 @@ static int commit(struct stick *stick, const struct inventory *inventory)
 	/* A cut right behind the switch of an update left the current tree without its descriptor.
 	 */
 	r = slot_preserve(stick->disk, stick_kernel(stick));
+	/* Where it is damaged, GRUB reads neither set. */
+	if (r == 0)
+		r = slot_terminate(stick->disk, stick_kernel(stick));
 	if (r == 0)
 		r = slot_commit(stick->disk, stick_kernel(stick), &inventory->other_pvd);
 	if (r < 0) {

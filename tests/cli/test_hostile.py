@@ -157,6 +157,32 @@ def test_a_damaged_terminator_is_written_anew(stick, small_sets, tmp_path, conte
     kupd("verify", "--disk", stick.path)
 
 
+@pytest.mark.parametrize("content", [bytes(2048), b"\x7f"], ids=["zeros", "other type"])
+def test_repair_and_rollback_write_the_terminator_anew(stick, small_sets, tmp_path, content):
+    """Without it GRUB boots neither set, and the fallback boot that follows runs repair."""
+    root = tmp_path / "root"
+    (root / "var/lib").mkdir(parents=True)
+    update(stick, small_sets[1])
+    kupd("bless", "--disk", stick.path)
+    kept = stick.grubenv()
+
+    stick.write(2, TERMINATOR, content)
+    assert not stick.grub_has(small_sets[1])
+    with untouched(stick.path):
+        kupd("repair", "-n", "--disk", stick.path, "--root", root, says="would")
+    kupd("repair", "--disk", stick.path, "--root", root)
+    assert stick.grub_has(small_sets[1])
+    assert_holds(stick, tmp_path / "repaired", small_sets[1], small_sets[0])
+    assert stick.grubenv() == kept
+    with untouched(stick.path):
+        kupd("repair", "--disk", stick.path, "--root", root, says="nothing to repair")
+
+    stick.write(2, TERMINATOR, content)
+    kupd("rollback", "--disk", stick.path)
+    assert stick.grub_has(small_sets[0])
+    kupd("verify", "--disk", stick.path)
+
+
 def test_an_old_set_that_spans_the_middle(new_stick, small_sets, tmp_path):
     big = sticks.make_set(tmp_path / "big", "6.1.0-7-amd64", initrd_size=1_100_000)
     stick = new_stick(kernel_set=big, kernel_mib=2, form="plain", names=False)
