@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from programs import deployer, kupd
+from programs import deployer, finish, kupd, start
 
 TOP = Path(__file__).resolve().parents[2]
 COMPLETIONS = {"livengkupd": TOP / "kupd/livengkupd.bash-completion",
@@ -57,6 +57,28 @@ def folder(tmp_path):
 def test_offers_all_options_of_the_help(folder):
     options = re.findall(r"--[a-z][a-z-]+", kupd("--help").out)
     assert complete("livengkupd --", folder) == set(options)
+
+
+def takes(verb, option, folder):
+    """Does the program itself say so? The stick is one that is not there."""
+    value = {"--once": ["previous"], "--booted": ["fallback"]}.get(option, [])
+    if option in ("--disk", "--partition", "--root", "--kernel", "--initrd"):
+        value = [folder / "missing"]
+    target = [] if option in ("--disk", "--partition") else ["--disk", folder / "missing"]
+    return "does not use" not in finish(start(verb, *target, option, *value)).err
+
+
+def test_offers_what_the_verb_takes(folder):
+    options = set(re.findall(r"--[a-z][a-z-]+", kupd("--help").out))
+    for verb in VERBS:
+        taken = {option for option in options if takes(verb, option, folder)}
+        assert complete(f"livengkupd {verb} --", folder) == taken, verb
+        assert complete(f"livengkupd --disk stick.img -q {verb} --", folder) == taken, verb
+    update = complete("livengkupd update --", folder)
+    assert "--force" in update and "--undo" not in update
+    assert complete("livengkupd update 6.1.0-9-amd64 --", folder) == update
+    assert complete("livengkupd 6.1.0-9-amd64 --", folder) == update
+    assert complete("livengkupd rollback --u", folder) == {"--undo"}
 
 
 def test_offers_all_verbs_of_the_help(folder):
