@@ -12,7 +12,6 @@
 
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "confirm.h"
 #include "exitcode.h"
@@ -22,6 +21,7 @@
 #include "program.h"
 #include "report.h"
 #include "run.h"
+#include "sources.h"
 #include "team.h"
 #include "util.h"
 
@@ -68,64 +68,14 @@ static void append(struct json_object *to, struct json_object *from, size_t firs
 		json_object_array_add(to, json_object_get(json_object_array_get_idx(from, i)));
 }
 
-/* Without an image all that could be said of the targets is of no use. */
-static int check_image(const struct options *options)
-{
-	const char *image = options->image, *first = options->targets[0];
-	struct stat st;
-	int r = image_probe(image);
-
-	/* An image is a file, mostly, and a target none that holds an image. */
-	if ((r < 0 || (stat(image, &st) == 0 && S_ISBLK(st.st_mode))) && stat(first, &st) == 0 &&
-		S_ISREG(st.st_mode) && image_probe(first) == 0) {
-		log_error(
-			"%s: is the image, not a target: first the image, then the targets", first);
-		return -ERR_REFUSED;
-	}
-	if (r == 0 || r == -EMEDIUMTYPE || r == -ENOTBLK)
-		return 0; /* image_open() tells more */
-	errno = -r;
-	log_error("%s: %m", image);
-	return r;
-}
-
 /*
  * The steps, for target number @i each.
  */
 
-/* What a stick is made of. */
-#define SOURCES 5
-static void list_sources(const struct options *options, const char *ret_sources[SOURCES])
-{
-	const char *const sources[] = {
-		options->image, options->kernel, options->initrd, options->passphrase_file};
-	size_t n = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(sources); i++)
-		if (sources[i])
-			ret_sources[n++] = sources[i];
-	ret_sources[n] = NULL;
-}
-
-/* A stick made of itself would be neither. */
-static int check_sources(const struct options *options, const struct target *target)
-{
-	const char *sources[SOURCES];
-
-	list_sources(options, sources);
-	for (size_t i = 0; sources[i]; i++) {
-		if (!target_is_at(target, sources[i]))
-			continue;
-		log_error("%s: is what the stick is to be made of: name another target",
-			target->path);
-		return -ERR_REFUSED;
-	}
-	return 0;
-}
-
 static int read_step(struct deploy *deploy, size_t i)
 {
 	const struct options *options = deploy->run->options;
+	const struct sources sources = sources_of(options);
 	struct stick_to_be *sticks = deploy->sticks;
 	const char *path = options->targets[i];
 	int r;
@@ -133,7 +83,7 @@ static int read_step(struct deploy *deploy, size_t i)
 	json_object_object_add(sticks[i].result, "target", program_text(path));
 	r = target_read(&deploy->run->host, path, options->size, &sticks[i].target);
 	if (r == 0)
-		r = check_sources(options, &sticks[i].target);
+		r = sources_check_target(&sources, &sticks[i].target);
 	for (size_t k = 0; r == 0 && k < i; k++) {
 		if (sticks[k].error == 0 && target_is_same(&sticks[k].target, &sticks[i].target)) {
 			log_error("%s: is the same as %s: name each target once", path,
@@ -147,11 +97,10 @@ static int read_step(struct deploy *deploy, size_t i)
 static int check_step(struct deploy *deploy, size_t i)
 {
 	const struct options *options = deploy->run->options;
-	const char *sources[SOURCES];
+	const struct sources sources = sources_of(options);
 	const struct drive_rules rules = {options->allow_fixed, options->allow_large,
-		plan_needed(&deploy->making.plan), sources};
+		plan_needed(&deploy->making.plan), sources.paths};
 
-	list_sources(options, sources);
 	return target_check(&deploy->run->host, &deploy->sticks[i].target, &rules);
 }
 
@@ -326,7 +275,7 @@ static int deploy_all(struct deploy *deploy)
 	const struct options *options = deploy->run->options;
 	int r;
 
-	r = check_image(options);
+	r = sources_check_image(options);
 	if (r < 0)
 		return r;
 	if (!for_each(deploy, read_step))

@@ -117,13 +117,18 @@ static int make_layout(struct job *job, const char *path, uint64_t size)
 
 static int make_tables(struct job *job)
 {
+	const struct bios *bios = &job->plan->bios;
 	struct layout only = {.disk_size = job->layout.disk_size};
 	int r = 0;
 
 	only.partitions[STICK_PERSISTENCE] = job->layout.partitions[STICK_PERSISTENCE];
 	if (job->is_kept)
 		r = table_make(&only, &job->ids, &job->before);
-	return r == 0 ? table_make(&job->layout, &job->ids, &job->table) : r;
+	if (r == 0)
+		r = table_make(&job->layout, &job->ids, &job->table);
+	if (r == 0 && bios->core_size > 0)
+		memcpy(job->table.primary, bios->boot, sizeof(bios->boot));
+	return r;
 }
 
 static int make_boot(struct job *job)
@@ -190,31 +195,6 @@ void job_clear(struct job *job)
 	*job = (struct job){.esp_fd = -1};
 }
 
-static int write_table(struct output *output, const struct layout *layout,
-	const struct table *table, const struct bios *bios)
-{
-	autofree uint8_t *primary = disk_buffer(TABLE_PRIMARY_SIZE);
-	int r;
-
-	if (!primary)
-		return -ENOMEM;
-	memcpy(primary, table->primary, TABLE_PRIMARY_SIZE);
-	if (bios && bios->core_size > 0)
-		memcpy(primary, bios->boot, sizeof(bios->boot));
-	r = output_write(output, table_backup_offset(layout), table->backup, TABLE_BACKUP_SIZE);
-	if (r == 0)
-		r = output_flush(output);
-	/* The entries go ahead of the sector that makes them count. */
-	if (r == 0)
-		r = output_write(output, SECTOR_SIZE, primary + SECTOR_SIZE,
-			TABLE_PRIMARY_SIZE - SECTOR_SIZE);
-	if (r == 0)
-		r = output_flush(output);
-	if (r == 0)
-		r = output_write(output, 0, primary, SECTOR_SIZE);
-	return r == 0 ? output_flush(output) : r;
-}
-
 /* Nothing of what was there is found any more; a persistence that stays has a table all along. */
 static int begin(
 	const struct job *job, struct disk *disk, struct output *output, uint64_t *ret_offset)
@@ -224,7 +204,7 @@ static int begin(
 	if (!job->is_kept) {
 		r = wipe_all(disk, output, &job->layout);
 	} else {
-		r = write_table(output, &job->layout, &job->before, NULL);
+		r = table_write(&job->before, &job->layout, output);
 		for (unsigned int n = 1; r == 0 && n < STICK_PERSISTENCE; n++)
 			r = wipe_edges(output, job->layout.partitions[n]);
 	}
@@ -348,7 +328,7 @@ static int write_all(const struct job *job, struct disk *disk, struct output *ou
 	if (r == 0)
 		r = write_bios(job, output);
 	if (r == 0)
-		r = write_table(output, &job->layout, &job->table, &job->plan->bios);
+		r = table_write(&job->table, &job->layout, output);
 	if (r == 0 && verify)
 		r = output_verify(output, ret_offset);
 	return r;

@@ -21,7 +21,7 @@ struct job {
 	const struct plan *plan;
 	struct layout layout;
 	struct ids ids;
-	struct table table;
+	struct table table;    /* with the BIOS' boot code, if the stick gets it */
 	struct table before;   /* until the stick is whole: nothing, or a persistence that stays */
 	struct system *system; /* NULL before job_prepare() */
 	uint64_t system_bytes;

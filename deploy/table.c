@@ -7,6 +7,7 @@
 
 #include "file.h"
 #include "log.h"
+#include "output.h"
 #include "tempfile.h"
 #include "util.h"
 
@@ -71,7 +72,7 @@ static int add_partition(struct fdisk_context *context, struct fdisk_table *tabl
 }
 
 /* Into a file as long as the disk, with nothing in it. */
-static int write_table(int fd, const struct layout *layout, const struct ids *ids)
+static int make_in_file(int fd, const struct layout *layout, const struct ids *ids)
 {
 	cleanup(free_context) struct fdisk_context *context = fdisk_new_context();
 	cleanup(free_script) struct fdisk_script *script = NULL;
@@ -119,7 +120,7 @@ int table_make(const struct layout *layout, const struct ids *ids, struct table 
 	if (ftruncate(fd, (off_t)layout->disk_size) < 0)
 		r = -errno;
 	if (r == 0)
-		r = write_table(fd, layout, ids);
+		r = make_in_file(fd, layout, ids);
 	if (r == 0)
 		r = file_read(fd, table.primary, sizeof(table.primary), 0);
 	if (r == 0)
@@ -136,4 +137,22 @@ int table_make(const struct layout *layout, const struct ids *ids, struct table 
 uint64_t table_backup_offset(const struct layout *layout)
 {
 	return ROUND_DOWN(layout->disk_size, SECTOR_SIZE) - TABLE_BACKUP_SIZE;
+}
+
+int table_write(const struct table *table, const struct layout *layout, struct output *output)
+{
+	int r;
+
+	r = output_write(output, table_backup_offset(layout), table->backup, TABLE_BACKUP_SIZE);
+	if (r == 0)
+		r = output_flush(output);
+	/* The entries go ahead of the sector that makes them count. */
+	if (r == 0)
+		r = output_write(output, SECTOR_SIZE, table->primary + SECTOR_SIZE,
+			TABLE_PRIMARY_SIZE - SECTOR_SIZE);
+	if (r == 0)
+		r = output_flush(output);
+	if (r == 0)
+		r = output_write(output, 0, table->primary, SECTOR_SIZE);
+	return r == 0 ? output_flush(output) : r;
 }

@@ -11,6 +11,8 @@
 #include "layout.h"
 #include "util.h"
 
+struct output;
+
 #define TABLE_PRIMARY_SIZE (34u * SECTOR_SIZE) /* MBR, header, entries */
 #define TABLE_BACKUP_SIZE  (33u * SECTOR_SIZE) /* entries, header: the disk's last sectors */
 
@@ -24,3 +26,7 @@ int table_make(const struct layout *layout, const struct ids *ids, struct table 
 
 /** Where the backup goes, in bytes. */
 uint64_t table_backup_offset(const struct layout *layout);
+
+/** Write it, the backup first and what makes it count last, each flushed. Returns the errors of
+ * output_write() and output_flush(). */
+int table_write(const struct table *table, const struct layout *layout, struct output *output);
