@@ -74,6 +74,17 @@ def test_the_failure_is_told(given_up, small_sets, root):
     assert small_sets[1].release in short and small_sets[0].release in short
 
 
+def test_the_manuals_unit_for_a_good_boot_is_one(tmp_path):
+    """As it stands there: what systemd finds wrong with it would keep boots from being good."""
+    page = (TOP / "kupd/livengkupd.8").read_text()
+    section = page.split(".Sh A GOOD BOOT\n")[1].split(".Sh ")[0]
+    unit = tmp_path / "good-boot.service"
+    unit.write_text(section.split(".Bd -literal -offset indent\n")[1].split(".Ed")[0])
+    lines = unit.read_text().splitlines()
+    assert "Before=boot-complete.target" in lines and "RequiredBy=boot-complete.target" in lines
+    sticks.run("systemd-analyze", "verify", unit)
+
+
 def test_the_login_message_has_a_name_that_is_run():
     """As pam_motd has it run at each login."""
     folder = TOP / "kernel-hooks/update-motd.d"
