@@ -70,6 +70,7 @@ int main(int argc, char **argv)
 	case ARGUMENTS_DONE:
 		return (int)program_leave(&program);
 	case ARGUMENTS_USAGE:
+		json_object_object_add(program.result, "changed", json_object_new_boolean(false));
 		break;
 	case ARGUMENTS_RUN:
 		code = run_options(&program, &options);

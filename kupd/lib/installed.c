@@ -57,7 +57,7 @@ static bool is_set_aside(const char *name)
 {
 	const char *tilde = strrchr(name, '~');
 
-	return strstr(name, ".dpkg-") || strstr(name, ".old") ||
+	return strstr(name, ".dpkg-") || strstr(name, ".old") || strstr(name, ".bak") ||
 	       (tilde && !is_release_candidate(tilde));
 }
 

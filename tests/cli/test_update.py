@@ -183,7 +183,8 @@ def test_the_newest_release_is_taken_by_number(stick, small_sets, tmp_path):
         install(tmp_path / "root", kernel_set)
     boot = tmp_path / "root/boot"
     (boot / "vmlinuz-6.1.0-99-amd64.dpkg-new").write_bytes(b"unfinished")
-    (boot / "vmlinuz-6.1.0-98-amd64.old").write_bytes(b"set aside")
+    for end in ("old", "bak"):
+        (boot / f"vmlinuz-6.1.0-98-amd64.{end}").write_bytes(b"set aside")
     kupd("update", "--disk", stick.path, "--root", tmp_path / "root", says="6.1.0-10-amd64")
     assert stick.grub_has(sets["6.1.0-10-amd64"])
 

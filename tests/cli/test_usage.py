@@ -183,6 +183,12 @@ def test_json_has_the_warnings(new_stick, small_sets):
     assert "no checksums" in result["warnings"][0]
 
 
+def test_json_of_wrong_use_has_the_same_members():
+    result = kupd("--json", "status", "--undo", code=USAGE).json
+    assert result["changed"] is False and result["exit_code"] == USAGE
+    assert len(result["errors"]) == 1 and result["warnings"] == []
+
+
 def test_json_of_failure(tmp_path):
     target = tmp_path / "zeros.img"
     target.write_bytes(bytes(1024 * 1024))
