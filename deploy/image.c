@@ -173,11 +173,33 @@ static int find_set(struct image *image)
 	return image->kernel && image->initrd ? 0 : -ENOMEM;
 }
 
-static bool has_squashfs(const struct image *image)
+/* Where live-boot looks for the system: in live/, or where its menu says. */
+static char *system_folder(const struct image *image)
+{
+	static const char name[] = "live-media-path=";
+	const char *at = image->parameters;
+	size_t length;
+
+	while (strncmp(at, name, strlen(name)) != 0) {
+		at = strchr(at, ' ');
+		if (!at++)
+			return strdup(LIVE);
+	}
+	at += strlen(name);
+	at += strspn(at, "/");
+	length = strcspn(at, " ");
+	while (length > 0 && at[length - 1] == '/')
+		length--;
+	return text_new("/%.*s", (int)length, at);
+}
+
+/* Not all that lies outside of live/ comes along to a stick. */
+static bool has_squashfs(const struct image *image, const char *folder)
 {
 	cleanup(tree_names_freep) char **names = NULL;
 
-	if (image_list(image, LIVE, &names) < 0)
+	if (strncmp(folder, LIVE, strlen(LIVE)) != 0 || strstr(folder, "/../") ||
+		image_list(image, folder, &names) < 0)
 		return false;
 	for (size_t i = 0; names[i]; i++) {
 		const char *end = strrchr(names[i], '.');
@@ -191,7 +213,7 @@ static bool has_squashfs(const struct image *image)
 static int find_content(struct image *image)
 {
 	const char *path = image_path(image);
-	autofree char *plain = NULL;
+	autofree char *plain = NULL, *folder = NULL;
 	int r;
 
 	if (!tree_has(image->volume, LIVE, true) && image_resolve(image, LIVE, &plain) == 0) {
@@ -204,12 +226,16 @@ static int find_content(struct image *image)
 		log_error("%s: has no live/ folder: no live image for live-boot", path);
 		return -ERR_REFUSED;
 	}
-	if (!has_squashfs(image)) {
-		log_error("%s: has no squashfs in live/: no live image for live-boot", path);
-		return -ERR_REFUSED;
-	}
 	read_name(image);
 	r = read_menu(image);
+	folder = r == 0 ? system_folder(image) : NULL;
+	if (r == 0 && !folder)
+		r = -ENOMEM;
+	if (r == 0 && !has_squashfs(image, folder)) {
+		log_error("%s: has no squashfs in %s/: no live image for live-boot", path,
+			folder + 1);
+		return -ERR_REFUSED;
+	}
 	if (r == 0 && !image->kernel)
 		r = find_set(image);
 	if (r == -ENOENT) {

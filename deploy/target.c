@@ -190,6 +190,18 @@ static int report_size(const struct target *target, uint64_t needed)
 	return -ERR_NO_ROOM;
 }
 
+/* Can a new file be made there? */
+static int check_folder(const struct target *target)
+{
+	const char *end = strrchr(target->path, '/');
+	size_t length = end == target->path ? 1 : end ? (size_t)(end - target->path) : 0;
+	autofree char *folder = end ? strndup(target->path, length) : strdup(".");
+
+	if (!folder)
+		return -ENOMEM;
+	return access(folder, W_OK | X_OK) < 0 ? report(target, "make the file", -errno) : 0;
+}
+
 static int check_file(
 	const struct host *host, const struct target *target, const struct drive_rules *rules)
 {
@@ -198,7 +210,7 @@ static int check_file(
 	if (target->size < rules->needed)
 		return report_size(target, rules->needed);
 	if (target->kind != TARGET_FILE)
-		return 0;
+		return check_folder(target);
 	if (access(target->path, W_OK) < 0)
 		return report(target, "write to it", -errno);
 	if (host_find_loop(host, target->file_dev, target->file_inode, loop)) {

@@ -242,6 +242,19 @@ def test_a_kernel_in_any_place_of_the_image(small_sets, tmp_path, kernel, initrd
     assert_sound(deploy(image, tmp_path / "stick.img", "--size", SIZE), image, tmp_path)
 
 
+@pytest.mark.parametrize("folder", ["/live/full/", "live/full"])
+def test_a_system_in_a_folder_that_the_menu_names(small_sets, tmp_path, folder):
+    """As images of grml have it."""
+    menu = liveimage.menu(f"live/vmlinuz-{small_sets[0].release}", f"live/initrd.img-{small_sets[0].release}",
+                          f"boot=live live-media-path={folder}")
+    image = liveimage.make_image(tmp_path / "live.iso", small_sets[0], without=["live/filesystem.squashfs"],
+                                 extra={"live/full/system.squashfs": b"hsqs" + bytes(9000)}, grub_cfg=menu)
+    stick = deploy(image, tmp_path / "stick.img", "--size", SIZE)
+    assert f"live-media-path={folder}" in entries(stick)["standard"]
+    tree = extract(stick, tmp_path / "system", 1)
+    assert (tree / "live/full/system.squashfs").read_bytes() == b"hsqs" + bytes(9000)
+
+
 def test_an_image_with_much_behind_it(live_image, tmp_path):
     """On a stick that it was copied to with dd, say."""
     image = tmp_path / "live.iso"

@@ -101,6 +101,16 @@ def test_no_squashfs(deployed, small_sets, tmp_path):
     refused(image, deployed, tmp_path, says="no squashfs in live/")
 
 
+# What lies outside live/ may be left out of the stick.
+@pytest.mark.parametrize("folder", ["boot/system", "nowhere", "live/none", "live/../boot/system"])
+def test_no_squashfs_where_the_menu_says(deployed, small_sets, tmp_path, folder):
+    names = [f"live/{n}-{small_sets[0].release}" for n in ("vmlinuz", "initrd.img")]
+    image = liveimage.make_image(
+        tmp_path / "a.iso", small_sets[0], extra={"boot/system/system.squashfs": b"hsqs"},
+        grub_cfg=liveimage.menu(*names, f"boot=live live-media-path=/{folder}"))
+    refused(image, deployed, tmp_path, says=["no squashfs", folder])
+
+
 @pytest.mark.parametrize("name", ["vmlinuz", "initrd.img"])
 def test_no_kernel_or_no_initrd(deployed, small_sets, tmp_path, name):
     image = liveimage.make_image(tmp_path / "a.iso", small_sets[0],
@@ -260,8 +270,9 @@ def test_a_symbolic_link_as_target(live_image, deployed, tmp_path, there):
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_folder_that_is_not_there(live_image, tmp_path):
-    deployer("--size", SIZE, live_image, tmp_path / "no/stick.img", code=FAILED, says="no such file")
+@pytest.mark.parametrize("options", [[], ["-n"]], ids=["write", "dry run"])
+def test_a_folder_that_is_not_there(live_image, tmp_path, options):
+    deployer(*options, "--size", SIZE, live_image, tmp_path / "no/stick.img", code=FAILED, says="no such file")
 
 
 @pytest.mark.parametrize("link", [lambda a, b: None, os.link])

@@ -130,6 +130,16 @@ def test_a_missing_file(live_image, tmp_path):
     assert not (tmp_path / "stick.img").exists()
 
 
+def test_a_dry_run_looks_at_the_passphrase_as_well(material, live_image, phrase, tmp_path):
+    new = ["--kernel", material.new.kernel, "--initrd", material.new.initrd]
+    options = ["-n", "--encrypt", "--size", "1G", *new]
+    target = tmp_path / "stick.img"
+    deployer(*options, "--passphrase-file", tmp_path / "missing", live_image, target, code=FAILED,
+             says=[str(tmp_path / "missing"), "No such file"])
+    deployer(*options, "--passphrase-file", phrase, live_image, target, says="nothing was written")
+    deployer(*options, live_image, target, says="nothing was written")  # that would be asked for
+
+
 def test_a_passphrase_without_encryption(live_image, tmp_path, phrase):
     deployer("--passphrase-file", phrase, "--size", SIZE, live_image, tmp_path / "stick.img",
              code=USAGE, says="--encrypt")
