@@ -12,6 +12,7 @@
 #include "program.h"
 #include "report.h"
 #include "size.h"
+#include "text.h"
 #include "util.h"
 
 #define TERMINAL "/dev/tty"
@@ -52,8 +53,8 @@ static void show(FILE *to, const struct target *target)
 		drive_describe(&target->drive, text, sizeof(text));
 		fprintf(to, "%s\n", text);
 	} else {
-		fprintf(to, "%s: an image file of %s\n", target->path,
-			size_text(target->file_size, size));
+		text_print(to, target->path);
+		fprintf(to, ": an image file of %s\n", size_text(target->file_size, size));
 	}
 	contents_summary(&target->contents, text, sizeof(text));
 	fprintf(to, "  holds %s\n", text);
@@ -128,7 +129,9 @@ static int ask(FILE *tty, const struct target *target, const struct job *job,
 
 	fprintf(tty, "%s on it will be lost.\n", what_is_lost(job));
 	for (unsigned int i = 0; i < TRIES; i++) {
-		fprintf(tty, "To go on, type its name, %s: ", name);
+		fputs("To go on, type its name, ", tty);
+		text_print(tty, name);
+		fputs(": ", tty);
 		fflush(tty);
 		/* What was typed before the question is no answer to it. */
 		(void)tcflush(fileno(tty), TCIFLUSH);

@@ -213,6 +213,13 @@ def test_any_content_is_something_to_lose(live_image, tmp_path):
         alone(live_image, path, code=REFUSED, says="--yes")
 
 
+@pytest.mark.parametrize("options", [["--yes"], ["-n"]], ids=["write", "dry run"])
+def test_a_files_own_name_does_not_write_to_the_terminal(deployed, live_image, tmp_path, options):
+    path = deployed.copy(tmp_path / "red\033[31m.img").path
+    result = deployer(*options, live_image, path, says="red?[31m.img: an image file of")
+    assert "\033" not in result.out + result.err
+
+
 def test_names_on_a_stick_do_not_write_to_the_terminal(live_image, tmp_path):
     path = new_file(tmp_path / "stick.img")
     run("sfdisk", "--quiet", path, input='label: gpt\nname="\x1b[2Jx"\n'.encode())
