@@ -133,28 +133,26 @@ const struct set *inventory_other(const struct inventory *inventory)
 				       : NULL;
 }
 
-/* Does the assessment name the slot of the current set as that of a proven one, or @other? */
-static bool is_named(const struct inventory *inventory, const struct stick *stick, bool other)
+/* Does the assessment name that slot as the one of a proven set? */
+static bool is_named(const struct stick *stick, enum slot_id slot)
 {
-	const bool is_a = (inventory->slot == SLOT_A) != other;
-
-	return assessment_proven_slot(stick) == (is_a ? 'A' : 'B');
+	return assessment_proven_slot(stick) == slot_letter(slot);
 }
 
 bool inventory_is_proven(const struct inventory *inventory, const struct stick *stick)
 {
-	return assessment_tries(stick) < 0 || is_named(inventory, stick, false);
+	return assessment_tries(stick) < 0 || is_named(stick, inventory->slot);
 }
 
 bool inventory_doubts_other(const struct inventory *inventory, const struct stick *stick)
 {
-	return stick->grubenv && !is_named(inventory, stick, true) &&
+	return stick->grubenv && !is_named(stick, slot_other(inventory->slot)) &&
 	       (inventory->has_undone || !assessment_has_previous(stick));
 }
 
 const struct set *inventory_to_keep(const struct inventory *inventory, const struct stick *stick)
 {
-	if (!inventory->has_current || is_named(inventory, stick, true) ||
+	if (!inventory->has_current || is_named(stick, slot_other(inventory->slot)) ||
 		(inventory->has_previous && !inventory_is_proven(inventory, stick)))
 		return inventory_other(inventory);
 	return NULL;

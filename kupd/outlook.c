@@ -29,8 +29,8 @@ const char *outlook_describe(const struct run *run, const struct stick *stick,
 	const struct inventory *inventory, char *text, size_t size)
 {
 	const struct set *keep = inventory_to_keep(inventory, stick);
-	const bool is_a = (keep != NULL) == (inventory->slot == SLOT_A);
-	const struct slot slot = slot_get(stick_kernel(stick).size, is_a ? SLOT_A : SLOT_B);
+	const struct slot slot = slot_get(
+		stick_kernel(stick).size, keep ? inventory->slot : slot_other(inventory->slot));
 	const struct set *current = inventory->has_current ? &inventory->current : NULL;
 	const struct set *base = keep ? keep : current;
 	const char *root = run->options->root, *rebuilt = "";

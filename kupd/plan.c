@@ -208,7 +208,7 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	enum slot_id other;
 	int r;
 
-	other = slot_holding(partition.size, pvd) == SLOT_A ? SLOT_B : SLOT_A;
+	other = slot_other(slot_holding(partition.size, pvd));
 	plan->base_is_proven =
 		plan->keep ? plan->keep_is_proven : inventory_is_proven(inventory, stick);
 	if (!plan->in_place && plan->keep)

@@ -85,9 +85,9 @@ static int find_trees(
 
 /*
  * Which tree was current? If one is called proven while another is on trial, that one will do; else
- * the newest, as long as the assessment calls the one before bootable: then
- * that is how an update left it. If not, the newest did not
- * come up, was rolled back or had its update cut off: the one before it is at least as good.
+ * the newest, as long as the assessment calls the one before bootable: then that is how an update
+ * left it. If not, the newest did not come up, was rolled back or had its update cut off: the one
+ * before it is at least as good.
  */
 static const struct tree *choose(const struct stick *stick, struct tree *trees, int n)
 {
@@ -96,8 +96,7 @@ static const struct tree *choose(const struct stick *stick, struct tree *trees, 
 	char proven = assessment_proven_slot(stick);
 
 	for (int i = 0; i < n; i++) {
-		trees[i].is_proven =
-			proven == (slot_holding(size, &trees[i].pvd) == SLOT_A ? 'A' : 'B');
+		trees[i].is_proven = proven == slot_letter(slot_holding(size, &trees[i].pvd));
 		if (trees[i].is_proven)
 			return &trees[i];
 	}

@@ -99,7 +99,7 @@ int rollback_prepare(const struct run *run, struct stick *stick, const struct in
 	char proven = assessment_proven_slot(stick);
 
 	if (on_trial && tries < 0)
-		proven = inventory->slot == SLOT_A ? 'A' : 'B';
+		proven = slot_letter(inventory->slot);
 
 	/* Before a trial begins that this boot must not end. */
 	marker_set_written(run, stick);

@@ -16,6 +16,16 @@
 #define WIPE_END    (128 * 1024u) /* bytes; more than slot A's start */
 #define TREE_MAX    (256 * 1024u) /* bytes at a session's start that are compared in memory */
 
+enum slot_id slot_other(enum slot_id id)
+{
+	return id == SLOT_A ? SLOT_B : SLOT_A;
+}
+
+char slot_letter(enum slot_id id)
+{
+	return id == SLOT_A ? 'A' : 'B';
+}
+
 struct slot slot_get(uint64_t partition_size, enum slot_id id)
 {
 	uint32_t end = (uint32_t)MIN(partition_size / ISO_BLOCK, (uint64_t)UINT32_MAX);

@@ -22,6 +22,12 @@ struct slot {
 
 enum slot_id { SLOT_A, SLOT_B, SLOT_WHOLE };
 
+/** The one beside it; not of SLOT_WHOLE. */
+enum slot_id slot_other(enum slot_id id);
+
+/** 'A' or 'B', as the assessment calls it; not of SLOT_WHOLE. */
+char slot_letter(enum slot_id id);
+
 /** The slot of a partition of @partition_size bytes. */
 struct slot slot_get(uint64_t partition_size, enum slot_id id);
 
