@@ -121,17 +121,10 @@ static void one_that_nobody_wants_any_more_is_ended(void **state)
 /* Run it with our standard error going to a file; what stands there then. */
 static int show(const char *const argv[], char ret_text[64])
 {
-	FILE *file = tmpfile();
-	int old = dup(STDERR_FILENO), r;
+	struct caught caught = begin_catching();
+	int r = child_show(argv);
 
-	assert_non_null(file);
-	dup2(fileno(file), STDERR_FILENO);
-	r = child_show(argv);
-	dup2(old, STDERR_FILENO);
-	close(old);
-	memset(ret_text, 0, 64);
-	assert_true(pread(fileno(file), ret_text, 63, 0) >= 0);
-	fclose(file);
+	end_catching(&caught, ret_text, 64);
 	return r;
 }
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * For unit tests of what reports: what was said last, and files without a name.
+ * For unit tests of what reports: what was said last, what stands on standard error, and files
+ * without a name.
  */
 
 #include "log.h"
@@ -55,4 +56,36 @@ static inline int file_with(const void *content, size_t size)
 	if (fd < 0 || (size > 0 && pwrite(fd, content, size, 0) != (ssize_t)size))
 		abort();
 	return fd;
+}
+
+/* Standard error, while it goes into a file. */
+struct caught {
+	int old;
+	int file;
+};
+
+static inline struct caught begin_catching(void)
+{
+	struct caught caught = {dup(STDERR_FILENO), file_with("", 0)};
+
+	if (caught.old < 0)
+		abort();
+	fflush(stderr);
+	dup2(caught.file, STDERR_FILENO);
+	return caught;
+}
+
+/* What stands in it, as much as there is room for. */
+static inline void end_catching(struct caught *caught, char *ret_text, size_t size)
+{
+	ssize_t n;
+
+	fflush(stderr);
+	dup2(caught->old, STDERR_FILENO);
+	close(caught->old);
+	n = pread(caught->file, ret_text, size - 1, 0);
+	if (n < 0)
+		abort();
+	ret_text[n] = '\0';
+	close(caught->file);
 }

@@ -26,17 +26,11 @@ static const char *run(struct team_member *members, size_t n, team_work work, vo
 	const struct team_wish *wish)
 {
 	static char text[300000];
-	int old = dup(STDERR_FILENO), fd = file_with("", 0);
-	ssize_t length;
+	struct caught caught = begin_catching();
+	int r = team_run(members, n, work, data, wish);
 
-	dup2(fd, STDERR_FILENO);
-	assert_int_equal(team_run(members, n, work, data, wish), 0);
-	dup2(old, STDERR_FILENO);
-	close(old);
-	length = pread(fd, text, sizeof(text) - 1, 0);
-	assert_true(length >= 0);
-	text[length] = '\0';
-	close(fd);
+	end_catching(&caught, text, sizeof(text));
+	assert_int_equal(r, 0);
 	return text;
 }
 

@@ -12,8 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "log.h"
-#include "util.h"
+#include "said.h"
 
 static const struct {
 	const char *text, *utf8, *safe;
@@ -63,18 +62,10 @@ static void what_is_not_utf8_is_replaced(void **state)
 /* What @print prints to standard error. */
 static void catch_errors(void (*print)(const char *text), const char *text, char ret_printed[64])
 {
-	FILE *file = tmpfile();
-	int old = dup(STDERR_FILENO);
+	struct caught caught = begin_catching();
 
-	assert_non_null(file);
-	dup2(fileno(file), STDERR_FILENO);
 	print(text);
-	fflush(stderr);
-	dup2(old, STDERR_FILENO);
-	close(old);
-	memset(ret_printed, 0, 64);
-	assert_true(pread(fileno(file), ret_printed, 63, 0) >= 0);
-	fclose(file);
+	end_catching(&caught, ret_printed, 64);
 }
 
 static void say_plain(const char *text)
