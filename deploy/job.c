@@ -41,9 +41,9 @@ static int find_kept(struct job *job, const char *path, uint64_t size)
 	if (r < 0) {
 		errno = -r;
 		log_error("%s: %m", path);
+		return r;
 	}
-	if (r == 0)
-		r = kept_read(disk, &kept);
+	r = kept_read(disk, &kept);
 	if (r < 0)
 		return r;
 	needed = kept.extent.start + kept.extent.size + TABLE_BACKUP_SIZE;
