@@ -104,6 +104,23 @@ def test_packages_of_no_known_architecture(tmp_path):
     assert done.returncode == 2 and "no 16k" in done.stderr and not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("umask", ["077", "002"])
+def test_packages_are_the_same_whatever_the_umask(tmp_path, umask):
+    make = TOP / "debian/kernel-packages/make-packages"
+    env = {**os.environ, "SOURCE_DATE_EPOCH": "1"}
+    run("sh", "-c", "umask 022 && exec \"$@\"", "sh", make, "6.1.0-1", "6.1.1-1", "amd64", tmp_path / "one", env=env)
+    run("sh", "-c", f"umask {umask} && exec \"$@\"", "sh", make, "6.1.0-1", "6.1.1-1", "amd64", tmp_path / "other",
+        env=env)
+    for package in (tmp_path / "one").iterdir():
+        assert package.read_bytes() == (tmp_path / "other" / package.name).read_bytes()
+
+
+def test_packages_of_no_abi(tmp_path):
+    done = subprocess.run([TOP / "debian/kernel-packages/make-packages", "", "6.1.1-1", "amd64", tmp_path],
+                          capture_output=True, text=True)
+    assert done.returncode == 2 and not list(tmp_path.iterdir())
+
+
 def test_live_build_takes_the_example(tmp_path):
     run("cp", "-r", TOP / "debian/examples/live-build", tmp_path)
     folder = tmp_path / "live-build"
