@@ -24,7 +24,7 @@ mkdir -p "$work/$source"
 if [ -e .git ]; then
 	git ls-files -z --cached --others --exclude-standard
 else
-	find . -path ./build -prune -o -type f -print0
+	find . \( -path ./build -o -path ./.pc -o -name __pycache__ \) -prune -o -type f -print0
 fi | xargs -0 cp -P --parents -t "$work/$source"
 (cd "$work" && tar -c --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
 	--mtime="@$SOURCE_DATE_EPOCH" \

@@ -9,9 +9,18 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[1]
-FILES = [TOP / name for name in subprocess.run(
-    ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=TOP, check=True,
-    capture_output=True, encoding="utf-8").stdout.splitlines() if (TOP / name).is_file()]
+
+
+def named():
+    """What git knows; all there is where the source package was unpacked."""
+    if not (TOP / ".git").exists():
+        paths = [f.relative_to(TOP) for f in TOP.rglob("*") if "__pycache__" not in f.parts]
+        return [f for f in paths if f.parts[0] not in ("build", ".pc")]
+    return subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=TOP, check=True,
+                          capture_output=True, encoding="utf-8").stdout.splitlines()
+
+
+FILES = sorted(TOP / name for name in named() if (TOP / name).is_file())
 C_FILES = [f for f in FILES if f.suffix in (".c", ".h")]
 SHELL = [f for f in FILES if f.suffix in (".sh", ".postinst", ".postrm") or f.name.endswith(".bash-completion")
          or (f.suffix == "" and f.read_bytes().startswith((b"#!/bin/sh", b"#!/bin/bash")))]

@@ -33,10 +33,14 @@ def test_every_compiler_call_is_hardened():
 
 
 def test_two_builds_are_the_same(tmp_path):
-    """In another folder, time zone, language, with another umask."""
+    """In another folder, time zone, language, with another umask; and of the source package, without git."""
     other = tmp_path / "another/folder"
-    run("sh", "-c", "umask 027 && exec debian/build.sh \"$1\"", "sh", other,
+    (source,) = BUILD.glob("liveng_*.dsc")
+    run("sh", "-c", "umask 027 && dpkg-source -x \"$1\" \"$2/source\" && exec \"$2/source/debian/build.sh\" \"$3\"",
+        "sh", source, tmp_path, other,
         env={**os.environ, "TZ": "Asia/Kathmandu", "LC_ALL": "C.UTF-8", "LANG": "de_DE.UTF-8"})
+    run("sh", "-c", "cd \"$1\" && exec /usr/bin/python3 -Bm pytest -q -p no:cacheprovider --collect-only "
+        "tests/test_source.py", "sh", tmp_path / "source")
     ours, theirs = results(BUILD), results(other)
     assert ours.keys() == theirs.keys()
     for name, path in ours.items():
