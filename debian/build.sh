@@ -26,6 +26,7 @@ if [ -e .git ]; then
 else
 	find . \( -path ./build -o -path ./.pc -o -name __pycache__ \) -prune -o -type f -print0
 fi | xargs -0 cp -P --parents -t "$work/$source"
+chmod -R u=rwX,go=rX "$work/$source"
 (cd "$work" && tar -c --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX \
 	--mtime="@$SOURCE_DATE_EPOCH" \
 	--exclude "$source/debian" "$source" | xz > "liveng_${version%-*}.orig.tar.xz")

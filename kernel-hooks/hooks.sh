@@ -63,6 +63,12 @@ liveng_persists()
 	}
 }
 
+# Has this package kept the stick up to date so far? Not when it comes, or comes back.
+liveng_is_at_home()
+{
+	[ -e "$liveng_protection" ]
+}
+
 # liveng_note RELEASE [built]: that it is to be written. Not to be called where the shell overlooks
 # errors, behind `if` or before `||`: a full disk is one. All of the file system is synced: a power cut
 # leaves what depmod wrote empty, and dpkg has no reason to call it again.
@@ -99,11 +105,12 @@ liveng_write()
 # Do what is noted. live-tools diverts update-initramfs; the true one stands beside it.
 liveng_work()
 {
-	[ "$(liveng_noted)" ] || return 0
-	read -r release built < "$liveng_pending"
+	[ -e "$liveng_pending" ] || return 0
+	read -r release built < "$liveng_pending" || :
 	liveng_is_installed "$release" || release=$(liveng_newest) built=
 	if ! [ "$release" ]; then
 		liveng_say "no kernel is installed: the stick keeps the one that it has"
+		rm -f "$liveng_pending"
 		return 0
 	fi
 	# Of a kernel that came before this package, and then the power went.

@@ -90,6 +90,22 @@ def test_upgrade_of_the_package_renews_the_initrd(system):
     assert writes(done) == 1
 
 
+def test_package_that_comes_back_brings_the_newest_kernel(system):
+    """Removed, not purged; what apt did meanwhile went unnoticed."""
+    system.run(f"/etc/kernel/postinst.d/zz-liveng {system.old}")
+    system.apt("remove linux-image-liveng-common")
+    assert system.current() == system.old
+    assert writes(system.install()) == 1
+    assert system.current() == system.new
+
+
+def test_removing_all_kernels_leaves_the_stick_as_it_is(system):
+    done = system.apt(f"purge linux-image-{system.old} linux-image-{system.new}")
+    assert "liveng: no kernel is installed: the stick keeps the one that it has" in done.text
+    assert system.current() == system.new
+    assert system.run("ls -A /var/lib/liveng").text == ""
+
+
 def test_removed_package_leaves_hooks_that_do_nothing(system):
     system.apt("remove linux-image-liveng-common")
     assert system.run("ls /etc/kernel/postinst.d").text.count("zz-liveng") == 1
