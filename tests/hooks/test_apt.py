@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """apt on a running live stick: each run that changes a kernel or an initrd writes the stick, once."""
 
+from system import LIVE
+
 
 def writes(done):
     return done.text.count("livengkupd: /stick.img, partition 2: wrote")
@@ -17,6 +19,18 @@ def test_install_brings_the_newest_kernel_to_the_stick(bare):
     assert bare.noted() == ""
     assert bare.run("dpkg --audit").text == ""
     assert "verify" not in bare.run("livengkupd --disk /stick.img verify").text
+
+
+def test_install_with_the_medium_in_memory(bare):
+    """toram: it can be written to and has no room. Were live-tools to try, the kernel's own postinst would fail."""
+    done = bare.run("""
+        mount -t tmpfs -o size=1m /dev/shm /run/live/medium
+        mkdir /run/live/medium/live
+        head -c 2M /dev/zero > /run/live/medium/live/filesystem.squashfs 2> /dev/null
+        exec apt-get -y -o Dpkg::Options::=--force-confold install /debs/linux-image-liveng-*.deb
+        """, cmdline=LIVE + " toram")
+    assert writes(done) == 1
+    assert bare.current() == bare.new
 
 
 def test_kernel_and_initrd_packages_in_one_run_make_one_write(system):
