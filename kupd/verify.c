@@ -75,11 +75,16 @@ int verify_verb(struct run *run)
 	if (r < 0)
 		return r;
 	r = pvd_read_next(stick->disk, stick_kernel(stick), &next);
-	if (r < 0 || next == PVD_NEXT_DAMAGED) {
-		log_error("%s: the volume descriptors have no end, GRUB does not read them: update "
-			  "writes it anew",
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot read the volume descriptors: %m", stick->name);
+		return r;
+	}
+	if (next == PVD_NEXT_DAMAGED) {
+		log_error("%s: the volume descriptors have no end, GRUB does not read them: repair "
+			  "puts it back",
 			stick->name);
-		return r < 0 ? r : -ERR_VERIFY;
+		return -ERR_VERIFY;
 	}
 	if (!inventory.has_current) {
 		log_error("%s: there is no whole kernel set", stick->name);

@@ -151,7 +151,7 @@ def test_a_damaged_terminator_is_written_anew(stick, small_sets, tmp_path, conte
     stick.write(2, TERMINATOR, content)
     assert not stick.grub_has(small_sets[0])  # else this test proves nothing
     with untouched(stick.path):
-        kupd("verify", "--disk", stick.path, code=VERIFY)
+        kupd("verify", "--disk", stick.path, code=VERIFY, says="repair")
     update(stick, small_sets[number])
     assert_holds(stick, tmp_path / "after", small_sets[number], small_sets[0])
     kupd("verify", "--disk", stick.path)
