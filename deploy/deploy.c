@@ -269,12 +269,6 @@ static int get_passphrase(struct deploy *deploy)
 		&deploy->making.passphrase);
 }
 
-/* Or has it to be asked for? */
-static bool is_passphrase_there(const struct options *options)
-{
-	return options->passphrase_file || options->passphrase_fd >= 0;
-}
-
 /* What ends this ends all of it, and is no target's own. */
 static int deploy_all(struct deploy *deploy)
 {
@@ -293,7 +287,7 @@ static int deploy_all(struct deploy *deploy)
 	if (!for_each(deploy, check_step) || !for_each(deploy, plan_step))
 		return 0;
 	if (options->dry_run) {
-		r = is_passphrase_there(options) ? get_passphrase(deploy) : 0;
+		r = options_name_passphrase(options) ? get_passphrase(deploy) : 0;
 		if (r == 0 && !options->json)
 			for_each(deploy, show_step);
 		return r;

@@ -157,10 +157,13 @@ static bool set_persistence(struct options *options, enum persistence_kind kind)
 	return true;
 }
 
+bool options_name_passphrase(const struct options *options)
+{
+	return options->passphrase_file || options->passphrase_fd >= 0;
+}
+
 static bool set_words(struct options *options, char **words, int n)
 {
-	bool has_passphrase = options->passphrase_file || options->passphrase_fd >= 0;
-
 	if (n > 0 && strcmp(words[0], "list") == 0) {
 		options->list = true;
 		if (n > 1)
@@ -176,7 +179,7 @@ static bool set_words(struct options *options, char **words, int n)
 		log_error("--passphrase-file and --passphrase-fd exclude each other");
 		return false;
 	}
-	if (has_passphrase && options->persistence != PERSISTENCE_ENCRYPTED) {
+	if (options_name_passphrase(options) && options->persistence != PERSISTENCE_ENCRYPTED) {
 		log_error("a passphrase goes with --encrypt");
 		return false;
 	}

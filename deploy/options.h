@@ -51,3 +51,6 @@ struct options {
  * case. */
 enum arguments_result options_parse(
 	int argc, char **argv, bool *ret_json, struct options *ret_options);
+
+/** Does one of them say where the passphrase is? Else it is asked for. */
+bool options_name_passphrase(const struct options *options);
