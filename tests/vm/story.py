@@ -129,7 +129,7 @@ def wait_until_blessed(machine):
 def record(record_property, machine, firmware, encrypted, suite, before, after):
     """Keep for the matrix what was tested, of which versions."""
     versions = machine.run("dpkg-query -Wf '${Package} ${Version}\\n' apt live-boot initramfs-tools"
-                           " linux-image-liveng-common; cat /etc/debian_version")
+                           " linux-image-liveng-common; printf 'Debian '; cat /etc/debian_version")
     for name, value in {"firmware": firmware, "persistence": "LUKS" if encrypted else "clear",
                         "suite": suite, "from": before, "to": after,
                         "versions": versions.splitlines()}.items():
