@@ -140,7 +140,8 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 	/* This boot is not one of the new set: it must not end its trial. */
 	marker_set_written(run, stick);
 	if (plan->base && plan->base_is_proven)
-		proven = plan->slot.name[0] == 'A' ? 'B' : 'A';
+		proven = slot_letter(
+			plan->keep ? slot_other(plan->inventory.slot) : plan->inventory.slot);
 	r = assessment_set_switch(stick, ASSESSMENT_TRIES, proven);
 	if (r < 0)
 		return r;
