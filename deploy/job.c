@@ -201,13 +201,11 @@ static int begin(
 {
 	int r;
 
-	if (!job->is_kept) {
-		r = wipe_all(disk, output, &job->layout);
-	} else {
-		r = table_write(&job->before, &job->layout, output);
-		for (unsigned int n = 1; r == 0 && n < STICK_PERSISTENCE; n++)
-			r = wipe_edges(output, job->layout.partitions[n]);
-	}
+	r = job->is_kept ? table_write(&job->before, &job->layout, output)
+			 : wipe_disk(disk, output);
+	/* What is written to this one does not go through @output. */
+	if (r == 0)
+		r = wipe_edges(output, job->layout.partitions[STICK_KERNEL]);
 	if (r == 0)
 		r = output_flush(output);
 	/* Now, as other things are written to the same places later. */
@@ -297,6 +295,12 @@ static int write_partitions(const struct job *job, struct disk *disk, struct out
 	if (r == 0 && job->persistence)
 		r = persistence_write(
 			job->persistence, output, partitions[STICK_PERSISTENCE].start);
+	if (r == 0)
+		r = wipe_edges(output, partitions[STICK_SYSTEM]);
+	if (r == 0)
+		r = wipe_edges(output, partitions[STICK_ESP]);
+	if (r == 0 && job->persistence)
+		r = wipe_edges(output, partitions[STICK_PERSISTENCE]);
 	if (r == 0)
 		r = write_set(job, disk, output, observer);
 	return r == 0 ? output_flush(output) : r;

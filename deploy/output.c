@@ -153,6 +153,40 @@ int output_zero(struct output *output, uint64_t offset, uint64_t size)
 	return 0;
 }
 
+/* From @at on: the end of what was written there, or else the beginning of the next that was. */
+static uint64_t next_change(const struct output *output, uint64_t at, bool *ret_is_written)
+{
+	uint64_t next = UINT64_MAX;
+
+	*ret_is_written = false;
+	for (size_t i = 0; i < output->n; i++) {
+		const struct extent piece = output->pieces[i].extent;
+
+		if (piece.start <= at && at < piece.start + piece.size) {
+			*ret_is_written = true;
+			return piece.start + piece.size;
+		}
+		if (piece.start > at)
+			next = MIN(next, piece.start);
+	}
+	return next;
+}
+
+int output_zero_rest(struct output *output, struct extent extent)
+{
+	const uint64_t end = extent.start + extent.size;
+	int r = 0;
+
+	for (uint64_t at = extent.start, next; r == 0 && at < end; at = next) {
+		bool is_written;
+
+		next = MIN(next_change(output, at, &is_written), end);
+		if (!is_written)
+			r = output_zero(output, at, next - at);
+	}
+	return r;
+}
+
 struct copy {
 	struct output *output;
 	struct piece *pieces;

@@ -45,6 +45,9 @@ int output_write(struct output *output, uint64_t offset, const void *buffer, siz
 /** Write @size zeros at byte @offset. As output_write(). */
 int output_zero(struct output *output, uint64_t offset, uint64_t size);
 
+/** Zero what of @extent (bytes) was not written since the last output_forget(). As output_write(). */
+int output_zero_rest(struct output *output, struct extent extent);
+
 /**
  * Copy @size bytes from byte @from of @input to byte @offset, in large pieces, holes as zeros. As
  * output_write(); and -errno of reading, -ENODATA if the input ends before: then output_unread()
@@ -86,7 +89,7 @@ int output_flush(struct output *output);
  */
 int output_verify(struct output *output, uint64_t *ret_offset);
 
-/** What was written so far needs no comparison. */
+/** What was written so far needs no comparison; output_verify() forgets it by itself. */
 void output_forget(struct output *output);
 
 /** Bytes written so far. */

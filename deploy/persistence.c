@@ -8,7 +8,6 @@
 #include "log.h"
 #include "tempfile.h"
 #include "util.h"
-#include "wipe.h"
 
 #define PIECE MIB
 
@@ -18,25 +17,6 @@ struct persistence {
 	uint64_t size;		     /* of the ext4 */
 	uint64_t bytes;
 };
-
-/* Make data of the holes in a part of a file. */
-static int fill_holes(int fd, uint64_t start, uint64_t end)
-{
-	static const uint8_t zeros[EXT4_BLOCK];
-	struct extent data = {start, 0};
-
-	for (uint64_t at = start; at < end; at = data.start + data.size) {
-		int r = output_next_data(fd, at, end, &data);
-
-		if (r < 0)
-			return r;
-		for (; r == 0 && at < data.start; at += EXT4_BLOCK)
-			r = file_write(fd, zeros, EXT4_BLOCK, at);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
 
 int persistence_build(
 	uint64_t size, const struct passphrase *passphrase, struct persistence **ret_persistence)
@@ -61,13 +41,7 @@ int persistence_build(
 	r = ext4_build(persistence->size, &persistence->fd);
 	if (r < 0)
 		return r;
-
-	/* Both ends are written whole: no signature of an older content is left. */
-	r = fill_holes(persistence->fd, 0, WIPE_EDGE);
-	if (r == 0)
-		r = fill_holes(persistence->fd, persistence->size - WIPE_EDGE, persistence->size);
-	if (r == 0)
-		r = output_data_size(persistence->fd, 0, persistence->size, &persistence->bytes);
+	r = output_data_size(persistence->fd, 0, persistence->size, &persistence->bytes);
 	if (r < 0) {
 		errno = -r;
 		log_error("cannot make the persistence: %m");

@@ -41,11 +41,15 @@ int wipe_edges(struct output *output, struct extent extent)
 	uint64_t size = MIN(extent.size, (uint64_t)WIPE_EDGE);
 	int r;
 
-	r = output_zero(output, extent.start, size);
-	return r < 0 ? r : output_zero(output, extent.start + extent.size - size, size);
+	r = output_zero_rest(output, (struct extent){extent.start, size});
+	if (r < 0)
+		return r;
+	extent.start += extent.size - size;
+	extent.size = size;
+	return output_zero_rest(output, extent);
 }
 
-int wipe_all(const struct disk *disk, struct output *output, const struct layout *layout)
+int wipe_disk(const struct disk *disk, struct output *output)
 {
 	uint64_t end = ROUND_DOWN(disk_size(disk), SECTOR_SIZE), at = 0;
 	int r;
@@ -64,10 +68,5 @@ int wipe_all(const struct disk *disk, struct output *output, const struct layout
 	}
 	if (r == 0 && find_signature(disk, &at) != -ENOENT)
 		r = -EIO; /* what is written does not stay written */
-	if (r == -ENOENT)
-		r = 0;
-	for (unsigned int n = 1; r == 0 && n <= STICK_PERSISTENCE; n++)
-		if (layout->partitions[n].size > 0)
-			r = wipe_edges(output, layout->partitions[n]);
-	return r;
+	return r == -ENOENT ? 0 : r;
 }
