@@ -45,6 +45,14 @@ liveng_newest()
 	linux-version list | linux-version sort | tail -n 1
 }
 
+# The release that the stick is to have as long as nothing is noted: what it has; if that cannot be told,
+# the newest, and it is for livengkupd to say what is wrong.
+liveng_wanted()
+{
+	liveng_release=$(liveng_set current)
+	echo "${liveng_release:-$(liveng_newest)}"
+}
+
 # The release that is noted; nothing if there is none.
 liveng_noted()
 {
@@ -141,5 +149,6 @@ liveng_protect()
 			s/.*/	"^linux-(image|modules)-&(-unsigned)?$";/p}'
 		echo '};'
 	} > "$liveng_protection.new"
+	sync "$liveng_protection.new"
 	mv "$liveng_protection.new" "$liveng_protection"
 }

@@ -104,10 +104,12 @@ static int refuse_partition(const struct stick *stick, const struct identity *id
 		log_error("%s: cannot read the kernel partition: %m", name);
 		return error;
 	}
-	if (stick->is_blank)
+	if (stick->is_blank) {
 		log_error("%s: holds no file system any more: `livengkupd repair` makes it anew",
 			name);
-	else if (!stick->is_whole && read_table(&table) == 0)
+		return -ERR_VERIFY;
+	}
+	if (!stick->is_whole && read_table(&table) == 0)
 		log_error("%s: has a partition table: if it is a whole stick, name it with --disk",
 			name);
 	else if (error == -ENOENT)

@@ -50,8 +50,9 @@ enum { STICK_WRITABLE = 1, STICK_BLANK_TOO = 2, STICK_PATIENT = 4 };
  * in memory, with a warning that nothing else is to be written there now; STICK_BLANK_TOO also
  * takes a kernel partition that holds nothing known, on a stick that is plainly liveng's by that
  * partition's name or by the label of partition 1; STICK_PATIENT waits ten minutes for the lock,
- * not two seconds. Reports. Returns -ERR_NOT_STICK; -EBUSY if it is locked; -EINTR; -errno of
- * opening and reading. The caller frees it with stick_close().
+ * not two seconds. Reports. Returns -ERR_NOT_STICK; -ERR_VERIFY if it plainly is one, but its
+ * kernel partition holds nothing known; -EBUSY if it is locked; -EINTR; -errno of opening and
+ * reading. The caller frees it with stick_close().
  */
 int stick_open(const struct host *host, enum stick_target target, const char *path,
 	unsigned int flags, const struct observer *observer, struct stick **ret_stick);

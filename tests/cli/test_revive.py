@@ -4,7 +4,7 @@
 
 import pytest
 
-from programs import NOT_STICK, REFUSED, install, kupd, update
+from programs import NOT_STICK, REFUSED, VERIFY, install, kupd, update
 from proof import assert_holds, damage_root, identity, untouched
 from stick import BLOCK, PVD
 
@@ -117,8 +117,8 @@ def test_a_wiped_partition_is_made_anew(new_stick, small_sets, root, tmp_path, n
     stick = new_stick(names=names, label=label)
     wipe(stick)
     with untouched(stick.path):
-        kupd("status", "--disk", stick.path, code=NOT_STICK, says="livengkupd repair")
-        update(stick, small_sets[1], code=NOT_STICK)
+        kupd("status", "--disk", stick.path, code=VERIFY, says="livengkupd repair")
+        update(stick, small_sets[1], code=VERIFY)
         repair(stick, root, "-n", says=["would make the volume anew", small_sets[2].release])
     repair(stick, root, says=["anew", small_sets[2].release])
     assert stick.blkid(2)["LABEL"] == made

@@ -121,12 +121,19 @@ def test_removing_all_kernels_leaves_the_stick_as_it_is(system):
 
 
 def test_removed_package_leaves_hooks_that_do_nothing(system):
-    system.apt("remove linux-image-liveng-common")
+    done = system.apt("remove linux-image-liveng-common")
+    assert f"the stick goes on to boot {system.new}: keep linux-image-{system.new}" in done.text
     assert system.run("ls /etc/kernel/postinst.d").text.count("zz-liveng") == 1
     done = system.apt(f"install --reinstall linux-image-{system.new}")
     assert "liveng" not in done.text
     assert system.builds() == []
     system.run(f"/etc/kernel/postrm.d/zz-liveng {system.new}")
+
+
+def test_package_removed_with_the_kernel_of_the_stick_says_so(system):
+    """In whatever order dpkg takes them."""
+    done = system.apt(f"purge linux-image-liveng-common linux-image-{system.new}")
+    assert f"the stick goes on to boot {system.new}" in done.text
 
 
 def test_purge_leaves_nothing(system):

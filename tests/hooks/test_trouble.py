@@ -3,7 +3,9 @@
 it booted before."""
 
 import fcntl
+import json
 import re
+import subprocess
 
 from system import TOP
 
@@ -19,6 +21,30 @@ def test_failed_write_is_loud_and_tried_again(system):
     assert "wrote" in system.run("dpkg --configure -a").text
     assert system.noted() == ""
     assert system.run("dpkg --audit").text == ""
+
+
+def test_wiped_stick_is_loud(system):
+    """It is a stick all the same: nothing must pass for done."""
+    table = json.loads(subprocess.run(["/sbin/sfdisk", "--json", system.stick], capture_output=True,
+                                      check=True).stdout)["partitiontable"]
+    place = next(p for p in table["partitions"] if p["name"] == "liveng-kernel")
+    with open(system.stick, "r+b") as stick:
+        stick.seek(place["start"] * 512)
+        stick.write(bytes(place["size"] * 512))
+    for words in "install --reinstall cryptsetup-initramfs", f"install --reinstall linux-image-{system.new}":
+        done = system.apt(words, check=False)
+        assert done.code != 0
+        assert "livengkupd repair" in done.text
+    system.run("livengkupd --disk /stick.img repair")
+    assert system.current() == system.new
+    system.run("dpkg --configure -a")
+    assert system.run("dpkg --audit").text == ""
+
+
+def test_removing_the_kernel_of_a_stick_that_cannot_be_read_is_loud(system):
+    system.run("mv /stick.img /away")
+    assert system.run(f"/etc/kernel/postrm.d/zz-liveng {system.old}", check=False).code != 0
+    assert system.noted() == system.new
 
 
 def test_note_that_cannot_be_made_is_loud(system):
