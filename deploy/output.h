@@ -45,7 +45,7 @@ int output_write(struct output *output, uint64_t offset, const void *buffer, siz
 /** Write @size zeros at byte @offset. As output_write(). */
 int output_zero(struct output *output, uint64_t offset, uint64_t size);
 
-/** Zero what of @extent (bytes) was not written since the last output_forget(). As output_write(). */
+/** Zero what of @extent was not written since the last output_forget(). As output_write(). */
 int output_zero_rest(struct output *output, struct extent extent);
 
 /**
