@@ -203,9 +203,10 @@ static int begin(
 
 	r = job->is_kept ? table_write(&job->before, &job->layout, output)
 			 : wipe_disk(disk, output);
-	/* What is written to this one does not go through @output. */
+	/* The set does not go through @output. It covers the beginning, if it is not a tiny one. */
 	if (r == 0)
-		r = wipe_edges(output, job->layout.partitions[STICK_KERNEL]);
+		r = (kernelset_size(&job->plan->set) < WIPE_EDGE ? wipe_edges : wipe_end)(
+			output, job->layout.partitions[STICK_KERNEL]);
 	if (r == 0)
 		r = output_flush(output);
 	/* Now, as other things are written to the same places later. */
@@ -308,12 +309,14 @@ static int write_partitions(const struct job *job, struct disk *disk, struct out
 
 static int write_bios(const struct job *job, struct output *output)
 {
+	const struct extent partition = job->layout.partitions[LAYOUT_BIOS];
 	const struct bios *bios = &job->plan->bios;
+	int r;
 
 	if (bios->core_size == 0)
 		return 0;
-	return output_write(
-		output, job->layout.partitions[LAYOUT_BIOS].start, bios->core, bios->core_size);
+	r = output_write(output, partition.start, bios->core, bios->core_size);
+	return r == 0 ? wipe_edges(output, partition) : r;
 }
 
 /* All that can fail for the disk's sake. */

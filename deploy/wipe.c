@@ -6,9 +6,13 @@
 #include <stdlib.h>
 
 #include "identity.h"
+#include "table.h"
 #include "util.h"
 
 #define SIGNATURES_MAX 64u /* on one disk; each is wiped before the next is looked for */
+
+/* Bytes that are wiped before and behind a signature: ZFS has 128 places for its own in a row. */
+#define WINDOW (128u * 1024u)
 
 /* Where the next signature of the whole disk begins. -ENOENT: there is none. */
 static int find_signature(const struct disk *disk, uint64_t *ret_offset)
@@ -36,17 +40,29 @@ static int find_signature(const struct disk *disk, uint64_t *ret_offset)
 	return 0;
 }
 
+static int wipe_around(struct output *output, uint64_t at, uint64_t end)
+{
+	uint64_t start = ROUND_DOWN(at - MIN(at, (uint64_t)WINDOW), SECTOR_SIZE);
+
+	return output_zero(output, start, MIN(end, start + 2ull * WINDOW) - start);
+}
+
+int wipe_end(struct output *output, struct extent extent)
+{
+	uint64_t size = MIN(extent.size, (uint64_t)WIPE_EDGE);
+
+	extent.start += extent.size - size;
+	extent.size = size;
+	return output_zero_rest(output, extent);
+}
+
 int wipe_edges(struct output *output, struct extent extent)
 {
 	uint64_t size = MIN(extent.size, (uint64_t)WIPE_EDGE);
 	int r;
 
 	r = output_zero_rest(output, (struct extent){extent.start, size});
-	if (r < 0)
-		return r;
-	extent.start += extent.size - size;
-	extent.size = size;
-	return output_zero_rest(output, extent);
+	return r < 0 ? r : wipe_end(output, extent);
 }
 
 int wipe_disk(const struct disk *disk, struct output *output)
@@ -55,16 +71,15 @@ int wipe_disk(const struct disk *disk, struct output *output)
 	int r;
 
 	/* The tables first: as long as one is found, all that it leads to is whole. */
-	r = wipe_edges(output, (struct extent){0, end});
+	r = output_zero(output, 0, TABLE_PRIMARY_SIZE);
+	if (r == 0)
+		r = output_zero(output, end - TABLE_BACKUP_SIZE, TABLE_BACKUP_SIZE);
 	if (r == 0)
 		r = output_flush(output);
-	if (r == 0)
-		r = output_zero(output, WIPE_EDGE, MIB - WIPE_EDGE);
 	for (unsigned int i = 0; r == 0 && i < SIGNATURES_MAX; i++) {
 		r = find_signature(disk, &at);
 		if (r == 0)
-			r = output_zero(output, ROUND_DOWN(MIN(at, end - DISK_ALIGN), SECTOR_SIZE),
-				DISK_ALIGN);
+			r = wipe_around(output, at, end);
 	}
 	if (r == 0 && find_signature(disk, &at) != -ENOENT)
 		r = -EIO; /* what is written does not stay written */

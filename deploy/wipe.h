@@ -11,6 +11,9 @@
  * what this is. ZFS has them farthest inside: two labels of 256 KiB at each end. */
 #define WIPE_EDGE (512u * 1024u)
 
+/** Zero what @output has not written at the end of a partition (bytes). As wipe_edges(). */
+int wipe_end(struct output *output, struct extent extent);
+
 /** Zero what @output has not written at the beginning and the end of a partition (bytes). Returns
  * the errors of output_write(). */
 int wipe_edges(struct output *output, struct extent extent);
