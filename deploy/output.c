@@ -236,24 +236,34 @@ static int watch_copy(void *data, size_t done)
 	return 0;
 }
 
+/* Whole blocks together, parts of one alone: to write those, file systems and disks stop for a
+ * while, however long the piece. */
+static uint64_t piece_end(uint64_t at, uint64_t end)
+{
+	if (at % DISK_ALIGN != 0)
+		return MIN(ROUND_UP(at, DISK_ALIGN), end);
+	if (end - at >= PIECE)
+		return at + PIECE;
+	return end - at >= DISK_ALIGN ? ROUND_DOWN(end, DISK_ALIGN) : end;
+}
+
 int output_copy(struct output *output, uint64_t offset, const struct input *input, uint64_t from,
 	uint64_t size)
 {
-	const size_t n = (size_t)(ROUND_UP(size, (uint64_t)PIECE) / PIECE);
+	const uint64_t end = offset + size;
 	struct copy copy = {.output = output, .input = input, .from = from};
+	size_t n = 0;
 	int r;
 
-	r = reserve(output, n);
-	if (r == 0 && n > 1)
+	r = reserve(output, (size_t)(size / PIECE) + 3);
+	if (r == 0 && size > PIECE)
 		r = disk_allocate(output->disk, offset, size);
 	if (r < 0)
 		return r;
 	copy.pieces = output->pieces + output->n;
-	for (size_t i = 0; i < n; i++) {
-		uint64_t at = (uint64_t)i * PIECE;
-
-		copy.pieces[i] =
-			(struct piece){.extent = {offset + at, MIN(size - at, (uint64_t)PIECE)}};
+	for (uint64_t at = offset, next; at < end; at = next) {
+		next = piece_end(at, end);
+		copy.pieces[n++] = (struct piece){.extent = {at, next - at}};
 	}
 	r = lanes_run(n, copy_piece, watch_copy, &copy, output->buffer);
 	if (r < 0)
