@@ -36,9 +36,10 @@ PROGRAMS   = $(BUILD)/livengkupd $(BUILD)/liveng-deploy
 BUILD_PACKAGES := build-essential $(filter-out debhelper-compat,$(shell \
 	sed -n '/^Build-Depends/,/^[^ ]*-Version/s/^ \([a-z0-9.+-]*\).*/\1/p' debian/control))
 CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka-dev nettle-dev python3-pytest \
-	python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common grub-efi-amd64-bin grub-pc-bin \
-	grub-emu cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils bzip2 cpio strace bash-completion \
-	squashfs-tools shim-signed grub-efi-amd64-signed mmdebstrap debhelper dpkg-dev debian-archive-keyring lintian
+	python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common grub-efi-amd64-bin \
+	grub-efi-ia32-bin grub-pc-bin grub-emu cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils bzip2 \
+	cpio strace bash-completion squashfs-tools shim-signed grub-efi-amd64-signed mmdebstrap debhelper dpkg-dev \
+	debian-archive-keyring lintian
 SLOW_PACKAGES  := live-build qemu-system-x86 qemu-utils ovmf git gnupg reprepro hyperfine time blhc diffoscope-minimal
 
 all: $(PROGRAMS)
