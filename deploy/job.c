@@ -9,6 +9,7 @@
 #include "log.h"
 #include "menu.h"
 #include "size.h"
+#include "slot.h"
 #include "tally.h"
 #include "text.h"
 #include "util.h"
@@ -199,14 +200,17 @@ void job_clear(struct job *job)
 static int begin(
 	const struct job *job, struct disk *disk, struct output *output, uint64_t *ret_offset)
 {
+	const struct extent kernel = job->layout.partitions[STICK_KERNEL];
+	const struct slot a = slot_get(kernel.size, SLOT_A);
 	int r;
 
 	r = job->is_kept ? table_write(&job->before, &job->layout, output)
 			 : wipe_disk(disk, output);
-	/* The set does not go through @output. It covers the beginning, if it is not a tiny one. */
+	/* What else is written there does not go through @output: the set, in slot A. */
 	if (r == 0)
-		r = (kernelset_size(&job->plan->set) < WIPE_EDGE ? wipe_edges : wipe_end)(
-			output, job->layout.partitions[STICK_KERNEL]);
+		r = output_zero(output, kernel.start, slot_extent(kernel, &a).start - kernel.start);
+	if (r == 0)
+		r = wipe_end(output, kernel);
 	if (r == 0)
 		r = output_flush(output);
 	/* Now, as other things are written to the same places later. */

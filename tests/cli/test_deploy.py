@@ -442,7 +442,8 @@ def test_a_deployment_over_an_older_one(live_image, deployed, tmp_path):
 @pytest.mark.parametrize("arguments, numbers", [((), (1, 2, 3, 4)), (("--keep-persistence",), (1, 2, 3))],
                          ids=["all", "keep-persistence"])
 def test_what_was_in_its_partitions_is_not_found_any_more(arguments, numbers, deployed, live_image, tmp_path):
-    """Btrfs has its superblock at 64 KiB; ZFS has labels in the first and last 512 KiB."""
+    """Btrfs has its superblock at 64 KiB; ZFS has labels in the first and last 512 KiB. In partition 2 a kernel
+    set begins at 64 KiB, and only those for tests are so small that they end before 512."""
     stick, junk, edge = deployed.copy(tmp_path / "stick.img"), b"\xa5" * 4096, 512 * 1024
     places = [(n, at) for n in numbers for at in (0, stick.partition(n)[1] - edge)]
     for number, at in places:
@@ -452,7 +453,8 @@ def test_what_was_in_its_partitions_is_not_found_any_more(arguments, numbers, de
             stick.write(number, 0, deployed.read(number, 0, 64 * 1024))
     stick = deploy(live_image, stick.path, *arguments)
     for number, at in places:
-        assert junk not in stick.read(number, at, edge), f"partition {number}, byte {at}"
+        size = 64 * 1024 if (number, at) == (2, 0) else edge
+        assert junk not in stick.read(number, at, size), f"partition {number}, byte {at}"
     for number, kind in zip(numbers, ("iso9660", "iso9660", "vfat", "ext4")):
         assert stick.blkid(number)["TYPE"] == kind
 

@@ -185,9 +185,13 @@ def test_what_does_not_get_wiped_is_an_error(tools, live_image, deployed, tmp_pa
     _, records = repeat.run()
     repeat.undo(records)
     writes = [r for r in records if r.kind == "W"]
+    wiping, wiped = [], []
     with open(base.path, "rb") as before:
-        wiping = [n for n, r in enumerate(writes, 1)
-                  if not any(r.data) and b"\xa5" in os.pread(before.fileno(), r.size, r.offset)]
+        for n, r in enumerate(writes, 1):
+            if not any(r.data) and b"\xa5" * SECTOR in os.pread(before.fileno(), r.size, r.offset) \
+                    and not any(r.offset in place for place in wiped):
+                wiping.append(n)
+                wiped.append(range(r.offset, r.offset + r.size))
     assert len(wiping) >= 6
     for n in wiping:
         done, records = repeat.run(f"write:{n}:lost:once")
