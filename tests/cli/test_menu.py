@@ -63,7 +63,8 @@ def test_the_usual_boot(stick, live_image):
 def test_every_entry(updated, keys, entry):
     """By Ctrl-N, which is the arrow down. Only the new kernel's boots are counted."""
     assert grubemu.boot(updated, keys=keys, timeout=9).entry == entry
-    expected = {"liveng_tries": "2" if entry == "standard" else "3", "liveng_previous": "1"}
+    expected = {"liveng_tries": "2" if entry == "standard" else "3", "liveng_previous": "1",
+                "liveng_proven": "A"}
     assert updated.grubenv() == expected
 
 
@@ -100,7 +101,7 @@ def test_after_a_rollback_there_is_no_previous_set(updated, small_sets):
 def test_three_boots_then_the_previous_set_once_then_the_images_own(updated):
     entries = [grubemu.boot(updated).entry for _ in range(6)]
     assert entries == ["standard"] * 3 + ["previous"] + ["fallback"] * 2
-    assert updated.grubenv() == {"liveng_tries": "0", "liveng_previous": "2"}
+    assert updated.grubenv() == {"liveng_tries": "0", "liveng_previous": "2", "liveng_proven": "A"}
 
 
 def test_three_boots_then_the_images_own(updated):
