@@ -95,13 +95,15 @@ deps:
 
 # Debian's pytest, whatever python3 comes first. Two workers: the virtual machines beside the rest.
 PYTEST = /usr/bin/python3 -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider
+BASES  = $(patsubst %,$(BUILD)/hooks/%/stamp,bookworm trixie)
 
 # check-fast: without the virtual machines, and without what is long and proven in a smaller way by others.
 check-fast: check-build
+	$(MAKE) -j 2 $(BASES)
 	$(PYTEST) -m 'not slow' tests --ignore=tests/vm --ignore=tests/test_sanitized.py
 check: check-build
-	$(MAKE) $(BUILD)/vm/live.iso
-	$(PYTEST) -m 'not full' tests/vm tests/cli tests/hooks tests/unit tests/test_source.py tests/test_sanitized.py
+	$(MAKE) -j 3 $(BASES) $(BUILD)/vm/live.iso
+	$(PYTEST) -m 'not full' tests/vm tests/test_sanitized.py tests/cli tests/hooks tests/unit tests/test_source.py
 check-vm: check-build
 	$(MAKE) $(addprefix $(BUILD)/vm/,live.iso plain.iso live-trixie.iso)
 	$(PYTEST) tests/vm; status=$$?; $(MAKE) matrix && exit $$status
@@ -109,8 +111,7 @@ check-vm: check-build
 # A second make, so that the packages are there when it asks pkg-config.
 check-build: deps
 	$(MAKE) -j 2 all unit $(BUILD)/material/stamp
-	$(MAKE) deb
-	$(MAKE) -j 2 $(BUILD)/hooks/bookworm/stamp $(BUILD)/hooks/trixie/stamp
+	$(MAKE) $(BUILD)/packages.stamp
 	$(MAKE) -j 2 all unit SAN=1
 
 $(BUILD)/material/stamp: tests/data/material.sh
