@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For every test run: the mark of tests that `make check-fast` leaves out, and the closing line."""
+"""For every test run: the marks of tests that some targets leave out, and the closing line."""
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "full: left out of `make check`, part of `make check-vm`")
     config.addinivalue_line("markers", "slow: what it proves is proven in a smaller way by others")
 
 

@@ -57,15 +57,26 @@ def cut_in_2(stick):
     os.truncate(stick.path, start + size // 2)
 
 
-@pytest.mark.parametrize("spoil", [no_gpt, mbr, one_partition, ext4_in_2, empty_2, other_label,
-                                   system_label, no_pvd, cut_in_2], ids=lambda f: f.__name__)
-def test_what_is_no_stick(stick, small_sets, spoil):
-    spoil(stick)
+def refused(stick, small_sets, code):
     with untouched(stick.path):
         for verb in "status", "verify", "rollback", "bless":
-            kupd(verb, "--disk", stick.path, code=NOT_STICK, says=stick.path.name)
-        update(stick, small_sets[1], code=NOT_STICK, says=stick.path.name)
-        update(stick, small_sets[1], "--force", "--in-place", code=NOT_STICK)
+            kupd(verb, "--disk", stick.path, code=code, says=stick.path.name)
+        update(stick, small_sets[1], code=code, says=stick.path.name)
+        update(stick, small_sets[1], "--force", "--in-place", code=code)
+
+
+@pytest.mark.parametrize("spoil", [no_gpt, mbr, one_partition, ext4_in_2, other_label, system_label,
+                                   cut_in_2], ids=lambda f: f.__name__)
+def test_what_is_no_stick(stick, small_sets, spoil):
+    spoil(stick)
+    refused(stick, small_sets, NOT_STICK)
+
+
+@pytest.mark.parametrize("spoil", [empty_2, no_pvd], ids=lambda f: f.__name__)
+def test_a_stick_that_lost_its_kernels(stick, small_sets, spoil):
+    """By its names it is one all the same: whoever keeps it up to date must not pass over it."""
+    spoil(stick)
+    refused(stick, small_sets, VERIFY)
 
 
 @pytest.mark.parametrize("content", [b"", b"short", bytes(4 * MIB)],

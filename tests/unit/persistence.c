@@ -17,6 +17,7 @@
 #include "container.h"
 #include "ext4.h"
 #include "said.h"
+#include "wipe.h"
 
 #include <endian.h>
 #include <fcntl.h>
@@ -93,6 +94,7 @@ static uint64_t write_persistence(const char *phrase)
 	assert_int_equal(output_new(disk, NULL, &output), 0);
 	assert_int_equal(persistence_write(persistence, output, START), 0);
 	assert_int_equal(output_written(output), persistence_bytes(persistence));
+	assert_int_equal(wipe_edges(output, (struct extent){START, SIZE}), 0);
 	return persistence_bytes(persistence);
 }
 

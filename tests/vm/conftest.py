@@ -15,10 +15,6 @@ from upgraded import Upgraded
 RESULTS = BUILD / "vm/results"
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "full: left out of `make check`, part of `make check-vm`")
-
-
 def pytest_runtest_logreport(report):
     """Keep what the matrix is made of."""
     test = re.match(r"tests/vm/(test_\w+\.py::[^@]*)", report.nodeid)  # xdist adds @GROUP
