@@ -91,7 +91,7 @@ class Boot:
 
     def __init__(self, stick, folder, firmware, machine=Machine, **options):
         with machine(stick.path, folder, "boot", firmware, **options) as pc:
-            pc.wait_for(r"Kernel command line: [^\n]*\n", 90)
+            pc.wait_for(r"Kernel command line: [^\n]*\n", 180)
         self.said = pc.serial_log.read_text(errors="replace")
         lines = re.findall(r"ommand line: ([^\r\n]*)", self.said)
         self.words = {word for line in lines for word in line.split()}
