@@ -107,7 +107,7 @@ check: check-build
 check-vm: check-build
 	$(MAKE) $(addprefix $(BUILD)/vm/,live.iso plain.iso live-trixie.iso)
 	$(PYTEST) tests/vm; status=$$?; $(MAKE) matrix && exit $$status
-	$(PYTEST) -m full tests/cli
+	LIVENG_MODEL_STATES=1200 $(PYTEST) -m 'full or slow' tests/cli
 
 # A second make, so that the packages are there when it asks pkg-config.
 check-build: deps

@@ -11,6 +11,7 @@ boot is still there.
 
 import hashlib
 import itertools
+import os
 import random
 import struct
 import zlib
@@ -27,7 +28,9 @@ from iotrace import read_log
 
 BOOTS = 6       # after so many at the latest something is up
 SETTLED = 14    # and after so many on a good set: each bad one may have had its boots
-LIMIT = 1200    # states of a story; where there are more, those are walked that are found first
+
+# States of a story; where there are more, those are walked that are found first.
+LIMIT = int(os.environ.get("LIVENG_MODEL_STATES", 600))
 
 
 def records(data, start, size):
