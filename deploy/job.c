@@ -196,7 +196,8 @@ void job_clear(struct job *job)
 	*job = (struct job){.esp_fd = -1};
 }
 
-/* Nothing of what was there is found any more; a persistence that stays has a table all along. */
+/* No table leads to what was there: it is not found any more. A persistence that stays has one all
+ * along. */
 static int begin(
 	const struct job *job, struct disk *disk, struct output *output, uint64_t *ret_offset)
 {
@@ -315,11 +316,10 @@ static int write_bios(const struct job *job, struct output *output)
 {
 	const struct extent partition = job->layout.partitions[LAYOUT_BIOS];
 	const struct bios *bios = &job->plan->bios;
-	int r;
+	int r = 0;
 
-	if (bios->core_size == 0)
-		return 0;
-	r = output_write(output, partition.start, bios->core, bios->core_size);
+	if (bios->core_size > 0)
+		r = output_write(output, partition.start, bios->core, bios->core_size);
 	return r == 0 ? wipe_edges(output, partition) : r;
 }
 

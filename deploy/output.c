@@ -228,11 +228,15 @@ static int copy_piece(void *data, size_t i, uint8_t *buffer)
 
 static int watch_copy(void *data, size_t done)
 {
-	const struct output *output = ((struct copy *)data)->output;
+	const struct copy *copy = data;
+	const struct output *output = copy->output;
+	uint64_t bytes = 0;
 
+	for (size_t i = 0; i < done; i++)
+		bytes += copy->pieces[i].extent.size;
 	if (observer_interrupted(output->observer))
 		return -EINTR;
-	tell_written(output, output->written + (uint64_t)done * PIECE);
+	tell_written(output, output->written + bytes);
 	return 0;
 }
 

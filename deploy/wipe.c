@@ -11,8 +11,8 @@
 
 #define SIGNATURES_MAX 64u /* on one disk; each is wiped before the next is looked for */
 
-/* Bytes that are wiped before and behind a signature: ZFS has 128 places for its own in a row. */
-#define WINDOW (128u * 1024u)
+/* Bytes that are wiped before and behind a signature: as many as a label of ZFS has. */
+#define WINDOW (256u * 1024u)
 
 /* Where the next signature of the whole disk begins. -ENOENT: there is none. */
 static int find_signature(const struct disk *disk, uint64_t *ret_offset)

@@ -50,6 +50,7 @@ liveng_newest()
 liveng_wanted()
 {
 	liveng_release=$(liveng_set current)
+	[ "$liveng_release" ] || liveng_say "cannot tell what the stick boots: it is to get the newest kernel"
 	echo "${liveng_release:-$(liveng_newest)}"
 }
 

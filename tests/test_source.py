@@ -22,7 +22,8 @@ def named():
 
 FILES = sorted(TOP / name for name in named() if (TOP / name).is_file())
 C_FILES = [f for f in FILES if f.suffix in (".c", ".h")]
-SHELL = [f for f in FILES if f.suffix in (".sh", ".preinst", ".postinst", ".postrm") or f.name.endswith(".bash-completion")
+SHELL = [f for f in FILES if f.suffix in (".sh", ".preinst", ".prerm", ".postinst", ".postrm")
+         or f.name.endswith(".bash-completion")
          or (f.suffix == "" and f.read_bytes().startswith((b"#!/bin/sh", b"#!/bin/bash")))]
 TOP_LEVEL = {"kupd", "deploy", "debian", "kernel-hooks", "initramfs-hooks", "tests", "Makefile",
              "README.md", "LICENSE"}
