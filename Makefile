@@ -95,24 +95,23 @@ deps:
 
 # Debian's pytest, whatever python3 comes first. Two workers: the virtual machines beside the rest.
 PYTEST = /usr/bin/python3 -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider
-BASES  = $(patsubst %,$(BUILD)/hooks/%/stamp,bookworm trixie)
 
 # check-fast: without the virtual machines, and without what is long and proven in a smaller way by others.
 check-fast: check-build
-	$(MAKE) -j 2 $(BASES)
 	$(PYTEST) -m 'not slow' tests --ignore=tests/vm --ignore=tests/test_sanitized.py
+check: IMAGES = live.iso
 check: check-build
-	$(MAKE) -j 3 $(BASES) $(BUILD)/vm/live.iso
 	$(PYTEST) -m 'not full' tests/vm tests/test_sanitized.py tests/cli tests/hooks tests/unit tests/test_source.py
+check-vm: IMAGES = live.iso plain.iso live-trixie.iso
 check-vm: check-build
-	$(MAKE) $(addprefix $(BUILD)/vm/,live.iso plain.iso live-trixie.iso)
-	$(PYTEST) tests/vm; status=$$?; $(MAKE) matrix && exit $$status
+	$(PYTEST) tests/vm; status=$$?; /usr/bin/python3 tests/vm/matrix.py && exit $$status
 	LIVENG_MODEL_STATES=1200 $(PYTEST) -m 'full or slow' tests/cli
 
 # A second make, so that the packages are there when it asks pkg-config.
 check-build: deps
 	$(MAKE) -j 2 all unit $(BUILD)/material/stamp
 	$(MAKE) $(BUILD)/packages.stamp
+	$(MAKE) -j 3 $(BUILD)/hooks/bookworm/stamp $(BUILD)/hooks/trixie/stamp $(addprefix $(BUILD)/vm/,$(IMAGES))
 	$(MAKE) -j 2 all unit SAN=1
 
 $(BUILD)/material/stamp: tests/data/material.sh
@@ -122,8 +121,9 @@ $(BUILD)/hooks/%/stamp: tests/hooks/base.sh
 
 # Live images, each built anew when what it is made of has changed: live-image.sh looks.
 IMAGE_PACKAGES = $(BUILD)/linux-image-liveng-common_*.deb $(BUILD)/linux-image-liveng-amd64_*.deb
-$(BUILD)/packages.stamp: $(shell git ls-files Makefile kupd deploy kernel-hooks initramfs-hooks debian 2> /dev/null)
-	$(MAKE) deb && touch $@
+$(BUILD)/packages.stamp: $(shell git ls-files --cached --others --exclude-standard \
+		Makefile kupd deploy kernel-hooks initramfs-hooks debian 2> /dev/null)
+	debian/build.sh $(BUILD) && touch $@
 $(BUILD)/vm/plain.iso: IMAGE_PACKAGES =
 $(BUILD)/vm/live-trixie.iso: SUITE = --suite trixie
 $(BUILD)/vm/%.iso: $(BUILD)/packages.stamp tests/vm/live-image.sh
@@ -145,8 +145,6 @@ deb:
 	debian/build.sh $(BUILD)
 clean:
 	rm -rf build
-
 -include $(LIB_OBJ:.o=.d) $(KUPD_OBJ:.o=.d) $(DEPLOY_OBJ:.o=.d) $(BUILD)/deploy/main.d $(UNIT_BIN:=.d)
-
 .PHONY: all help unit install uninstall deps check check-fast check-build check-vm matrix pictures demo bench deb clean
 .SECONDARY:

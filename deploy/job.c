@@ -196,8 +196,7 @@ void job_clear(struct job *job)
 	*job = (struct job){.esp_fd = -1};
 }
 
-/* No table leads to what was there: it is not found any more. A persistence that stays has one all
- * along. */
+/* No table leads to what was there any more; a persistence that stays has one all along. */
 static int begin(
 	const struct job *job, struct disk *disk, struct output *output, uint64_t *ret_offset)
 {
@@ -207,7 +206,7 @@ static int begin(
 
 	r = job->is_kept ? table_write(&job->before, &job->layout, output)
 			 : wipe_disk(disk, output);
-	/* What else is written there does not go through @output: the set, in slot A. */
+	/* The set goes by another way, into slot A: what is around that is read back here. */
 	if (r == 0)
 		r = output_zero(output, kernel.start, slot_extent(kernel, &a).start - kernel.start);
 	if (r == 0)

@@ -187,6 +187,15 @@ int output_zero_rest(struct output *output, struct extent extent)
 	return r;
 }
 
+static uint64_t pieces_size(const struct piece *pieces, size_t n)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < n; i++)
+		size += pieces[i].extent.size;
+	return size;
+}
+
 struct copy {
 	struct output *output;
 	struct piece *pieces;
@@ -230,13 +239,10 @@ static int watch_copy(void *data, size_t done)
 {
 	const struct copy *copy = data;
 	const struct output *output = copy->output;
-	uint64_t bytes = 0;
 
-	for (size_t i = 0; i < done; i++)
-		bytes += copy->pieces[i].extent.size;
 	if (observer_interrupted(output->observer))
 		return -EINTR;
-	tell_written(output, output->written + bytes);
+	tell_written(output, output->written + pieces_size(copy->pieces, done));
 	return 0;
 }
 
@@ -259,7 +265,7 @@ int output_copy(struct output *output, uint64_t offset, const struct input *inpu
 	size_t n = 0;
 	int r;
 
-	r = reserve(output, (size_t)(size / PIECE) + 3);
+	r = reserve(output, (size_t)(size / PIECE) + 3); /* parts of a block, and the last blocks */
 	if (r == 0 && size > PIECE)
 		r = disk_allocate(output->disk, offset, size);
 	if (r < 0)
@@ -363,23 +369,19 @@ static int verify_piece(void *data, size_t i, uint8_t *buffer)
 static int watch_verify(void *data, size_t done)
 {
 	const struct verify *verify = data;
-	uint64_t bytes = 0;
+	const struct output *output = verify->output;
 
-	for (size_t i = 0; i < done; i++)
-		bytes += verify->output->pieces[i].extent.size;
-	if (observer_interrupted(verify->output->observer))
+	if (observer_interrupted(output->observer))
 		return -EINTR;
-	tell(verify->output, verify->output->phases.verifying, bytes, verify->total);
+	tell(output, output->phases.verifying, pieces_size(output->pieces, done), verify->total);
 	return 0;
 }
 
 int output_verify(struct output *output, uint64_t *ret_offset)
 {
-	struct verify verify = {.output = output};
+	struct verify verify = {output, pieces_size(output->pieces, output->n), 0};
 	int r;
 
-	for (size_t i = 0; i < output->n; i++)
-		verify.total += output->pieces[i].extent.size;
 	r = lanes_run(output->n, verify_piece, watch_verify, &verify, output->buffer);
 	if (r == -ERR_VERIFY)
 		*ret_offset = verify.wrong;

@@ -15,6 +15,7 @@ from collections import Counter
 
 import pytest
 
+import liveimage
 import stick as sticks
 from programs import DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, SIZE, VERIFY
 from proof import state_of
@@ -165,6 +166,20 @@ def test_fault_at_every_call(fault, others, repeat):
         repeat.undo(records)
     assert state_of(repeat.stick.path)[0] == before, "what was recorded could be undone"
     print(f"{fault}: {dict(found)}")
+
+
+@pytest.mark.parametrize("before", [0, 2048])
+def test_whole_blocks_are_written_together(before, tools, small_sets, tmp_path):
+    """An image's files begin at any multiple of 2048 bytes. The file system that a stick's image lies in
+    takes its own blocks at full speed, and no others."""
+    image = liveimage.make_image(tmp_path / "live.iso", small_sets[0], ballast=5 << 20,
+                                 extra={"live/aaa": b"x" * before} if before else None)
+    stick = sticks.Stick(tmp_path / "new.img")
+    tools.record(stick, tmp_path / "log", *argv(image, stick.path, "--size", SIZE), environment=ENVIRONMENT)
+    start, size = stick.partition(1)
+    large = [r for r in read_log(tmp_path / "log") if r.kind == "W" and any(r.data)
+             and start <= r.offset < start + size and r.size >= 1 << 20]
+    assert large and not any(r.offset % 4096 or r.size % 4096 for r in large)
 
 
 def test_a_stick_that_keeps_nothing(repeat):
