@@ -83,11 +83,12 @@ def guards(machine):
 
 
 def begin_upgrade(machine, packages="--with-new-pkgs upgrade"):
-    """Have apt begin what it calls an upgrade, once there is a network: apt-get update calls it a success
-    if it reached nobody."""
+    """Have apt begin what it calls an upgrade, once there is a network and an archive at its other end:
+    apt-get update calls it a success if it reached nobody."""
     machine.run("for i in $(seq 120); do ip route | grep -q ^default && break; sleep 1; done", 300)
-    machine.run("apt-get update -q=2 -o APT::Update::Error-Mode=any", 600)
-    machine.start(f"DEBIAN_FRONTEND=noninteractive apt-get -y -q {packages}")
+    machine.run("(for i in $(seq 10); do apt-get update -q=2 -o APT::Update::Error-Mode=any && exit; sleep 15; done;"
+                " exit 1)", 900)
+    machine.start(f"DEBIAN_FRONTEND=noninteractive apt-get -y -q -o Acquire::Retries=10 {packages}")
 
 
 def finish_upgrade(machine):
