@@ -85,13 +85,15 @@ def updated(stick):
 
 class Boot:
     """One boot, until the kernel has said how it was started: twice, since an emulated serial line loses
-    a letter now and then, or doubles it."""
+    a letter now and then, or doubles it. So there is more than one sign that it has."""
+
+    SAID = r"(Kernel command line: |Dentry cache |Memory: |Run /init|Kernel panic)[^\n]*\n"
 
     KERNELS = ("gpt2)/live/vmlinuz", "gpt2)/live/vmlinuz.old", "gpt1)/live/vmlinuz")
 
     def __init__(self, stick, folder, firmware, machine=Machine, **options):
         with machine(stick.path, folder, "boot", firmware, **options) as pc:
-            pc.wait_for(r"Kernel command line: [^\n]*\n", 180)
+            pc.wait_for(self.SAID, 180)
         self.said = pc.serial_log.read_text(errors="replace")
         lines = re.findall(r"ommand line: ([^\r\n]*)", self.said)
         self.words = {word for line in lines for word in line.split()}
