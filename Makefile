@@ -105,14 +105,14 @@ check: check-build
 check-vm: IMAGES = live.iso plain.iso live-trixie.iso
 check-vm: check-build
 	$(PYTEST) tests/vm; status=$$?; /usr/bin/python3 tests/vm/matrix.py && exit $$status
-	LIVENG_MODEL_STATES=1200 $(PYTEST) -m 'full or slow' tests/cli
+	LIVENG_MODEL_STATES=1200 $(PYTEST) -m 'full or slow' tests/cli tests/hooks
 
 # A second make, so that the packages are there when it asks pkg-config.
 check-build: deps
-	$(MAKE) -j 2 all unit $(BUILD)/material/stamp
-	$(MAKE) $(BUILD)/packages.stamp
-	$(MAKE) -j 3 $(BUILD)/hooks/bookworm/stamp $(BUILD)/hooks/trixie/stamp $(addprefix $(BUILD)/vm/,$(IMAGES))
+	$(MAKE) -j 2 all unit
 	$(MAKE) -j 2 all unit SAN=1
+	$(MAKE) -j 3 $(BUILD)/packages.stamp $(addprefix $(BUILD)/,$(IMAGES:%=vm/%) hooks/bookworm/stamp \
+		hooks/trixie/stamp material/stamp)
 
 $(BUILD)/material/stamp: tests/data/material.sh
 	tests/data/material.sh $(BUILD)/material

@@ -4,6 +4,7 @@
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "full: left out of `make check`, part of `make check-vm`")
+    config.addinivalue_line("markers", "either: `full` in all suites but the first")
     config.addinivalue_line("markers", "slow: what it proves is proven in a smaller way by others")
 
 

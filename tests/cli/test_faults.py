@@ -114,12 +114,13 @@ FAULTS = {
 }
 
 
-FAST = {"third update", "rollback on trial"}
+# The calls of those not named are much the same.
+MARKS = {"third update": [], "rollback on trial": [], "old stick with grubenv": [pytest.mark.slow]}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=[] if name in FAST else [pytest.mark.slow]) for name in RUNS])
+    pytest.param(name, marks=MARKS.get(name, [pytest.mark.slow, pytest.mark.full])) for name in RUNS])
 def test_fault_at_every_call(name, fault, tools, new_stick, small_sets, tmp_path):
     make, result = RUNS[name]
     scene = make(name, new_stick, small_sets)

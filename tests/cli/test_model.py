@@ -30,7 +30,7 @@ BOOTS = 6       # after so many at the latest something is up
 SETTLED = 14    # and after so many on a good set: each bad one may have had its boots
 
 # States of a story; where there are more, those are walked that are found first.
-LIMIT = int(os.environ.get("LIVENG_MODEL_STATES", 600))
+LIMIT = int(os.environ.get("LIVENG_MODEL_STATES", 300))
 
 
 def records(data, start, size):

@@ -21,6 +21,7 @@ def assert_untouched(system, done):
     assert system.noted() == ""
 
 
+@pytest.mark.either
 def test_on_the_stick_they_do_work(system):
     """What the other tests compare with."""
     system.run_from_stick()

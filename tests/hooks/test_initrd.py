@@ -2,7 +2,10 @@
 """What the initramfs hook puts in is what a stick needs, an encrypted one too, whatever the system's own
 configuration leaves out."""
 
+import pytest
 
+
+@pytest.mark.either
 def test_encrypted_stick_wants_what_the_hook_puts_in(system, tmp_path):
     """The same system with the hook passes livengkupd's checks, without it does not."""
     (tmp_path / "passphrase").write_text("correct horse")

@@ -70,6 +70,7 @@ def test_udev_takes_the_rule(system):
         system.run(f"udevadm verify {rule.split()[0]}")
 
 
+@pytest.mark.either
 def test_packages_of_a_kernel_of_ones_own(system, tmp_path):
     """Installed, and installed again: each time the stick gets the kernel with a new initrd."""
     abi, arch = system.new.rsplit("-", 1)

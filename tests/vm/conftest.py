@@ -34,6 +34,14 @@ def pytest_runtest_makereport(item, call):
         item.passed = outcome.get_result().passed
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks
+def pytest_collection_modifyitems(items):
+    """Those that wait for the same upgrade wait on the same worker; the other has more to do."""
+    for item in items:
+        if "upgraded" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("upgraded"))
+
+
 @pytest.fixture(scope="session")
 def image():
     """The live image with our packages and a kernel that is not the newest."""

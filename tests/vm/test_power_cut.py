@@ -15,7 +15,6 @@ FULL = [("building", part) for part in (0.05, 0.2, 0.35, 0.65, 0.8, 0.95)]
 FULL += [("writing", part) for part in (0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0)]
 
 
-@pytest.mark.xdist_group("upgraded")
 @pytest.mark.parametrize("snapshot, part", [
     *(pytest.param(*moment) for moment in QUICK),
     *(pytest.param(*moment, marks=pytest.mark.full) for moment in FULL)])

@@ -71,7 +71,6 @@ def test_of_two_sticks_that_one_is_written_that_runs_from_memory_and_the_other_i
         assert story.release(machine) == written
 
 
-@pytest.mark.xdist_group("upgraded")
 @pytest.mark.parametrize("part", [0.2, 0.5])
 def test_a_stick_that_is_pulled_while_it_is_written_boots(upgraded, folder, part):
     with Machine(upgraded.stick, folder, "pulled", "bios", snapshot="writing") as machine:
