@@ -29,6 +29,8 @@ if [ -e "$out" ] && [ "$inputs" = "$(cat "$out.inputs" 2> /dev/null)" ]; then
 	exit
 fi
 [ "$(id -u)" = 0 ] || exec sudo --preserve-env=DEMO_MODULES -- "$0" --suite "$suite" "$@"
+# What live-build mounts goes with it, even if it is killed.
+[ "${LIVENG_INSIDE-}" ] || exec env LIVENG_INSIDE=1 unshare --mount -- "$0" --suite "$suite" "$@"
 
 # One build at a time: they share what they have fetched.
 start=$PWD
