@@ -96,9 +96,9 @@ deps:
 # Debian's pytest, whatever python3 comes first. Two workers: the virtual machines beside the rest.
 PYTEST = /usr/bin/python3 -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider
 
-# check-fast: without the virtual machines, and without what is long and proven in a smaller way by others.
+# check-fast: without the virtual machines, and without what is long and proven by shorter ones or for one suite.
 check-fast: check-build
-	$(PYTEST) -m 'not slow' tests --ignore=tests/vm --ignore=tests/test_sanitized.py
+	$(PYTEST) -m 'not (slow or full or either)' tests --ignore=tests/vm --ignore=tests/test_sanitized.py
 check: IMAGES = live.iso
 check: check-build
 	$(PYTEST) -m 'not full' tests/vm tests/test_sanitized.py tests/cli tests/hooks tests/unit tests/test_source.py
