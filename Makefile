@@ -46,7 +46,7 @@ all: $(PROGRAMS)
 help:
 	@echo 'make               build both programs into $(BUILD)/'
 	@echo 'make demo          the main job, seen working in a virtual machine'
-	@echo 'make check         tests; check-fast: no virtual machines; check-vm: all of those, and the long ones'
+	@echo 'make check         tests; check-fast: no virtual machines, nothing long; check-vm: what check leaves out'
 	@echo 'make bench         compare with the published way of writing'
 	@echo 'make deb           Debian packages, into $(BUILD)/'
 	@echo 'make deps          install what all of these need (apt)'

@@ -31,6 +31,7 @@ fi
 [ "$(id -u)" = 0 ] || exec sudo --preserve-env=DEMO_MODULES -- "$0" --suite "$suite" "$@"
 # What live-build mounts goes with it, even if it is killed.
 [ "${LIVENG_INSIDE-}" ] || exec env LIVENG_INSIDE=1 unshare --mount -- "$0" --suite "$suite" "$@"
+unset LIVENG_INSIDE
 
 # One build at a time: they share what they have fetched.
 start=$PWD
