@@ -13,7 +13,7 @@
 #include "output.h"
 #include "passphrase.h"
 #include "persistence.h"
-#include "plan.h"
+#include "inputs.h"
 #include "system.h"
 #include "table.h"
 

@@ -11,7 +11,7 @@
 #include "job.h"
 #include "observer.h"
 #include "passphrase.h"
-#include "plan.h"
+#include "inputs.h"
 #include "target.h"
 
 /* What all sticks of a call have in common. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "plan.h"
+#include "inputs.h"
 
 #include <string.h>
 
