@@ -10,7 +10,7 @@ LIBS = libisofs-1 libburn-1 blkid fdisk libcryptsetup libkmod liblzma libzstd li
 # Own flags before the user's, so that the user's win. Not `:=`: `make check` installs pkg-config first.
 WARNINGS     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(CI),-Werror)
 OWN_CPPFLAGS = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' \
-	-DLIVENG_DATA='"/usr/share/liveng-deploy"' -Ikupd -Ikupd/lib -Ikupd/program -Ideploy \
+	-DLIVENG_DATA='"/usr/share/liveng-deploy"' -Ikupd/lib -Ikupd -Ideploy \
 	$(LIBS_CFLAGS) $(CPPFLAGS)
 OWN_CFLAGS   = -std=gnu11 -O2 -g $(WARNINGS) $(SANITIZE) $(CFLAGS)
 OWN_LDFLAGS  = -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
@@ -26,9 +26,9 @@ endif
 
 # kupd/lib, kupd/program: what both programs share. deploy: its main.c stands apart, for the unit tests.
 objects    = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $1/*.c))
-LIB_OBJ    = $(call objects,kupd/lib) $(call objects,kupd/program)
+LIB_OBJ    = $(call objects,kupd/lib/*) $(call objects,kupd/program)
 KUPD_OBJ   = $(call objects,kupd)
-DEPLOY_OBJ = $(filter-out %/main.o,$(call objects,deploy))
+DEPLOY_OBJ = $(filter-out %/main.o,$(call objects,deploy) $(call objects,deploy/*))
 UNIT_BIN   = $(basename $(call objects,tests/unit))
 PROGRAMS   = $(BUILD)/livengkupd $(BUILD)/liveng-deploy
 

@@ -8,12 +8,12 @@
 #include <strings.h>
 #include <termios.h>
 
-#include "log.h"
-#include "program.h"
+#include "base/log.h"
+#include "program/program.h"
 #include "report.h"
-#include "size.h"
-#include "text.h"
-#include "util.h"
+#include "base/size.h"
+#include "base/text.h"
+#include "base/util.h"
 
 #define TERMINAL "/dev/tty"
 #define TRIES	 3

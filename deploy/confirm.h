@@ -8,9 +8,9 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
-#include "job.h"
-#include "observer.h"
-#include "target.h"
+#include "plan.h"
+#include "base/observer.h"
+#include "target/target.h"
 
 /**
  * Show what @target is and holds and what it will be, the plan of @job, and have the model name of

@@ -14,16 +14,16 @@
 #include <sys/mman.h>
 
 #include "confirm.h"
-#include "exitcode.h"
-#include "log.h"
-#include "making.h"
-#include "meter.h"
-#include "program.h"
+#include "program/exitcode.h"
+#include "base/log.h"
+#include "newstick.h"
+#include "progressfd.h"
+#include "program/program.h"
 #include "report.h"
 #include "run.h"
 #include "sources.h"
-#include "team.h"
-#include "util.h"
+#include "workers.h"
+#include "base/util.h"
 
 /* A target, and what became of it. */
 struct stick_to_be {

@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-#include "container.h"
-#include "layout.h"
-#include "log.h"
-#include "size.h"
-#include "slot.h"
-#include "util.h"
+#include "persistence/container.h"
+#include "layout/layout.h"
+#include "base/log.h"
+#include "base/size.h"
+#include "slots/slot.h"
+#include "base/util.h"
 
 #define TREE_SIZE      (4ull * MIB) /* more than the new tree of partition 1 takes */
 #define PARAMETERS_MAX 1536u	    /* bytes; the kernel takes 2047 */

@@ -5,10 +5,10 @@
  * What all sticks of one call are made of, read and checked once, before any target is touched.
  */
 
-#include "bios.h"
-#include "image.h"
-#include "kernelset.h"
-#include "loaders.h"
+#include "boot/bios.h"
+#include "image/image.h"
+#include "image/factoryset.h"
+#include "boot/loaders.h"
 #include "options.h"
 
 struct plan {

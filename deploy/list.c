@@ -7,12 +7,12 @@
 
 #include <string.h>
 
-#include "contents.h"
-#include "log.h"
-#include "program.h"
-#include "refusal.h"
+#include "target/contents.h"
+#include "base/log.h"
+#include "program/program.h"
+#include "target/refusal.h"
 #include "run.h"
-#include "size.h"
+#include "base/size.h"
 
 #define FALLBACK_MODEL "no name"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "program.h"
+#include "program/program.h"
 #include "run.h"
 
 int main(int argc, char **argv)

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arguments.h"
-#include "size.h"
-#include "util.h"
+#include "program/arguments.h"
+#include "base/size.h"
+#include "base/util.h"
 
 /* Linux, Documentation/admin-guide/serial-console.rst: the device, baud, parity, bits, flow. */
 #define CONSOLE "^(tty[A-Z]+[0-9]+|hvc[0-9]+)(,[0-9]+([noe]([5-8]r?)?)?)?$"

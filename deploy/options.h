@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "arguments.h"
-#include "log.h"
+#include "program/arguments.h"
+#include "base/log.h"
 
 enum persistence_kind {
 	PERSISTENCE_CLEAR,

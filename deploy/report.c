@@ -2,10 +2,10 @@
 
 #include "report.h"
 
-#include "program.h"
-#include "size.h"
-#include "text.h"
-#include "util.h"
+#include "program/program.h"
+#include "base/size.h"
+#include "base/text.h"
+#include "base/util.h"
 
 static const struct {
 	const char *name;

@@ -8,7 +8,7 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
-#include "job.h"
+#include "plan.h"
 
 /** "LUKS2", "kept, in the clear", "none": static text. */
 const char *report_persistence(const struct job *job);

@@ -7,8 +7,8 @@
 
 #include <json-c/json.h>
 
-#include "host.h"
-#include "observer.h"
+#include "machine/host.h"
+#include "base/observer.h"
 #include "options.h"
 
 struct run {

@@ -4,9 +4,9 @@
 
 #include <sys/stat.h>
 
-#include "image.h"
-#include "log.h"
-#include "util.h"
+#include "image/image.h"
+#include "base/log.h"
+#include "base/util.h"
 
 struct sources sources_of(const struct options *options)
 {

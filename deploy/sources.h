@@ -6,7 +6,7 @@
  */
 
 #include "options.h"
-#include "target.h"
+#include "target/target.h"
 
 struct sources {
 	const char *paths[5]; /* as they were named; NULL ends them */

@@ -5,15 +5,15 @@
  * liveng-bless.service.
  */
 
-#include "assessment.h"
-#include "failed.h"
+#include "stick/assessment.h"
+#include "failures.h"
 #include "inventory.h"
-#include "log.h"
-#include "marker.h"
-#include "mounted.h"
+#include "base/log.h"
+#include "bootmark.h"
+#include "stick/stickmount.h"
 #include "rollback.h"
 #include "run.h"
-#include "util.h"
+#include "base/util.h"
 
 /* What a boot of the previous set says of the current one. */
 enum verdict {

@@ -2,10 +2,10 @@
 
 #include "inventory.h"
 
-#include "assessment.h"
-#include "log.h"
-#include "text.h"
-#include "util.h"
+#include "stick/assessment.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/util.h"
 
 static bool is_damage(int error)
 {

@@ -6,10 +6,10 @@
  */
 
 #include "run.h"
-#include "set.h"
-#include "slot.h"
-#include "stick.h"
-#include "volume.h"
+#include "slots/kernelset.h"
+#include "slots/slot.h"
+#include "stick/stick.h"
+#include "iso/volume.h"
 
 struct inventory {
 	struct pvd pvd;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "program.h"
+#include "program/program.h"
 #include "run.h"
 
 static const struct verb verbs[] = {

@@ -7,11 +7,11 @@
 
 #include <string.h>
 
-#include "assessment.h"
+#include "stick/assessment.h"
 #include "inventory.h"
-#include "log.h"
+#include "base/log.h"
 #include "run.h"
-#include "util.h"
+#include "base/util.h"
 
 /* Would that entry boot, as far as can be told without reading the sets? */
 static int check_bootable(

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "arguments.h"
-#include "installed.h"
-#include "util.h"
+#include "program/arguments.h"
+#include "candidate/installed.h"
+#include "base/util.h"
 
 enum {
 	OPTION_DISK = ARGUMENT_OWN,

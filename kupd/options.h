@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#include "arguments.h"
-#include "log.h"
-#include "stick.h"
+#include "program/arguments.h"
+#include "base/log.h"
+#include "stick/stick.h"
 
 struct options {
 	const char *verb;

@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-#include "installed.h"
+#include "candidate/installed.h"
 #include "plan.h"
-#include "session.h"
-#include "size.h"
-#include "util.h"
+#include "iso/session.h"
+#include "base/size.h"
+#include "base/util.h"
 
 static bool has_sizes_of(
 	const struct set *set, const struct stat *kernel, const struct stat *initrd)

@@ -5,11 +5,11 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "child.h"
-#include "installed.h"
-#include "log.h"
-#include "text.h"
-#include "util.h"
+#include "base/child.h"
+#include "candidate/installed.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/util.h"
 
 /* The system that we run is the one whose packages may be put right. */
 static bool is_own_system(const struct run *run)

@@ -4,13 +4,13 @@
 
 #include <string.h>
 
-#include "assessment.h"
-#include "failed.h"
-#include "loader.h"
-#include "log.h"
-#include "size.h"
-#include "text.h"
-#include "util.h"
+#include "stick/assessment.h"
+#include "failures.h"
+#include "stick/bootloader.h"
+#include "base/log.h"
+#include "base/size.h"
+#include "base/text.h"
+#include "base/util.h"
 
 void plan_clear(struct plan *plan)
 {

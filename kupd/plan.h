@@ -5,10 +5,10 @@
  * What an update is going to do, decided with every check before the first byte is written.
  */
 
-#include "candidate.h"
+#include "candidate/candidate.h"
 #include "inventory.h"
 #include "run.h"
-#include "session.h"
+#include "iso/session.h"
 
 /* What the stick boots, should the next step fail. */
 enum outcome { OUTCOME_AS_BEFORE, OUTCOME_PREVIOUS, OUTCOME_NONE, OUTCOME_EITHER, OUTCOME_NEW };

@@ -8,18 +8,18 @@
 
 #include <string.h>
 
-#include "assessment.h"
-#include "failed.h"
-#include "installed.h"
+#include "stick/assessment.h"
+#include "failures.h"
+#include "candidate/installed.h"
 #include "inventory.h"
-#include "log.h"
-#include "mounted.h"
+#include "base/log.h"
+#include "stick/stickmount.h"
 #include "packages.h"
 #include "plan.h"
-#include "revive.h"
+#include "rescue.h"
 #include "rollback.h"
 #include "run.h"
-#include "util.h"
+#include "base/util.h"
 
 enum state {
 	STATE_WHOLE,

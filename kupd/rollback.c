@@ -2,12 +2,12 @@
 
 #include "rollback.h"
 
-#include "assessment.h"
-#include "log.h"
-#include "marker.h"
-#include "mounted.h"
+#include "stick/assessment.h"
+#include "base/log.h"
+#include "bootmark.h"
+#include "stick/stickmount.h"
 #include "run.h"
-#include "util.h"
+#include "base/util.h"
 
 static int refuse_unreadable(const struct stick *stick)
 {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "inventory.h"
-#include "observer.h"
+#include "base/observer.h"
 
 /**
  * Make the other set of @inventory, which the caller has verified, the current one: the boot

@@ -3,15 +3,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "assessment.h"
-#include "failed.h"
+#include "stick/assessment.h"
+#include "failures.h"
 #include "inventory.h"
-#include "log.h"
+#include "base/log.h"
 #include "outlook.h"
 #include "run.h"
-#include "size.h"
-#include "text.h"
-#include "util.h"
+#include "base/size.h"
+#include "base/text.h"
+#include "base/util.h"
 
 /* One line of the table, and the same for JSON. */
 static void tell(struct run *run, const char *name, const char *key, const char *value)

@@ -10,15 +10,15 @@
 
 #include <string.h>
 
-#include "assessment.h"
-#include "failed.h"
-#include "log.h"
-#include "marker.h"
-#include "mounted.h"
+#include "stick/assessment.h"
+#include "failures.h"
+#include "base/log.h"
+#include "bootmark.h"
+#include "stick/stickmount.h"
 #include "plan.h"
 #include "rollback.h"
-#include "size.h"
-#include "util.h"
+#include "base/size.h"
+#include "base/util.h"
 
 /* Read what the new descriptor leads to, as the next boot will, and compare. */
 static int verify_written(const struct run *run, const struct stick *stick, const struct plan *plan,

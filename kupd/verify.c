@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "inventory.h"
-#include "log.h"
+#include "base/log.h"
 #include "run.h"
-#include "util.h"
+#include "base/util.h"
 
 #define LOCK_TIMEOUT_MS 2000
 

@@ -9,7 +9,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 
-#include "log.h"
+#include "base/log.h"
 
 /* The lines of a table for what both programs have. A value below 256 is a letter that does the
  * same. */

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "interrupt.h"
-#include "text.h"
-#include "util.h"
+#include "base/text.h"
+#include "base/util.h"
 
 #define SCHEMA_VERSION 1 /* of the JSON result; raised when a member goes or changes */
 

@@ -9,8 +9,8 @@
 #include <json-c/json.h>
 
 #include "exitcode.h"
-#include "log.h"
-#include "observer.h"
+#include "base/log.h"
+#include "base/observer.h"
 #include "progress.h"
 
 struct program {

@@ -303,7 +303,7 @@ def test_a_build_that_commits_before_the_flush_is_caught(tools, new_stick, small
     build = source / "build/san" if sanitized else source / "build"
     if (PROGRAM.parent / "kupd").exists():  # with their times: only what differs is compiled
         shutil.copytree(PROGRAM.parent / "kupd", build / "kupd")
-    slot = source / "kupd/lib/slot.c"
+    slot = source / "kupd/lib/slots/slot.c"
     write = slot.read_text().partition("\nint slot_write(")
     assert "disk_flush(disk)" in write[2], "slot_write() flushes in another way now"
     slot.write_text(write[0] + write[1] + write[2].replace("disk_flush(disk)", "0", 1))

@@ -4,8 +4,8 @@
  * Which of the releases of an installed system is the newest.
  */
 
-#include "candidate.h"
-#include "installed.h"
+#include "candidate/candidate.h"
+#include "candidate/installed.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

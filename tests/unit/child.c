@@ -4,7 +4,7 @@
  * Small programs that every system has.
  */
 
-#include "child.h"
+#include "base/child.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

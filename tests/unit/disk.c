@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "disk.h"
-#include "util.h"
+#include "disk/disk.h"
+#include "base/util.h"
 
 #define SIZE (1024 * 1024)
 

@@ -5,7 +5,7 @@
  * that happens is that it is not taken.
  */
 
-#include "efiprogram.h"
+#include "boot/efiprogram.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "data.h"
-#include "eltorito.h"
+#include "boot/datadir.h"
+#include "image/eltorito.h"
 #include "said.h"
 
 #define SHIM "/usr/lib/shim/shimx64.efi.signed"

@@ -6,7 +6,7 @@
  * really lies.
  */
 
-#include "fat.h"
+#include "disk/fat.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "util.h"
+#include "base/util.h"
 
 #define OFFSET	(3 * MIB + 512)
 #define SECTORS 23u /* of the file, the last one not full: */

@@ -11,10 +11,10 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "format.h"
-#include "set.h"
-#include "slot.h"
-#include "util.h"
+#include "slots/format.h"
+#include "slots/kernelset.h"
+#include "slots/slot.h"
+#include "base/util.h"
 
 #define PARTITION_START (1 * MIB) /* so that a wrong offset is seen */
 #define PARTITION_SIZE	(8 * MIB)

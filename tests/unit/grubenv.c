@@ -5,7 +5,7 @@
  * done to it. `grub-editenv` tells what a block must look like.
  */
 
-#include "grubenv.h"
+#include "disk/grubenv.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "util.h"
+#include "base/util.h"
 
 #define OFFSET	  4096u
 #define SIGNATURE "# GRUB Environment Block\n"

@@ -7,7 +7,7 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 
-#include "device.h"
+#include "machine/device.h"
 
 enum { NO_NAMESPACE = 98 }; /* an exit status: this machine gives none */
 

@@ -4,7 +4,7 @@
  * Small initrds made here: each compression, several segments, each length of them, each bit.
  */
 
-#include "initrd.h"
+#include "initrd/initrd.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

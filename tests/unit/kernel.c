@@ -5,7 +5,7 @@
  * with an Authenticode signature, an arm64 Image.
  */
 
-#include "kernel.h"
+#include "kernel/kernel.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  * Small keyboard(5) files, and what their layouts move.
  */
 
-#include "keyboard.h"
+#include "persistence/keyboard.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

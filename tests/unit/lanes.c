@@ -2,7 +2,7 @@
 
 /* Pieces that are done by two threads: each once, none after an error. */
 
-#include "lanes.h"
+#include "output/threads.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,8 +16,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "disk.h"
-#include "util.h"
+#include "disk/disk.h"
+#include "base/util.h"
 
 #define MANY 200u
 

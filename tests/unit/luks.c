@@ -4,7 +4,7 @@
  * Headers made by libcryptsetup, which stand somewhere inside a larger file.
  */
 
-#include "luks.h"
+#include "disk/luks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "util.h"
+#include "base/util.h"
 
 #include <fcntl.h>
 #include <libcryptsetup.h>

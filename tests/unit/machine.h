@@ -6,7 +6,7 @@
  * their own.
  */
 
-#include "host.h"
+#include "machine/host.h"
 
 #include <ftw.h>
 #include <setjmp.h>
@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#include "log.h"
-#include "util.h"
+#include "base/log.h"
+#include "base/util.h"
 
 static char root[40];
 static const struct host host = {root};

@@ -4,7 +4,7 @@
  * Initrds made here, with index files like depmod's, from which one thing at a time is missing.
  */
 
-#include "modules.h"
+#include "candidate/modules.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  * Passphrases from files, from descriptors, and typed at a terminal of the test's own.
  */
 
-#include "passphrase.h"
+#include "persistence/passphrase.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
  * and cryptsetup; and decrypted by another library than the one that encrypted.
  */
 
-#include "persistence.h"
+#include "persistence/persistence.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-#include "container.h"
-#include "ext4.h"
+#include "persistence/container.h"
+#include "persistence/ext4.h"
 #include "said.h"
-#include "wipe.h"
+#include "layout/wipe.h"
 
 #include <endian.h>
 #include <fcntl.h>

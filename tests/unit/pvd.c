@@ -10,7 +10,7 @@
 #include <endian.h>
 #include <string.h>
 
-#include "pvd.h"
+#include "iso/pvd.h"
 
 #define BLOCKS 1000u
 

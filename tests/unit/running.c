@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "running.h"
+#include "machine/live.h"
 
 #include "machine.h"
 

@@ -6,8 +6,8 @@
  * without a name.
  */
 
-#include "log.h"
-#include "util.h"
+#include "base/log.h"
+#include "base/util.h"
 
 #include <fcntl.h>
 #include <stdbool.h>

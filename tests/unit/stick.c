@@ -5,9 +5,9 @@
  * it makes of their answers.
  */
 
-#include "stick.h"
-#include "assessment.h"
-#include "mounted.h"
+#include "stick/stick.h"
+#include "stick/assessment.h"
+#include "stick/stickmount.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

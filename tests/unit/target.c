@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "target.h"
+#include "target/target.h"
 
 #define SIZE (8u * MIB)
 

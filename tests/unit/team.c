@@ -11,10 +11,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "interrupt.h"
-#include "meter.h"
+#include "program/interrupt.h"
+#include "progressfd.h"
 #include "said.h"
-#include "team.h"
+#include "workers.h"
 
 #define BYTES	1000u
 #define WARNING "test: warning: "

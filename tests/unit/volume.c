@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "volume.h"
+#include "iso/volume.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include <libisofs/libisofs.h>
 
-#include "util.h"
+#include "base/util.h"
 
 /* Damage is what the medium is to blame for, and nothing else. */
 static void only_damage_is_called_that(void **state)

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * Partition 1: the live image's tree without what only booting or installing from the image itself
+ * needs. Its files stay where they lie in the image, block for block; behind them comes a new tree.
+ */
+
+#include "image.h"
+#include "factoryset.h"
+#include "output/output.h"
+
+struct system;
+
+/**
+ * Make the tree: kernel and initrd of @set under their plain names, with their release and
+ * checksums; the volume's UUID will be @date. @image and @set must outlive the system. Reports.
+ * Returns -errno. The caller frees it with system_free().
+ */
+int system_new(struct image *image, const struct kernelset *set, const char *date,
+	struct system **ret_system);
+
+void system_free(struct system *system);
+void system_freep(struct system **system);
+
+/** The size in bytes that the partition must have at least. */
+uint64_t system_size(const struct system *system);
+
+/** Bytes that system_write() writes. */
+uint64_t system_bytes(const struct system *system);
+
+/** Write it into @partition (bytes), once. Does not report. Returns -errno of reading and writing;
+ * -EINTR. */
+int system_write(struct system *system, struct output *output, struct extent partition);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The partition table: GPT with a protective MBR (UEFI 5.2.3, 5.3), made by libfdisk.
+ */
+
+#include <stdint.h>
+
+#include "ids.h"
+#include "layout.h"
+#include "base/util.h"
+
+struct output;
+
+#define TABLE_PRIMARY_SIZE (34u * SECTOR_SIZE) /* MBR, header, entries */
+#define TABLE_BACKUP_SIZE  (33u * SECTOR_SIZE) /* entries, header: the disk's last sectors */
+
+struct table {
+	uint8_t primary[TABLE_PRIMARY_SIZE];
+	uint8_t backup[TABLE_BACKUP_SIZE];
+};
+
+/** Make the table of a disk with @layout and @ids. Reports. Returns -errno. */
+int table_make(const struct layout *layout, const struct ids *ids, struct table *ret_table);
+
+/** Where the backup goes, in bytes. */
+uint64_t table_backup_offset(const struct layout *layout);
+
+/** Write it, the backup first and what makes it count last, each flushed. Returns the errors of
+ * output_write() and output_flush(). */
+int table_write(const struct table *table, const struct layout *layout, struct output *output);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "kept.h"
+
+#include <string.h>
+
+#include "target/contents.h"
+#include "layout/layout.h"
+#include "base/log.h"
+#include "base/util.h"
+
+/* The new table has no place for what somebody else added: the first partition of that kind; NULL:
+ * there is none. */
+static const struct contents_partition *find_foreign(
+	const struct contents *contents, const struct contents_partition *persistence)
+{
+	for (size_t i = 0; i < contents->n; i++) {
+		const struct contents_partition *partition = &contents->partitions[i];
+
+		if (partition->number > LAYOUT_PARTITIONS || partition->start > persistence->start)
+			return partition;
+	}
+	return NULL;
+}
+
+/* Is there a persistence to keep? One whose stick was left unfinished counts: it was kept before.
+ */
+static int find_persistence(
+	const struct disk *disk, struct extent *ret_extent, char ret_uuid[UUID_TEXT])
+{
+	const struct contents_partition *persistence, *foreign;
+	struct contents contents;
+	int r;
+
+	r = contents_read(disk, &contents);
+	if (r < 0)
+		return r;
+	if (!contents.is_stick && !contents.is_unfinished) {
+		log_error("%s: is no liveng stick, --keep-persistence is for these alone",
+			disk_path(disk));
+		return -ERR_NOT_STICK;
+	}
+	persistence = contents_partition(&contents, STICK_PERSISTENCE);
+	if (!persistence || persistence->start + persistence->size > disk_size(disk)) {
+		log_error("%s: has no persistence that could be kept", disk_path(disk));
+		return -ERR_NOT_STICK;
+	}
+	foreign = find_foreign(&contents, persistence);
+	if (foreign) {
+		log_error("%s: its partition %u would be lost: save what is in it, and delete it "
+			  "first",
+			disk_path(disk), foreign->number);
+		return -ERR_REFUSED;
+	}
+	*ret_extent = (struct extent){persistence->start, persistence->size};
+	snprintf(ret_uuid, UUID_TEXT, "%s", persistence->uuid);
+	return 0;
+}
+
+int kept_read(const struct disk *disk, struct kept *ret_kept)
+{
+	struct kept kept = {0};
+	int r;
+
+	r = find_persistence(disk, &kept.extent, kept.uuid);
+	if (r == 0)
+		r = luks_read(disk, kept.extent, &kept.luks);
+	kept.is_encrypted = r == 0;
+	if (kept.extent.size > 0 && r == -ENOENT)
+		r = 0;
+	if (r < 0 && r != -ERR_NOT_STICK && r != -ERR_REFUSED) {
+		errno = -r;
+		log_error("%s: cannot read its persistence: %m", disk_path(disk));
+	}
+	if (r == 0)
+		*ret_kept = kept;
+	return r;
+}
+
+bool kept_is_same(const struct kept *one, const struct kept *other)
+{
+	return one->extent.start == other->extent.start && one->extent.size == other->extent.size &&
+	       one->is_encrypted == other->is_encrypted && strcmp(one->uuid, other->uuid) == 0;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "target.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/size.h"
+#include "base/text.h"
+#include "base/util.h"
+
+#define LOCK_TIMEOUT_MS 2000
+#define PIECE		MIB /* of a file, read at once */
+
+static int report(const struct target *target, const char *what, int error)
+{
+	errno = -error;
+	log_error("%s: cannot %s: %m", target->path, what);
+	return error;
+}
+
+/* What cannot be read is not known; of a file that is the end, of a disk target_check() tells,
+ * after what weighs more. */
+static int read_contents(struct target *target)
+{
+	cleanup(disk_closep) struct disk *disk = NULL;
+	int r;
+
+	target->holds_data = true;
+	r = disk_open(target->path, false, &disk);
+	if (r < 0 && target->kind == TARGET_DRIVE) {
+		target->open_error = r;
+		return 0;
+	}
+	if (r < 0)
+		return report(target, "open it", r);
+	target->contents.error = contents_read(disk, &target->contents);
+	/* A file may be one large hole; a disk never is. */
+	if (target->kind == TARGET_FILE)
+		target->holds_data = lseek(disk_fd(disk), 0, SEEK_DATA) >= 0;
+	return 0;
+}
+
+/* A file that is there: a link to it could be somebody else's. */
+static int read_file(const struct stat *st, uint64_t new_size, struct target *target)
+{
+	struct stat link;
+
+	if (lstat(target->path, &link) < 0)
+		return report(target, "look at it", -errno);
+	if (S_ISLNK(link.st_mode)) {
+		log_error("%s: is a symbolic link to a file: name the file itself", target->path);
+		return -ERR_REFUSED;
+	}
+	target->kind = TARGET_FILE;
+	target->size = new_size ? new_size : (uint64_t)st->st_size;
+	target->file_size = (uint64_t)st->st_size;
+	target->file_dev = st->st_dev;
+	target->file_inode = st->st_ino;
+	if (target->size == 0) {
+		log_error("%s: is empty: say with --size how large it is to be", target->path);
+		return -ERR_REFUSED;
+	}
+	return st->st_size > 0 ? read_contents(target) : 0;
+}
+
+static int read_drive(
+	const struct host *host, dev_t devno, uint64_t new_size, struct target *target)
+{
+	int r;
+
+	if (new_size) {
+		log_error("%s: is a disk, --size is for image files: leave it out", target->path);
+		return -ERR_REFUSED;
+	}
+	r = drive_read(host, devno, &target->drive);
+	if (r < 0)
+		return report(target, "tell what disk it is", r);
+	target->kind = TARGET_DRIVE;
+	target->size = target->drive.size;
+	return read_contents(target);
+}
+
+int target_read(
+	const struct host *host, const char *path, uint64_t new_size, struct target *ret_target)
+{
+	struct target target = {.path = path};
+	struct stat st;
+	int r;
+
+	if (stat(path, &st) == 0) {
+		if (S_ISBLK(st.st_mode)) {
+			r = read_drive(host, st.st_rdev, new_size, &target);
+		} else if (S_ISREG(st.st_mode)) {
+			r = read_file(&st, new_size, &target);
+		} else {
+			log_error("%s: is neither a disk nor an image file", path);
+			r = -ERR_REFUSED;
+		}
+	} else if (errno != ENOENT) {
+		r = report(&target, "look at it", -errno);
+	} else if (strncmp(path, "/dev/", 5) == 0) {
+		log_error("%s: there is no such disk: `liveng-deploy list` shows those there are",
+			path);
+		r = -ENOENT;
+	} else if (lstat(path, &st) == 0) {
+		log_error("%s: is a symbolic link to nothing: name the file itself", path);
+		r = -ERR_REFUSED;
+	} else if (new_size == 0) {
+		log_error("%s: is not there: --size makes a file of that size", path);
+		r = -ENOENT;
+	} else {
+		target.kind = TARGET_NEW;
+		target.size = new_size;
+		r = 0;
+	}
+	if (r == 0)
+		*ret_target = target;
+	return r;
+}
+
+bool target_is_same(const struct target *one, const struct target *other)
+{
+	if (one->kind != other->kind)
+		return false;
+	if (one->kind == TARGET_DRIVE)
+		return one->drive.devno == other->drive.devno;
+	if (one->kind == TARGET_FILE)
+		return one->file_dev == other->file_dev && one->file_inode == other->file_inode;
+	return strcmp(one->path, other->path) == 0;
+}
+
+static bool is_file(const struct target *target, const struct stat *st)
+{
+	return st->st_dev == target->file_dev && st->st_ino == target->file_inode;
+}
+
+bool target_is_at(const struct target *target, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return false;
+	if (target->kind == TARGET_DRIVE)
+		return S_ISBLK(st.st_mode) && st.st_rdev == target->drive.devno;
+	return target->kind == TARGET_FILE && is_file(target, &st);
+}
+
+/* Something other than a stick, or zeros where one may come. */
+static bool holds_other(const struct target *target)
+{
+	cleanup(disk_closep) struct disk *disk = NULL;
+	autofree uint8_t *piece = malloc(PIECE);
+	uint64_t size;
+
+	if (!target->holds_data || target->contents.is_stick)
+		return false;
+	if (!piece || disk_open(target->path, false, &disk) < 0)
+		return true;
+	size = disk_size(disk);
+	for (uint64_t at = 0; at < size; at += PIECE) {
+		size_t n = (size_t)MIN(size - at, PIECE);
+
+		if (disk_read(disk, at, piece, n) < 0)
+			return true;
+		if (piece[0] != 0 || memcmp(piece, piece + 1, n - 1) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* A file of something else may have been named by mistake: then more room is no help. */
+static int report_size(const struct target *target, uint64_t needed)
+{
+	char has[SIZE_TEXT], needs[SIZE_TEXT], enough[SIZE_TEXT];
+
+	size_texts(target->size, needed, has, needs);
+	size_option(needed, enough);
+	if (holds_other(target))
+		log_error("%s: holds something that is no stick, and has %s, %s are needed: name "
+			  "another file, or give --size %s to have it overwritten",
+			target->path, has, needs, enough);
+	else
+		log_error("%s: has %s, %s are needed: give --size %s", target->path, has, needs,
+			enough);
+	return -ERR_NO_ROOM;
+}
+
+/* Can a new file be made there? */
+static int check_folder(const struct target *target)
+{
+	const char *end = strrchr(target->path, '/');
+	size_t length = end == target->path ? 1 : end ? (size_t)(end - target->path) : 0;
+	autofree char *folder = end ? strndup(target->path, length) : strdup(".");
+
+	if (!folder)
+		return -ENOMEM;
+	return access(folder, W_OK | X_OK) < 0 ? report(target, "make the file", -errno) : 0;
+}
+
+static int check_file(
+	const struct host *host, const struct target *target, const struct drive_rules *rules)
+{
+	char loop[HOST_LOOP_TEXT];
+
+	if (target->size < rules->needed)
+		return report_size(target, rules->needed);
+	if (target->kind != TARGET_FILE)
+		return check_folder(target);
+	if (access(target->path, W_OK) < 0)
+		return report(target, "write to it", -errno);
+	if (host_find_loop(host, target->file_dev, target->file_inode, loop)) {
+		log_error("%s: is attached as /dev/%s: detach it first (losetup --detach)",
+			target->path, loop);
+		return -ERR_BUSY;
+	}
+	return 0;
+}
+
+int target_check(
+	const struct host *host, const struct target *target, const struct drive_rules *rules)
+{
+	struct refusal refusal;
+	int r;
+
+	if (target->kind != TARGET_DRIVE)
+		return check_file(host, target, rules);
+	r = refusal_find(host, &target->drive, rules, &refusal);
+	if (r < 0)
+		return r;
+	if (refusal.error < 0) {
+		log_error("%s: %s: %s", target->path, refusal.reason, refusal.way_out);
+		return refusal.error;
+	}
+	if (target->open_error == -EACCES) {
+		log_error("%s: cannot open it: only root can write to a disk", target->path);
+		return target->open_error;
+	}
+	return target->open_error < 0 ? report(target, "open it", target->open_error) : 0;
+}
+
+/* The name must not have been there: not even a link to nothing is followed. */
+static int make_file(struct target *target)
+{
+	autoclose int fd = -1;
+	struct stat st;
+
+	fd = open(target->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0 && errno == EEXIST) {
+		log_error("%s: is there by now, it was not when it was looked at: nothing was "
+			  "written, start again",
+			target->path);
+		return -ERR_REFUSED;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return report(target, "make the file", -errno);
+	target->file_dev = st.st_dev;
+	target->file_inode = st.st_ino;
+	target->is_made = true;
+	return 0;
+}
+
+static int report_other(const struct target *target)
+{
+	char text[256];
+
+	drive_describe(&target->drive, text, sizeof(text));
+	log_error("%s: is not what was looked at any more (%s): nothing was written, start again",
+		target->path, text);
+	return -ERR_REFUSED;
+}
+
+/* The node can have got another disk, the drive another medium. */
+static int check_drive(const struct host *host, const struct target *target)
+{
+	const struct disk *disk = target->disk;
+	struct drive now;
+	uint64_t diskseq;
+	int r;
+
+	if (disk_devno(disk) != target->drive.devno || disk_size(disk) != target->drive.size)
+		return report_other(target);
+	if (ioctl(disk_fd(disk), BLKGETDISKSEQ, &diskseq) == 0 && target->drive.diskseq &&
+		diskseq != target->drive.diskseq)
+		return report_other(target);
+	r = drive_read(host, target->drive.devno, &now);
+	if (r < 0)
+		return report(target, "tell what disk it is", r);
+	return drive_is_same(&target->drive, &now) ? 0 : report_other(target);
+}
+
+/* The name may have got another file, or lost this one to whoever had it locked before; and about
+ * data that came into it nobody was asked. */
+static int check_same_file(const struct target *target)
+{
+	const int fd = disk_fd(target->disk);
+	struct stat opened, named;
+
+	if (fstat(fd, &opened) < 0)
+		return report(target, "look at it", -errno);
+	if (is_file(target, &opened) && lstat(target->path, &named) == 0 &&
+		is_file(target, &named) && (target->holds_data || lseek(fd, 0, SEEK_DATA) < 0))
+		return 0;
+	log_error(
+		"%s: is not the file any more that was looked at: nothing was written, start again",
+		target->path);
+	return -ERR_REFUSED;
+}
+
+static int claim(struct target *target)
+{
+	int r;
+
+	r = disk_claim(target->disk);
+	if (r == 0)
+		r = disk_lock(target->disk, LOCK_TIMEOUT_MS, NULL);
+	if (r == -EBUSY)
+		log_error("%s: is in use by another program: close that first", target->path);
+	else if (r < 0)
+		report(target, "have it alone", r);
+	return r;
+}
+
+int target_open(const struct host *host, struct target *target)
+{
+	int r;
+
+	if (target->kind == TARGET_NEW) {
+		r = make_file(target);
+		if (r < 0)
+			return r;
+	}
+	r = disk_open(target->path, true, &target->disk);
+	if (r < 0)
+		return report(target, "open it for writing", r);
+	r = claim(target);
+	/* Whoever was quicker to lock the new file goes on with it. */
+	if (r == -EBUSY)
+		target_keep(target);
+	if (r == 0)
+		r = target->kind == TARGET_DRIVE ? check_drive(host, target)
+						 : check_same_file(target);
+	return r == 0 && target->kind == TARGET_NEW ? target_resize(target) : r;
+}
+
+int target_resize(struct target *target)
+{
+	int r;
+
+	if (target->kind == TARGET_DRIVE || disk_size(target->disk) == target->size)
+		return 0;
+	r = disk_resize(target->disk, target->size);
+	return r < 0 ? report(target, "give it its size", r) : 0;
+}
+
+void target_keep(struct target *target)
+{
+	target->is_made = false;
+}
+
+void target_close(struct target *target)
+{
+	struct stat st;
+
+	/* While it is locked: who waits for that must not go on with a file that then goes. */
+	if (target->is_made && lstat(target->path, &st) == 0 && is_file(target, &st))
+		(void)unlink(target->path);
+	target->is_made = false;
+	disk_close(steal_pointer(target->disk));
+}

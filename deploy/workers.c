@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "workers.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "progressfd.h"
+#include "program/program.h"
+#include "base/util.h"
+
+#define POLL_MS	   100
+#define DRAWN_SIZE 48
+#define END	   '{' /* the last note begins with it, no phase does */
+
+/* Lines that come through a pipe. */
+struct pipe_lines {
+	int fd; /* -1: it ended */
+	char *text;
+	size_t length;
+};
+
+/* A member, as its parent sees it. */
+struct child {
+	struct team_member *member;
+	pid_t pid;		 /* 0: it did not start, or is waited for */
+	struct pipe_lines notes; /* what is drawn, as it comes; at the end JSON */
+	struct pipe_lines words; /* for people */
+	char drawn[DRAWN_SIZE];	 /* "writing 45 %, 12 s left"; "": nothing */
+};
+
+struct team {
+	struct child *children;
+	struct pollfd *fds; /* two of each child */
+	size_t n;
+	bool draws;
+};
+
+/* What a child tells of its work, and where. */
+struct report {
+	const struct team_wish *wish;
+	struct meter meter;
+	struct pace pace;
+	int notes_fd;
+};
+
+static void on_progress(void *data, const char *phase, uint64_t done, uint64_t total)
+{
+	struct report *report = data;
+	const struct pace *pace = &report->pace;
+
+	meter_update(&report->meter, phase, done, total);
+	if (!report->wish->draws || total == 0 || !pace_update(&report->pace, phase, done, total))
+		return;
+	dprintf(report->notes_fd, "%s %u %%", phase, (unsigned int)(done * 100 / total));
+	if (pace->rate > 0)
+		dprintf(report->notes_fd, ", %.0f s left", pace->seconds_left);
+	dprintf(report->notes_fd, "\n");
+}
+
+static bool on_interrupted(void *data)
+{
+	return observer_interrupted(((struct report *)data)->wish->observer);
+}
+
+/* The child. */
+__attribute__((noreturn)) static void do_work(const struct team_member *member, size_t i,
+	team_work work, void *data, const struct team_wish *wish, int notes_fd)
+{
+	struct report report = {.wish = wish, .notes_fd = notes_fd};
+	const struct observer observer = {on_progress, on_interrupted, &report};
+	struct json_object *note = json_object_new_object();
+	struct json_object *said = json_object_new_object();
+	struct json_object *errors = json_object_new_array();
+	struct json_object *warnings = json_object_new_array();
+	int error;
+
+	meter_init(&report.meter, wish->progress_fd, member->name);
+	log_set_sink(program_collect, errors);
+	log_set_warning_sink(program_collect, warnings);
+	error = work(data, i, &observer);
+	json_object_object_add(said, "errors", errors);
+	json_object_object_add(said, "warnings", warnings);
+	json_object_object_add(note, "error", json_object_new_int(error));
+	json_object_object_add(note, "said", said);
+	dprintf(notes_fd, "%s\n", json_object_to_json_string_ext(note, JSON_C_TO_STRING_PLAIN));
+	_exit(EXIT_SUCCESS);
+}
+
+static int start(
+	struct child *child, size_t i, team_work work, void *data, const struct team_wish *wish)
+{
+	autoclose int notes_in = -1, words_in = -1;
+	const pid_t parent = getpid();
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	child->notes.fd = fds[0];
+	notes_in = fds[1];
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	child->words.fd = fds[0];
+	words_in = fds[1];
+	child->pid = fork();
+	if (child->pid < 0) {
+		child->pid = 0;
+		return -errno;
+	}
+	if (child->pid == 0) {
+		/* Without the parent nobody would know how it ends. */
+		if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent ||
+			dup2(words_in, STDERR_FILENO) < 0)
+			_exit(EXIT_FAILURE);
+		do_work(child->member, i, work, data, wish, notes_in);
+	}
+	return 0;
+}
+
+/* "sdb writing 45 %, 12 s left; sdc verifying 3 %", as much of it as there is room for. */
+static void draw(const struct team *team)
+{
+	struct winsize window = {0};
+	char text[512] = "";
+	size_t length = 0;
+
+	if (!team->draws)
+		return;
+	for (size_t i = 0; i < team->n && length < sizeof(text); i++) {
+		const struct child *child = &team->children[i];
+		const char *slash = strrchr(child->member->name, '/');
+
+		if (child->drawn[0])
+			length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s %s",
+				length > 0 ? "; " : "", slash ? slash + 1 : child->member->name,
+				child->drawn);
+	}
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) < 0 || window.ws_col == 0)
+		window.ws_col = 80;
+	if (length >= window.ws_col)
+		text[MIN((size_t)window.ws_col, sizeof(text)) - 1] = '\0';
+	log_draw(length > 0 ? text : NULL);
+}
+
+static void take_note(struct child *child, const char *line)
+{
+	struct json_object *note, *error, *said;
+
+	if (line[0] != END) {
+		snprintf(child->drawn, sizeof(child->drawn), "%s", line);
+		return;
+	}
+	child->drawn[0] = '\0';
+	note = json_tokener_parse(line);
+	if (json_object_object_get_ex(note, "error", &error) &&
+		json_object_object_get_ex(note, "said", &said)) {
+		child->member->error = json_object_get_int(error);
+		child->member->said = json_object_get(said);
+	}
+	json_object_put(note);
+}
+
+/* Read what is there; false at the end. */
+static bool fill(struct pipe_lines *lines)
+{
+	char piece[4096], *text;
+	ssize_t n = read(lines->fd, piece, sizeof(piece));
+
+	if (n < 0 && errno == EINTR)
+		return true;
+	text = n > 0 ? realloc(lines->text, lines->length + (size_t)n + 1) : NULL;
+	if (!text) {
+		close_fd(&lines->fd);
+		lines->fd = -1;
+		return false;
+	}
+	memcpy(text + lines->length, piece, (size_t)n);
+	lines->text = text;
+	lines->length += (size_t)n;
+	text[lines->length] = '\0';
+	return true;
+}
+
+/* The next whole line, without its end; at the end of the pipe also a part of one. NULL: none.
+ * The caller frees it. */
+static char *next_line(struct pipe_lines *lines)
+{
+	char *end = lines->length > 0 ? strchr(lines->text, '\n') : NULL;
+	size_t length = end ? (size_t)(end - lines->text) : lines->length, used;
+	char *line;
+
+	if (!end && (lines->fd >= 0 || length == 0))
+		return NULL;
+	line = strndup(lines->text, length);
+	used = length + (end != NULL);
+	lines->length -= used;
+	memmove(lines->text, lines->text + used, lines->length + 1);
+	return line;
+}
+
+static void listen_to(struct child *child)
+{
+	char *line;
+
+	while ((line = next_line(&child->words))) {
+		log_draw(NULL);
+		fprintf(stderr, "%s\n", line);
+		free(line);
+	}
+	while ((line = next_line(&child->notes))) {
+		take_note(child, line);
+		free(line);
+	}
+}
+
+/* False once all pipes have ended. */
+static bool wait_for_news(struct team *team)
+{
+	struct pollfd *fds = team->fds;
+	bool is_open = false;
+
+	for (size_t i = 0; i < team->n; i++) {
+		fds[2 * i] = (struct pollfd){.fd = team->children[i].notes.fd, .events = POLLIN};
+		fds[2 * i + 1] =
+			(struct pollfd){.fd = team->children[i].words.fd, .events = POLLIN};
+		is_open |= fds[2 * i].fd >= 0 || fds[2 * i + 1].fd >= 0;
+	}
+	if (!is_open)
+		return false;
+	if (poll(fds, 2 * team->n, POLL_MS) <= 0)
+		return true;
+	for (size_t i = 0; i < team->n; i++) {
+		struct child *child = &team->children[i];
+
+		if (fds[2 * i].revents)
+			fill(&child->notes);
+		if (fds[2 * i + 1].revents)
+			fill(&child->words);
+		listen_to(child);
+	}
+	draw(team);
+	return true;
+}
+
+static void end(struct child *child)
+{
+	int status = 0;
+
+	if (child->pid == 0)
+		return;
+	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	child->pid = 0;
+	if (child->member->said)
+		return;
+	child->member->error = -EIO;
+	if (WIFSIGNALED(status))
+		log_error("%s: the process that wrote it was ended by signal %d: do not use it",
+			child->member->name, WTERMSIG(status));
+	else
+		log_error("%s: the process that wrote it ended without a word: do not use it",
+			child->member->name);
+}
+
+int team_run(struct team_member *members, size_t n, team_work work, void *data,
+	const struct team_wish *wish)
+{
+	autofree struct child *children = calloc(n, sizeof(*children));
+	autofree struct pollfd *fds = calloc(2 * n, sizeof(*fds));
+	struct team team = {.children = children, .fds = fds, .n = n, .draws = wish->draws};
+	bool was_told = false;
+
+	if (!children || !fds)
+		return -ENOMEM;
+	/* Else each child would write again what is still to be written. */
+	fflush(NULL);
+	for (size_t i = 0; i < n; i++) {
+		int r;
+
+		children[i] = (struct child){
+			.member = &members[i], .notes = {.fd = -1}, .words = {.fd = -1}};
+		members[i].error = 0;
+		members[i].said = NULL;
+		r = start(&children[i], i, work, data, wish);
+		if (r < 0) {
+			errno = -r;
+			log_error(
+				"%s: cannot start the process that writes it: %m", members[i].name);
+			members[i].error = r;
+		}
+	}
+	while (wait_for_news(&team)) {
+		if (was_told || !observer_interrupted(wish->observer))
+			continue;
+		/* A terminal tells all of us, kill(1) only the parent. */
+		for (size_t i = 0; i < n; i++)
+			if (children[i].pid > 0)
+				(void)kill(children[i].pid, SIGTERM);
+		was_told = true;
+	}
+	log_draw(NULL);
+	for (size_t i = 0; i < n; i++) {
+		end(&children[i]);
+		close_fd(&children[i].notes.fd);
+		close_fd(&children[i].words.fd);
+		free(children[i].notes.text);
+		free(children[i].words.text);
+	}
+	return 0;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "failures.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "candidate/installed.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/util.h"
+
+#define FOLDER	    "/var/lib/liveng"
+#define FILE_NAME   FOLDER "/failed"
+#define NO_CHECKSUM "-"
+
+static bool is_kept(const struct run *run)
+{
+	return run->options->target == STICK_RUNNING || run->options->root[0];
+}
+
+/* RELEASE KERNEL_SUM INITRD_SUM DATE REASON */
+static bool parse(char *line, struct failed_set *ret_set)
+{
+	static_assert(KERNEL_RELEASE_MAX == 128 && DIGEST_TEXT == 65, "the widths below");
+
+	line[strcspn(line, "\n")] = '\0';
+	text_make_safe(line);
+	return sscanf(line, "%127s %64s %64s %15s %95[^\n]", ret_set->release, ret_set->kernel_sum,
+		       ret_set->initrd_sum, ret_set->date, ret_set->reason) == 5;
+}
+
+void failed_read(const struct run *run, struct failed *ret_failed)
+{
+	cleanup(close_file) FILE *stream = NULL;
+	autofree char *path = text_new("%s" FILE_NAME, run->options->root);
+	char line[512];
+
+	*ret_failed = (struct failed){0};
+	stream = path && is_kept(run) ? fopen(path, "re") : NULL;
+	while (stream && ret_failed->n < FAILED_MAX && fgets(line, sizeof(line), stream))
+		ret_failed->n += parse(line, &ret_failed->sets[ret_failed->n]);
+}
+
+const struct failed_set *failed_find(
+	const struct failed *failed, const char *kernel_sum, const char *initrd_sum)
+{
+	for (size_t i = 0; i < failed->n; i++) {
+		const struct failed_set *set = &failed->sets[i];
+
+		if (strcmp(set->kernel_sum, kernel_sum) == 0 &&
+			strcmp(set->initrd_sum, initrd_sum) == 0)
+			return set;
+	}
+	return NULL;
+}
+
+static int write_whole(const char *path, const char *new_path, const struct failed *failed)
+{
+	cleanup(close_file) FILE *stream = NULL;
+	autoclose int fd = -1;
+
+	fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	stream = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (!stream)
+		return -errno;
+	(void)steal_fd(&fd);
+	for (size_t i = 0; i < failed->n; i++) {
+		const struct failed_set *set = &failed->sets[i];
+
+		fprintf(stream, "%s %s %s %s %s\n", set->release, set->kernel_sum, set->initrd_sum,
+			set->date, set->reason);
+	}
+	errno = EIO;
+	if (fflush(stream) != 0 || ferror(stream) || fsync(fileno(stream)) < 0)
+		return -errno;
+	if (fclose(steal_pointer(stream)) != 0 || rename(new_path, path) < 0)
+		return -errno;
+	return 0;
+}
+
+static int sync_folder(const char *path)
+{
+	autoclose int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_list(const char *root, const struct failed *failed)
+{
+	autofree char *folder = text_new("%s" FOLDER, root);
+	autofree char *path = text_new("%s" FILE_NAME, root);
+	autofree char *new_path = text_new("%s" FILE_NAME ".new", root);
+	int r;
+
+	if (!folder || !path || !new_path)
+		return -ENOMEM;
+	if (failed->n == 0) {
+		if (unlink(path) < 0)
+			return errno == ENOENT ? 0 : -errno;
+		return sync_folder(folder);
+	}
+	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	r = write_whole(path, new_path, failed);
+	return r == 0 ? sync_folder(folder) : r;
+}
+
+static void save(const struct run *run, const struct failed *failed)
+{
+	int r;
+
+	r = write_list(run->options->root, failed);
+	if (r < 0) {
+		errno = -r;
+		log_warning("%s" FILE_NAME ": cannot note which kernel sets failed: %m",
+			run->options->root);
+	}
+}
+
+static void drop(struct failed *failed, size_t i)
+{
+	memmove(&failed->sets[i], &failed->sets[i + 1],
+		(failed->n - i - 1) * sizeof(failed->sets[0]));
+	failed->n--;
+}
+
+static bool is_same(const struct failed_set *a, const struct failed_set *b)
+{
+	return strcmp(a->release, b->release) == 0 && strcmp(a->kernel_sum, b->kernel_sum) == 0 &&
+	       strcmp(a->initrd_sum, b->initrd_sum) == 0;
+}
+
+void failed_note(const struct run *run, const struct set *set, const char *reason)
+{
+	struct failed_set entry = {.kernel_sum = NO_CHECKSUM, .initrd_sum = NO_CHECKSUM};
+	time_t now = time(NULL);
+	struct failed failed;
+	struct tm tm;
+
+	if (!is_kept(run))
+		return;
+	snprintf(entry.release, sizeof(entry.release), "%s", set->release);
+	snprintf(entry.reason, sizeof(entry.reason), "%s", reason);
+	if (set->has_sums) {
+		memcpy(entry.kernel_sum, set->kernel_sum, DIGEST_TEXT);
+		memcpy(entry.initrd_sum, set->initrd_sum, DIGEST_TEXT);
+	}
+	if (!localtime_r(&now, &tm) || !strftime(entry.date, sizeof(entry.date), "%Y-%m-%d", &tm))
+		strcpy(entry.date, "-");
+
+	failed_read(run, &failed);
+	for (size_t i = failed.n; i-- > 0;)
+		if (is_same(&failed.sets[i], &entry))
+			drop(&failed, i);
+	if (failed.n == FAILED_MAX)
+		drop(&failed, 0);
+	failed.sets[failed.n++] = entry;
+	save(run, &failed);
+}
+
+void failed_forget(const struct run *run, const char *kernel_sum, const char *initrd_sum)
+{
+	const struct failed_set *set;
+	struct failed failed;
+
+	failed_read(run, &failed);
+	set = failed_find(&failed, kernel_sum, initrd_sum);
+	if (!set)
+		return;
+	drop(&failed, (size_t)(set - failed.sets));
+	save(run, &failed);
+}
+
+void failed_forget_older(const struct run *run, const char *release)
+{
+	struct failed failed;
+	size_t before;
+
+	failed_read(run, &failed);
+	before = failed.n;
+	for (size_t i = failed.n; i-- > 0;)
+		if (!installed_is_newer(failed.sets[i].release, release))
+			drop(&failed, i);
+	if (failed.n < before)
+		save(run, &failed);
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "modules.h"
+
+#include <libkmod.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/util.h"
+
+/* What a stick needs between the kernel's start and the persistence's mount, whatever it is plugged
+ * into. */
+static const char *const needed[] = {
+	"usb-storage", "uas", /* both kinds of USB storage */
+	"xhci-hcd",	      /* its pci or platform half is asked for below */
+	"sd_mod",	      /* disks on top of them */
+	"isofs",	      /* partitions 1 and 2 */
+	"loop", "squashfs",   /* the system's image */
+	"overlay",	      /* what can be written above it */
+	"ext4",		      /* persistence */
+	"vfat",		      /* partition 3 */
+};
+
+#define MODULE_NAME 256u /* with the final 0 */
+
+struct check {
+	const struct initrd *initrd;
+	const char *name;
+	struct kmod_ctx *kmod;
+	char *dependencies; /* of all modules: lines of `name path: path path` */
+	bool failed;
+	bool has_way_out; /* named already, for all that is missing from here on */
+};
+
+static void kmod_unrefp(struct kmod_ctx **kmod)
+{
+	kmod_unref(*kmod);
+}
+
+static void list_freep(struct kmod_list **list)
+{
+	kmod_module_unref_list(*list);
+}
+
+static void module_freep(struct kmod_module **module)
+{
+	kmod_module_unref(*module);
+}
+
+/* libkmod's own complaints would name our temporary folder. */
+static void ignore_log(void *data, int priority, const char *file, int line, const char *function,
+	const char *format, va_list arguments)
+{
+	(void)data;
+	(void)priority;
+	(void)file;
+	(void)line;
+	(void)function;
+	(void)format;
+	(void)arguments;
+}
+
+/*
+ * All dependencies as text, each line behind a newline. libkmod itself gives a module's
+ * dependencies only if their files are there to be opened, and our folder holds the index alone.
+ */
+static int dump_dependencies(struct kmod_ctx *kmod, char **ret_text)
+{
+	autoclose int fd = memfd_create("modules.dep", MFD_CLOEXEC);
+	autofree char *text = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	if (kmod_dump_index(kmod, KMOD_INDEX_MODULES_DEP, fd) < 0)
+		return -EIO;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	text = malloc((size_t)st.st_size + 2);
+	if (!text)
+		return -ENOMEM;
+	n = pread(fd, text + 1, (size_t)st.st_size, 0);
+	if (n != st.st_size)
+		return n < 0 ? -errno : -EIO;
+	text[0] = '\n';
+	text[n + 1] = '\0';
+	*ret_text = steal_pointer(text);
+	return 0;
+}
+
+static bool is_builtin(const struct check *check, const char *name)
+{
+	cleanup(module_freep) struct kmod_module *module = NULL;
+
+	/* The index tells, before libkmod asks the running kernel for anything. */
+	return kmod_module_new_from_name(check->kmod, name, &module) == 0 &&
+	       kmod_module_get_initstate(module) == KMOD_MODULE_BUILTIN;
+}
+
+static bool is_present(const struct check *check, const char *name)
+{
+	return initrd_has_module(check->initrd, name) || is_builtin(check, name);
+}
+
+/* Is the module there with all that it depends on? If not, @ret_lacks is the first that is not. */
+static bool is_complete(const struct check *check, const char *name, char ret_lacks[MODULE_NAME])
+{
+	char key[MODULE_NAME + 2];
+	const char *p;
+
+	if (is_builtin(check, name))
+		return true;
+	snprintf(ret_lacks, MODULE_NAME, "%s", name);
+	if (!initrd_has_module(check->initrd, name))
+		return false;
+
+	snprintf(key, sizeof(key), "\n%s ", name);
+	p = strstr(check->dependencies, key);
+	if (p)
+		p = strpbrk(p + 1, ":\n");
+	while (p && *p != '\n' && *p != '\0') {
+		size_t length;
+
+		/* A path: the name is between its last slash and the suffix. */
+		p += strspn(p, ": ");
+		length = strcspn(p, " \n");
+		for (const char *slash; (slash = memchr(p, '/', length)); p = slash + 1)
+			length -= (size_t)(slash + 1 - p);
+		snprintf(ret_lacks, MODULE_NAME, "%.*s", (int)MIN(length, strcspn(p, ". \n")), p);
+		if (length > 0 && !is_present(check, ret_lacks))
+			return false;
+		p += length;
+	}
+	return true;
+}
+
+/* `-` and `_` are the same in a module's name. */
+static bool is_same_module(const char *a, const char *b)
+{
+	for (; *a != '\0' && *b != '\0'; a++, b++)
+		if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
+			return false;
+	return *a == *b;
+}
+
+enum found { FOUND, LACKS_DEPENDENCY, UNKNOWN };
+
+/* Look for a module, by its name or an alias; of several that serve an alias one is enough. */
+static enum found look_up(const struct check *check, const char *alias, char ret_lacks[MODULE_NAME])
+{
+	cleanup(list_freep) struct kmod_list *list = NULL;
+	struct kmod_list *item;
+
+	if (kmod_module_new_from_lookup(check->kmod, alias, &list) < 0 || !list)
+		return UNKNOWN;
+	kmod_list_foreach(item, list)
+	{
+		cleanup(module_freep) struct kmod_module *module = kmod_module_get_module(item);
+
+		if (is_complete(check, kmod_module_get_name(module), ret_lacks))
+			return FOUND;
+	}
+	return LACKS_DEPENDENCY;
+}
+
+static void report(struct check *check, const char *module, const char *lacks)
+{
+	check->failed = true;
+	if (check->has_way_out)
+		log_debug("%s: the initrd lacks the module %s, too", check->name, lacks ?: module);
+	else if (lacks && !is_same_module(lacks, module))
+		log_error("%s: the initrd lacks the module %s, which %s needs: add %s to "
+			  "/etc/initramfs-tools/modules",
+			check->name, lacks, module, lacks);
+	else
+		log_error("%s: the initrd lacks the module %s: add %s to "
+			  "/etc/initramfs-tools/modules",
+			check->name, module, module);
+}
+
+static void check_module(struct check *check, const char *module)
+{
+	char lacks[MODULE_NAME];
+
+	switch (look_up(check, module, lacks)) {
+	case FOUND:
+		break;
+	case LACKS_DEPENDENCY:
+		report(check, module, lacks);
+		break;
+	case UNKNOWN:
+		report(check, module, NULL);
+		break;
+	}
+}
+
+/* USB 3 controllers are found on PCI; on arm64 boards also without. A kernel that knows no
+ * xhci-pci at all gets along with the other. */
+static void check_xhci(struct check *check)
+{
+	char lacks[MODULE_NAME];
+
+	if (look_up(check, "xhci-pci", lacks) == UNKNOWN &&
+		look_up(check, "xhci-plat-hcd", lacks) == FOUND)
+		return;
+	check_module(check, "xhci-pci");
+}
+
+/* A cipher, mode or hash of the kernel's crypto, by the aliases under which the kernel itself would
+ * load it. */
+static void check_crypto(struct check *check, const char *algorithm)
+{
+	char alias[64], generic[64], lacks[MODULE_NAME];
+
+	snprintf(alias, sizeof(alias), "crypto-%s", algorithm);
+	snprintf(generic, sizeof(generic), "%s_generic", algorithm);
+	if (look_up(check, alias, lacks) == FOUND || look_up(check, algorithm, lacks) == FOUND ||
+		look_up(check, generic, lacks) == FOUND)
+		return;
+	report(check, algorithm, NULL);
+}
+
+/* Each part of a text like "xchacha12,aes". */
+static void check_each_crypto(struct check *check, const char *algorithms)
+{
+	char text[64], *rest = NULL;
+
+	snprintf(text, sizeof(text), "%s", algorithms);
+	for (char *p = strtok_r(text, ",", &rest); p; p = strtok_r(NULL, ",", &rest))
+		check_crypto(check, p);
+}
+
+/* Ends @text at the first @separator; returns what follows it, NULL if it has none. */
+static char *split(char *text, char separator)
+{
+	char *rest = text ? strchr(text, separator) : NULL;
+
+	if (rest)
+		*rest++ = '\0';
+	return rest;
+}
+
+/* dm-crypt's notation: "aes-xts-plain64" or "aes-cbc-essiv:sha256". */
+static void check_cipher(struct check *check, const char *cipher)
+{
+	char name[sizeof(((struct luks *)NULL)->ciphers[0])], *mode, *iv, *hash;
+
+	/* "capi:" hands a specification of the kernel's crypto through, with brackets. */
+	if (strncmp(cipher, "capi:", 5) == 0) {
+		log_warning(
+			"%s: cannot tell which modules the cipher %s needs", check->name, cipher);
+		return;
+	}
+	snprintf(name, sizeof(name), "%s", cipher);
+	mode = split(name, '-');
+	iv = split(mode, '-');
+	hash = split(iv, ':');
+
+	check_each_crypto(check, name);
+	if (mode)
+		check_each_crypto(check, mode);
+	if (iv && strcmp(iv, "essiv") == 0) {
+		check_crypto(check, "essiv");
+		if (hash)
+			check_crypto(check, hash);
+	}
+}
+
+static void check_program(struct check *check, const char *path)
+{
+	if (initrd_has(check->initrd, path))
+		return;
+	check->failed = true;
+	if (check->has_way_out)
+		log_debug("%s: the initrd lacks /%s, too", check->name, path);
+	else
+		log_error("%s: the initrd lacks /%s, which opens the encrypted persistence: "
+			  "install cryptsetup-initramfs where it is made; that brings the modules, "
+			  "too",
+			check->name, path);
+	check->has_way_out = true;
+}
+
+int modules_check(const struct initrd *initrd, const char *name, const struct luks *luks)
+{
+	const char *const no_config = NULL;
+	const char *index = initrd_module_index(initrd);
+	cleanup(kmod_unrefp) struct kmod_ctx *kmod = NULL;
+	autofree char *dependencies = NULL;
+	struct check check = {.initrd = initrd, .name = name};
+	const char *const *releases;
+	int r;
+
+	/* initrd_check() has said so. */
+	if (initrd_releases(initrd, &releases) != 1)
+		return -ERR_REFUSED;
+	if (!index) {
+		log_error("%s: the initrd has no list of its modules (modules.dep.bin)", name);
+		return -ERR_REFUSED;
+	}
+	kmod = kmod_new(index, &no_config);
+	if (!kmod)
+		return -ENOMEM;
+	kmod_set_log_fn(kmod, ignore_log, NULL);
+	r = dump_dependencies(kmod, &dependencies);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot read the list of the initrd's modules: %m", name);
+		return r;
+	}
+	check.kmod = kmod;
+	check.dependencies = dependencies;
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		check_module(&check, needed[i]);
+	check_xhci(&check);
+	if (luks) {
+		check_program(&check, "sbin/cryptsetup");
+		check_program(&check, "lib/cryptsetup/askpass");
+		check_module(&check, "dm-crypt");
+		for (size_t i = 0; i < LUKS_CIPHERS_MAX && luks->ciphers[i][0]; i++)
+			check_cipher(&check, luks->ciphers[i]);
+	}
+	return check.failed ? -ERR_REFUSED : 0;
+}

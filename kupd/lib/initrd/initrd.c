@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "initrd.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "modindex.h"
+#include "strset.h"
+#include "segments.h"
+#include "base/util.h"
+
+/* Bounds for what a hostile file may make us keep. */
+#define RELEASES_MAX 8u
+
+struct initrd {
+	struct names paths;   /* without "usr/" in front; sorted when all are read */
+	struct names modules; /* plain names with `_`; sorted too */
+	char *releases[RELEASES_MAX];
+	size_t release_count;
+	struct modindex *index; /* NULL: it has none */
+};
+
+/* The reading of one initrd. */
+struct reading {
+	struct initrd *initrd;
+	const char *name;
+	bool reported; /* what ended the reading has been said */
+};
+
+/* The path as initrd_has() wants it: no "./" or "/" in front, and on merged-/usr no "usr/". */
+static const char *normalize(const char *path)
+{
+	for (;;) {
+		if (path[0] == '/')
+			path++;
+		else if (path[0] == '.' && path[1] == '/')
+			path += 2;
+		else
+			break;
+	}
+	return strncmp(path, "usr/", 4) == 0 ? path + 4 : path;
+}
+
+static int add_release(struct initrd *initrd, const char *release, size_t length)
+{
+	for (size_t i = 0; i < initrd->release_count; i++)
+		if (strncmp(initrd->releases[i], release, length) == 0 &&
+			initrd->releases[i][length] == '\0')
+			return 0;
+	/* Two are already more than initrd_check() lets pass. */
+	if (initrd->release_count == RELEASES_MAX)
+		return 0;
+	initrd->releases[initrd->release_count] = strndup(release, length);
+	if (!initrd->releases[initrd->release_count])
+		return -ENOMEM;
+	initrd->release_count++;
+	return 0;
+}
+
+/* Note the module that the path of a file ends with: `kernel/fs/ext4/ext4.ko.xz`. */
+static int add_module(struct initrd *initrd, const char *path)
+{
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	const char *suffix = strstr(base, ".ko");
+	char name[256];
+	size_t length;
+
+	if (!suffix || (suffix[3] != '\0' && suffix[3] != '.'))
+		return 0;
+	length = (size_t)(suffix - base);
+	if (length == 0 || length >= sizeof(name))
+		return 0;
+	for (size_t i = 0; i < length; i++)
+		name[i] = base[i] == '-' ? '_' : base[i];
+	return names_add(&initrd->modules, name, length);
+}
+
+/* Begin to copy an index file, if this is one. Returns 1 if its content is wanted. */
+static int begin_index_file(struct reading *reading, const char *file, uint64_t size)
+{
+	struct initrd *initrd = reading->initrd;
+	int r = 0;
+
+	if (!modindex_wants(file))
+		return 0;
+	if (size > MODINDEX_MAX) {
+		log_error("%s: its %s has %llu bytes, more than %u MiB cannot be right",
+			reading->name, file, (unsigned long long)size, MODINDEX_MAX / MIB);
+		return -ERR_REFUSED;
+	}
+	if (!initrd->index)
+		r = modindex_new(&initrd->index);
+	if (r == 0)
+		r = modindex_begin(initrd->index, file);
+	reading->reported = r < 0;
+	return r < 0 ? r : 1;
+}
+
+/* An entry below lib/modules/; @path starts behind that. Returns 1 if its content is wanted. */
+static int on_module_entry(
+	struct reading *reading, const char *path, const struct cpio_entry *entry)
+{
+	struct initrd *initrd = reading->initrd;
+	size_t length = strcspn(path, "/");
+	int r;
+
+	if (length == 0)
+		return 0;
+	if (path[length] == '\0' && !S_ISDIR(entry->mode))
+		return 0;
+	r = add_release(initrd, path, length);
+	if (r < 0 || path[length] == '\0' || !S_ISREG(entry->mode))
+		return r;
+	path += length + 1;
+
+	/* Of hard links only the last has the content. */
+	if (entry->size > 0 || entry->links > 1) {
+		r = add_module(initrd, path);
+		if (r < 0)
+			return r;
+	}
+	/* With a second release the check fails anyway: its index must not replace the first's. */
+	if (initrd->release_count > 1)
+		return 0;
+	return begin_index_file(reading, path, entry->size);
+}
+
+static int on_entry(void *data, const struct cpio_entry *entry)
+{
+	struct reading *reading = data;
+	const char *path = normalize(entry->path);
+	int r;
+
+	r = names_add(&reading->initrd->paths, path, strlen(path));
+	if (r == 0 && strncmp(path, "lib/modules/", 12) == 0)
+		r = on_module_entry(reading, path + 12, entry);
+	if (r == -EFBIG) {
+		log_error("%s: it holds more file names than any initrd does", reading->name);
+		return -ERR_REFUSED;
+	}
+	return r;
+}
+
+static int on_content(void *data, const uint8_t *bytes, size_t size)
+{
+	struct reading *reading = data;
+	int r = modindex_write(reading->initrd->index, bytes, size);
+
+	reading->reported = r < 0;
+	return r;
+}
+
+/* See that libkmod can read what was copied for it. */
+static int check_index(struct initrd *initrd, const char *name)
+{
+	int r = initrd->index ? modindex_check(initrd->index) : 0;
+
+	if (r == -EBADMSG) {
+		log_error("%s: the initrd's list of modules (modules.dep.bin and kin) is damaged",
+			name);
+		return -ERR_REFUSED;
+	}
+	if (r == -ENOENT) {
+		modindex_free(initrd->index);
+		initrd->index = NULL;
+		return 0;
+	}
+	return r;
+}
+
+int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void *data,
+	struct initrd **ret_initrd)
+{
+	cleanup(initrd_freep) struct initrd *initrd = calloc(1, sizeof(*initrd));
+	struct reading reading = {.initrd = initrd, .name = name};
+	const struct segments_reader reader = {.entry = on_entry,
+		.content = on_content,
+		.data = &reading,
+		.interrupted = interrupted,
+		.interrupted_data = data};
+	struct stat st;
+	int r;
+
+	if (!initrd)
+		return -ENOMEM;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode)) {
+		log_error("%s: the initrd is not a plain file", name);
+		return -ERR_REFUSED;
+	}
+	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	r = segments_read(fd, name, &reader);
+	if (r == 0)
+		r = check_index(initrd, name);
+	if (r < 0) {
+		/* What read(2), the memory or the user ended; all else has been reported. */
+		if (r != -ERR_REFUSED && r != -EINTR && !reading.reported) {
+			errno = -r;
+			log_error("%s: cannot read the initrd: %m", name);
+		}
+		return r;
+	}
+	names_sort(&initrd->paths);
+	names_sort(&initrd->modules);
+
+	*ret_initrd = steal_pointer(initrd);
+	return 0;
+}
+
+void initrd_free(struct initrd *initrd)
+{
+	if (!initrd)
+		return;
+	modindex_free(initrd->index);
+	for (size_t i = 0; i < initrd->release_count; i++)
+		free(initrd->releases[i]);
+	names_clear(&initrd->paths);
+	names_clear(&initrd->modules);
+	free(initrd);
+}
+
+void initrd_freep(struct initrd **initrd)
+{
+	initrd_free(*initrd);
+}
+
+bool initrd_has(const struct initrd *initrd, const char *path)
+{
+	return names_has(&initrd->paths, normalize(path));
+}
+
+bool initrd_has_module(const struct initrd *initrd, const char *module)
+{
+	char name[256];
+	size_t i;
+
+	for (i = 0; module[i] != '\0' && i < sizeof(name) - 1; i++)
+		name[i] = module[i] == '-' ? '_' : module[i];
+	name[i] = '\0';
+	return names_has(&initrd->modules, name);
+}
+
+size_t initrd_releases(const struct initrd *initrd, const char *const **ret_releases)
+{
+	*ret_releases = (const char *const *)initrd->releases;
+	return initrd->release_count;
+}
+
+const char *initrd_module_index(const struct initrd *initrd)
+{
+	return initrd->index ? modindex_path(initrd->index) : NULL;
+}
+
+int initrd_check(const struct initrd *initrd, const char *name, const char *release)
+{
+	int r = 0;
+
+	if (!initrd_has(initrd, "scripts/live") || !initrd_has(initrd, "lib/live/boot")) {
+		if (initrd_has(initrd, "lib/dracut") || initrd_has(initrd, "etc/cmdline.d"))
+			log_error("%s: the initrd was made by dracut, which is not supported yet: "
+				  "use initramfs-tools",
+				name);
+		else
+			log_error(
+				"%s: the initrd has no live-boot: install live-boot-initramfs-tools "
+				"and run " INITRD_BUILD,
+				name, release);
+		r = -ERR_REFUSED;
+	}
+	for (size_t i = 0; i < initrd->release_count; i++) {
+		if (strcmp(initrd->releases[i], release) == 0)
+			continue;
+		log_error("%s: the initrd has modules of %s, the kernel is %s", name,
+			initrd->releases[i], release);
+		r = -ERR_REFUSED;
+	}
+	if (initrd->release_count == 0) {
+		log_error("%s: the initrd has no modules: run " INITRD_BUILD, name, release);
+		r = -ERR_REFUSED;
+	}
+	return r;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The compressed formats that the kernel unpacks an initrd from (Linux, lib/decompress.c), with
+ * its rules: one stream is one segment, no concatenation. Every checksum that a format has is
+ * checked, and where a stream ends is known to the byte. The kernel itself checks less, and so
+ * does libarchive, which passes over gzip's checksum and takes padding behind zstd for damage.
+ */
+
+#include "instream.h"
+
+struct unpack_format;
+
+/** The format of a stream that starts with these bytes (6 are enough); NULL if it is none. */
+const struct unpack_format *unpack_detect(const uint8_t *head, size_t size);
+
+/** "gzip", "zstd"... for messages. */
+const char *unpack_name(const struct unpack_format *format);
+
+/** Takes the next unpacked bytes; a negative errno ends the unpacking. */
+typedef int (*unpack_sink)(void *data, const uint8_t *bytes, size_t size);
+
+/**
+ * Unpack the one stream that @source stands at, and leave it behind the stream's last byte.
+ * Does not report. Returns -ENODATA if the file ends before the stream does, -EBADMSG if the stream
+ * is damaged, -EFBIG if it asks for more than 128 MiB of memory, -EOPNOTSUPP if it uses what the
+ * kernel cannot unpack, -ENOMEM; the errors of source_peek() and @sink.
+ */
+int unpack(const struct unpack_format *format, struct source *source, unpack_sink sink, void *data);

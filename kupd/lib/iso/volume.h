@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * A tree in the ISO 9660 volume of the kernel partition, read by libisofs through the disk: at an
+ * offset inside a whole stick, without a mount.
+ */
+
+#include <time.h>
+
+#include "disk/disk.h"
+#include "pvd.h"
+
+struct volume;
+struct Iso_Image;
+
+struct volume_file {
+	struct extent extent; /* bytes on the disk */
+	time_t mtime;
+};
+
+/**
+ * Import the tree that @pvd describes, whether that descriptor is the volume's own or that of
+ * an earlier session. @disk must outlive the volume.
+ * Does not report. Returns -EUCLEAN if the tree is damaged; -errno of reading.
+ * The caller frees the volume with volume_close().
+ */
+int volume_open(const struct disk *disk, struct extent partition, const struct pvd *pvd,
+	struct volume **ret_volume);
+
+/**
+ * A volume with an empty tree and the identity of @pvd, where the tree itself is beyond reading.
+ * Returns -ENOMEM. The caller frees it as above.
+ */
+int volume_new_empty(const struct disk *disk, struct extent partition, const struct pvd *pvd,
+	struct volume **ret_volume);
+
+void volume_close(struct volume *volume);
+void volume_closep(struct volume **volume);
+
+const struct disk *volume_disk(const struct volume *volume);
+struct extent volume_partition(const struct volume *volume);
+const struct pvd *volume_pvd(const struct volume *volume);
+
+/**
+ * Find a plain file by its path ("/live/vmlinuz"). Returns -ENOENT; -EFBIG if it is in more than
+ * one extent; -EUCLEAN if it does not lie inside the partition.
+ */
+int volume_find(const struct volume *volume, const char *path, struct volume_file *ret_file);
+
+/** The image object, for the module that makes a session of it. */
+struct Iso_Image *volume_image(struct volume *volume);
+
+/** What libisofs said last goes to log_debug(), its code becomes an errno: for every module that
+ * calls it. Returns -ERR_ISOFS for what has none. */
+int volume_error(int isofs_code);

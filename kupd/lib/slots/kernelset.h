@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * A kernel set as it lies in a volume: kernel, initrd, their release and checksums.
+ */
+
+#include "base/digest.h"
+#include "kernel/kernel.h"
+#include "base/observer.h"
+#include "iso/volume.h"
+
+#define SET_FOLDER  "live"
+#define SET_KERNEL  "vmlinuz"
+#define SET_INITRD  "initrd.img"
+#define SET_RELEASE "release"
+#define SET_SUMS    "SHA256SUMS"
+#define SET_MENU    "release.env" /* the release once more, as GRUB can read it */
+#define SET_OLD	    ".old"	  /* ends the names of the previous set */
+
+enum set_which { SET_CURRENT, SET_PREVIOUS };
+
+struct set {
+	char release[KERNEL_RELEASE_MAX];
+	struct volume_file kernel;
+	struct volume_file initrd;
+	bool has_release; /* the volume names it; else it was read from the kernel */
+	bool has_sums;	  /* the volume has their digests */
+	char kernel_sum[DIGEST_TEXT];
+	char initrd_sum[DIGEST_TEXT];
+	struct volume_file release_text; /* with has_release */
+	struct volume_file menu_text;	 /* of size 0: there is none */
+	char release_sum[DIGEST_TEXT];	 /* with has_release and has_sums */
+};
+
+/**
+ * Find a set in @volume, reading no more of it than its small files. On old sticks a set has no
+ * release file and no checksums: the release is then the kernel's own, or "unknown".
+ * Does not report. Returns -ENOENT if there is none; -EUCLEAN if its small files are damaged.
+ */
+int set_read(const struct volume *volume, enum set_which which, struct set *ret_set);
+
+/** Kernel and initrd together, in bytes. */
+uint64_t set_size(const struct set *set);
+
+/** Are these the same files: the same extents and the same content? */
+bool set_is_same(const struct set *a, const struct set *b);
+
+/** Does any file of the set lie, wholly or in part, in @extent (bytes on the disk)? */
+bool set_touches(const struct set *set, struct extent extent);
+
+/**
+ * Read kernel and initrd past the cache and give their digests. Tells @observer "reading".
+ * Does not report. Returns -EINTR; -errno of reading.
+ */
+int set_digest(const struct disk *disk, const struct set *set, const struct observer *observer,
+	char ret_kernel_sum[DIGEST_TEXT], char ret_initrd_sum[DIGEST_TEXT]);
+
+/**
+ * Do kernel, initrd and release have the digests that the volume states, and does the boot menu
+ * read the same release? All of it is read past the cache. Does not report.
+ * Returns -ERR_VERIFY if not; -ENOKEY if it states none; set_digest()'s errors.
+ */
+int set_verify(const struct disk *disk, const struct set *set, const struct observer *observer);
+
+/**
+ * The text of SHA256SUMS for a set of @release with these digests: what `sha256sum -c` in the
+ * folder reads. The caller frees it. Returns -ENOMEM.
+ */
+int set_sums_text(
+	const char *release, const char *kernel_sum, const char *initrd_sum, char **ret_text);
+
+/** The text of the release file. The caller frees it. Returns -ENOMEM. */
+int set_release_text(const char *release, char **ret_text);
+
+/** The text from which the boot menu reads the release: an environment block that sets
+ * `liveng_release`. @release may end with its newline. The caller frees it. Returns -ENOMEM. */
+int set_menu_text(const char *release, char **ret_text);

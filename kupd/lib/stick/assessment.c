@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "assessment.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "stickmount.h"
+#include "base/util.h"
+
+int assessment_tries(const struct stick *stick)
+{
+	const char *value = stick->grubenv ? grubenv_get(stick->grubenv, "liveng_tries") : NULL;
+
+	if (!value || !*value)
+		return -1;
+	/* We and GRUB write one digit. Whatever else stands there is no proof of the current set,
+	 * and the boot menu gives no boots for it: as a trial without boots left it costs a
+	 * `bless`, as none it could cost the proven set. */
+	return *value >= '0' && *value <= '0' + ASSESSMENT_TRIES && !value[1] ? *value - '0' : 0;
+}
+
+enum assessment_previous assessment_previous(const struct stick *stick)
+{
+	const char *value = stick->grubenv ? grubenv_get(stick->grubenv, "liveng_previous") : NULL;
+
+	if (value && strcmp(value, "0") == 0)
+		return PREVIOUS_GONE;
+	return value && strcmp(value, "1") == 0 ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
+}
+
+bool assessment_has_previous(const struct stick *stick)
+{
+	return assessment_previous(stick) == PREVIOUS_PROVEN;
+}
+
+char assessment_proven_slot(const struct stick *stick)
+{
+	const char *value = stick->grubenv ? grubenv_get(stick->grubenv, "liveng_proven") : NULL;
+
+	return value && (*value == 'A' || *value == 'B') && !value[1] &&
+			       assessment_tries(stick) >= 0
+		       ? *value
+		       : 0;
+}
+
+/* Write what was set in memory, @set being the outcome of that. Reports. */
+static int write_block(struct stick *stick, int set)
+{
+	int r = set;
+
+	if (r == -ENOSPC) {
+		log_error("%s: %s of partition %d is full: remove variables with grub-editenv",
+			disk_path(stick->disk), GRUBENV_PATH, STICK_ESP);
+		return -EIO; /* not for want of room for a kernel set */
+	}
+	if (r == 0)
+		r = grubenv_write(stick->grubenv, stick->disk);
+	mounted_refresh_grubenv(stick);
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot set the boot assessment in %s: %m", disk_path(stick->disk),
+			GRUBENV_PATH);
+	}
+	return r;
+}
+
+static int set_all(struct stick *stick, int tries, enum assessment_previous previous, char proven)
+{
+	const char slot[] = {proven, 0};
+	static const char *const values[] = {
+		[PREVIOUS_GONE] = "0", [PREVIOUS_PROVEN] = "1", [PREVIOUS_DOUBTED] = "2"};
+	const char *once;
+	char text[16];
+	int r;
+
+	if (!stick->grubenv)
+		return 0;
+	snprintf(text, sizeof(text), "%d", tries);
+	r = grubenv_set(stick->grubenv, "liveng_tries", tries >= 0 ? text : NULL);
+	if (r == 0)
+		r = grubenv_set(stick->grubenv, "liveng_previous", values[previous]);
+	if (r == 0)
+		r = grubenv_set(stick->grubenv, "liveng_proven", proven ? slot : NULL);
+	/* Who chose that one for the next boot meant a set that is not there any more. */
+	once = assessment_once(stick);
+	if (r == 0 && previous == PREVIOUS_GONE && once && strcmp(once, "previous") == 0)
+		r = grubenv_set(stick->grubenv, "liveng_once", NULL);
+	return write_block(stick, r);
+}
+
+int assessment_set(struct stick *stick, int tries, enum assessment_previous previous)
+{
+	return set_all(stick, tries, previous, 0);
+}
+
+int assessment_set_switch(struct stick *stick, int tries, char proven)
+{
+	return set_all(stick, tries, PREVIOUS_GONE, proven);
+}
+
+int assessment_set_trial(struct stick *stick, enum assessment_previous previous, char proven)
+{
+	return set_all(stick, ASSESSMENT_TRIES, previous, proven);
+}
+
+const char *assessment_once(const struct stick *stick)
+{
+	return stick->grubenv ? grubenv_get(stick->grubenv, "liveng_once") : NULL;
+}
+
+int assessment_set_once(struct stick *stick, const char *entry)
+{
+	return stick->grubenv
+		       ? write_block(stick, grubenv_set(stick->grubenv, "liveng_once", entry))
+		       : 0;
+}
+
+int assessment_drop_once(struct stick *stick)
+{
+	const char *entry = assessment_once(stick);
+
+	if (!entry)
+		return 0;
+	log_info("%s: dropping the choice of %s for the next boot", stick->name, entry);
+	return assessment_set_once(stick, NULL);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The boot loaders in the EFI system partition, where firmware looks for them on a stick
+ * (UEFI 3.5.1.1).
+ */
+
+#include "disk/disk.h"
+
+/**
+ * Is one of them signed, as those are that start with Secure Boot? Read without a mount, its
+ * headers only; the signature is not verified. False also if nothing can be read there.
+ */
+bool loader_is_signed(const struct disk *disk, struct extent esp);

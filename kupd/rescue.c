@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "rescue.h"
+
+#include <string.h>
+
+#include "stick/assessment.h"
+#include "candidate/candidate.h"
+#include "failures.h"
+#include "slots/format.h"
+#include "base/log.h"
+#include "bootmark.h"
+#include "stick/stickmount.h"
+#include "plan.h"
+#include "base/size.h"
+#include "base/util.h"
+
+/* A tree that was found without the head, and what it says of its sets. */
+struct tree {
+	struct pvd pvd;
+	struct set set;
+	struct set old; /* with has_old */
+	bool has_old;
+	bool is_proven; /* it came up, as far as the assessment tells */
+};
+
+int revive_is_needed(const struct stick *stick)
+{
+	struct pvd pvd;
+	int r;
+
+	r = pvd_read(stick->disk, stick_kernel(stick), PVD_LBA, &pvd);
+	return r == -EMEDIUMTYPE || r == -EUCLEAN ? 1 : r;
+}
+
+/* Is the tree of @pvd whole, and the label one of ours? 1, 0, or -errno. */
+static int read_tree(
+	const struct run *run, const struct stick *stick, const struct pvd *pvd, struct tree *ret)
+{
+	cleanup(volume_closep) struct volume *volume = NULL;
+	struct tree tree = {.pvd = *pvd};
+	int r;
+
+	if (strcmp(pvd->volume_id, stick->label) != 0)
+		return 0;
+	r = volume_open(stick->disk, stick_kernel(stick), pvd, &volume);
+	if (r == 0)
+		r = set_read(volume, SET_CURRENT, &tree.set);
+	if (r == 0)
+		r = set_verify(stick->disk, &tree.set, &run->observer);
+	if (r == 0)
+		tree.has_old = set_read(volume, SET_PREVIOUS, &tree.old) == 0;
+	if (r == -EINTR || r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return 0;
+	*ret = tree;
+	return 1;
+}
+
+static bool is_newer(const struct tree *a, const struct tree *b)
+{
+	if (a->has_old && set_is_same(&a->old, &b->set))
+		return true;
+	if (b->has_old && set_is_same(&b->old, &a->set))
+		return false;
+	return a->set.initrd.mtime > b->set.initrd.mtime;
+}
+
+static int find_trees(
+	const struct run *run, const struct stick *stick, struct tree ret_trees[SLOT_TREES_MAX])
+{
+	struct pvd pvds[SLOT_TREES_MAX];
+	int found, r, n = 0;
+
+	found = slot_find_trees(stick->disk, stick_kernel(stick), pvds);
+	for (int i = 0; i < found; i++) {
+		r = read_tree(run, stick, &pvds[i], &ret_trees[n]);
+		if (r < 0)
+			return r;
+		n += r;
+	}
+	return found < 0 ? found : n;
+}
+
+/*
+ * Which tree was current? If one is called proven while another is on trial, that one will do; else
+ * the newest, as long as the assessment calls the one before bootable: then that is how an update
+ * left it. If not, the newest did not come up, was rolled back or had its update cut off: the one
+ * before it is at least as good.
+ */
+static const struct tree *choose(const struct stick *stick, struct tree *trees, int n)
+{
+	struct tree *newest = &trees[0], *other = NULL;
+	uint64_t size = stick_kernel(stick).size;
+	char proven = assessment_proven_slot(stick);
+
+	for (int i = 0; i < n; i++) {
+		trees[i].is_proven = proven == slot_letter(slot_holding(size, &trees[i].pvd));
+		if (trees[i].is_proven)
+			return &trees[i];
+	}
+
+	for (int i = 1; i < n; i++) {
+		if (set_is_same(&trees[i].set, &newest->set))
+			continue;
+		other = &trees[i];
+		if (is_newer(other, newest)) {
+			other = newest;
+			newest = &trees[i];
+		}
+	}
+	if (other && stick->grubenv &&
+		(assessment_tries(stick) == 0 || !assessment_has_previous(stick)))
+		return other;
+	return newest;
+}
+
+/* It is proven if nothing speaks against it. In doubt it gets a trial, which costs a `bless`. */
+static int assess(struct stick *stick, const struct tree *chosen)
+{
+	int tries = assessment_tries(stick);
+	bool proven = assessment_has_previous(stick) || chosen->is_proven;
+
+	if (assessment_has_previous(stick) && tries != 0 && chosen->has_old && !chosen->is_proven)
+		return 0;
+	return assessment_set(stick, proven ? -1 : ASSESSMENT_TRIES, PREVIOUS_GONE);
+}
+
+int revive_from_slots(struct run *run, struct stick *stick)
+{
+	struct tree trees[SLOT_TREES_MAX];
+	const struct tree *chosen;
+	int r;
+
+	r = find_trees(run, stick, trees);
+	if (r == 0)
+		return -ENOENT;
+	if (r < 0) {
+		errno = -r;
+		log_error("%s: cannot look for kernel sets in the slots: %m", stick->name);
+		return r;
+	}
+	chosen = choose(stick, trees, r);
+	r = mounted_release(stick, &run->host, run->options->dry_run);
+	if (r < 0)
+		return r;
+	run_add(run, "release", chosen->set.release);
+	if (run->options->dry_run) {
+		log_info("%s: would put back the volume descriptor, which leads to %s", stick->name,
+			chosen->set.release);
+		return 0;
+	}
+	run->changed = true;
+	r = assessment_drop_once(stick);
+	/* Before a trial begins that this boot must not end. */
+	marker_set_written(run, stick);
+	if (r == 0)
+		r = assess(stick, chosen);
+	if (r < 0)
+		return r;
+	r = slot_write_head(stick->disk, stick_kernel(stick), &chosen->pvd);
+	if (r < 0)
+		return plan_failed(stick, "cannot put back the volume descriptor", r);
+	mounted_refresh_kernel(stick, &run->host);
+	log_info("%s: the volume descriptor was damaged: put it back, %s is current", stick->name,
+		chosen->set.release);
+	return 0;
+}
+
+/* The UUID as it was, if that can be told: 16 digits in @date. */
+static const char *old_date(const struct stick *stick, char date[17])
+{
+	struct pvd trees[SLOT_TREES_MAX];
+	size_t n = 0;
+	int found;
+
+	for (const char *at = stick->uuid; *at && n < 16; at++)
+		if (*at >= '0' && *at <= '9')
+			date[n++] = *at;
+	date[n] = 0;
+	found = n == 16 ? 0 : slot_find_trees(stick->disk, stick_kernel(stick), trees);
+	for (int i = 0; i < found && n < 16; i++) {
+		if (strcmp(trees[i].volume_id, stick->label) != 0)
+			continue;
+		pvd_date(&trees[i], date);
+		n = 16;
+	}
+	return n == 16 ? date : NULL;
+}
+
+static int write_volume(struct run *run, struct stick *stick, const struct candidate *candidate)
+{
+	char date[17], needs[SIZE_TEXT];
+	const struct format format = {
+		.label = stick->label,
+		.date = old_date(stick, date),
+		.release = candidate->release,
+		.kernel.path = candidate->kernel_path,
+		.initrd.path = candidate->initrd_path,
+		.kernel_sum = candidate->kernel_sum,
+		.initrd_sum = candidate->initrd_sum,
+		.no_verify = run->options->no_verify,
+	};
+	int r;
+
+	run->changed = true;
+	r = assessment_drop_once(stick);
+	marker_set_written(run, stick);
+	if (r == 0)
+		r = assessment_set(stick, ASSESSMENT_TRIES, PREVIOUS_GONE);
+	if (r < 0)
+		return r;
+	r = format_partition(stick->disk, stick_kernel(stick), &format, &run->observer);
+	if (r == -EINTR)
+		log_error("interrupted: %s holds no kernel set, only the fallback boots",
+			stick->name);
+	if (r == -ERR_NO_ROOM)
+		log_error("%s: the kernel set needs %s, slot A has less: deploy with a larger "
+			  "kernel partition",
+			stick->name,
+			size_text(candidate->kernel_size + candidate->initrd_size, needs));
+	else if (r < 0)
+		return plan_failed(stick, "cannot make the volume anew", r);
+	return r;
+}
+
+int revive_with(struct run *run, const char *release, enum update_result *ret_result)
+{
+	cleanup(candidate_freep) struct candidate *candidate = NULL;
+	cleanup(stick_closep) struct stick *stick = NULL;
+	const struct options *options = run->options;
+	const struct candidate_source source = {.root = options->root,
+		.release = release,
+		.kernel = options->kernel,
+		.initrd = options->initrd};
+	struct failed failed;
+	int r;
+
+	r = candidate_find(&source, &candidate);
+	if (r == 0)
+		r = run_open_stick(
+			run, STICK_BLANK_TOO | (options->dry_run ? 0 : STICK_WRITABLE), &stick);
+	if (r == 0)
+		r = candidate_digest(candidate, &run->observer);
+	if (r < 0)
+		return r;
+	failed_read(run, &failed);
+	if (failed_find(&failed, candidate->kernel_sum, candidate->initrd_sum)) {
+		*ret_result = UPDATE_FAILED_BEFORE;
+		return 0;
+	}
+	r = plan_check_candidate(run, stick, candidate);
+	if (r == 0)
+		r = mounted_release(stick, &run->host, options->dry_run);
+	if (r < 0)
+		return r;
+	*ret_result = UPDATE_WRITTEN;
+	run_add(run, "release", candidate->release);
+	if (options->dry_run) {
+		log_info("%s: would make the volume anew, with %s in slot A", stick->name,
+			candidate->release);
+		return 0;
+	}
+	r = write_volume(run, stick, candidate);
+	if (r < 0)
+		return r;
+	mounted_refresh_kernel(stick, &run->host);
+	log_info("%s: made the volume anew, with %s in slot A: the next boot runs it", stick->name,
+		candidate->release);
+	return 0;
+}
