@@ -9,11 +9,11 @@
 #include <termios.h>
 
 #include "base/log.h"
-#include "program/program.h"
-#include "report.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "program/json.h"
+#include "report.h"
 
 #define TERMINAL "/dev/tty"
 #define TRIES	 3
@@ -61,20 +61,20 @@ static void show(FILE *to, const struct target *target)
 	show_partitions(to, &target->contents);
 }
 
-static const char *what_is_lost(const struct job *job)
+static const char *what_is_lost(const struct stick_plan *plan)
 {
-	return job->is_kept ? "Everything but the persistence" : "Everything";
+	return plan->is_kept ? "Everything but the persistence" : "Everything";
 }
 
-void confirm_show(FILE *to, const struct target *target, const struct job *job)
+void confirm_show(FILE *to, const struct target *target, const struct stick_plan *plan)
 {
 	if (!target->holds_data)
 		return;
 	show(to, target);
-	fprintf(to, "%s on it would be lost.\n", what_is_lost(job));
+	fprintf(to, "%s on it would be lost.\n", what_is_lost(plan));
 }
 
-struct json_object *confirm_json(const struct target *target, const struct job *job)
+struct json_object *confirm_json(const struct target *target, const struct stick_plan *plan)
 {
 	struct json_object *loss;
 	char text[512];
@@ -83,9 +83,9 @@ struct json_object *confirm_json(const struct target *target, const struct job *
 		return NULL;
 	contents_summary(&target->contents, text, sizeof(text));
 	loss = json_object_new_object();
-	json_object_object_add(loss, "contents", program_text(text));
-	json_object_object_add(loss, "partitions", contents_json(&target->contents));
-	json_object_object_add(loss, "but_persistence", json_object_new_boolean(job->is_kept));
+	json_object_object_add(loss, "contents", json_text(text));
+	json_object_object_add(loss, "partitions", report_contents_json(&target->contents));
+	json_object_object_add(loss, "but_persistence", json_object_new_boolean(plan->is_kept));
 	return loss;
 }
 
@@ -103,7 +103,7 @@ static int wait_for_line(int fd, const struct observer *observer)
 	return n < 0 ? -errno : 0;
 }
 
-/* -ENODATA at the end of the input. */
+/* -ERR_SHORT at the end of the input. */
 static int read_answer(FILE *tty, const struct observer *observer, char *answer, size_t size)
 {
 	ssize_t n;
@@ -114,20 +114,20 @@ static int read_answer(FILE *tty, const struct observer *observer, char *answer,
 		return r;
 	n = read(fileno(tty), answer, size - 1);
 	if (n <= 0)
-		return n < 0 ? -errno : -ENODATA;
+		return n < 0 ? -errno : -ERR_SHORT;
 	answer[n] = '\0';
 	answer[strcspn(answer, "\n")] = '\0';
 	return 0;
 }
 
-static int ask(FILE *tty, const struct target *target, const struct job *job,
+static int ask(FILE *tty, const struct target *target, const struct stick_plan *plan,
 	const struct observer *observer)
 {
 	const char *name = name_of(target);
 	char answer[512];
 	int r = 0;
 
-	fprintf(tty, "%s on it will be lost.\n", what_is_lost(job));
+	fprintf(tty, "%s on it will be lost.\n", what_is_lost(plan));
 	for (unsigned int i = 0; i < TRIES; i++) {
 		fputs("To go on, type its name, ", tty);
 		text_print(tty, name);
@@ -143,15 +143,12 @@ static int ask(FILE *tty, const struct target *target, const struct job *job,
 	}
 	if (r < 0)
 		fputc('\n', tty);
-	if (r == -EINTR) {
-		log_error("interrupted: nothing was written");
-		return r;
-	}
-	log_error("%s: was not confirmed: nothing was written", target->path);
-	return -ERR_REFUSED;
+	if (r == -EINTR)
+		return refuse(r, "interrupted: nothing was written");
+	return refuse(-ERR_REFUSED, "%s: was not confirmed: nothing was written", target->path);
 }
 
-int confirm(const struct target *target, const struct job *job, bool yes,
+int confirm(const struct target *target, const struct stick_plan *plan, bool yes,
 	const struct observer *observer)
 {
 	cleanup(close_file) FILE *tty = NULL;
@@ -164,14 +161,12 @@ int confirm(const struct target *target, const struct job *job, bool yes,
 		return 0;
 	}
 	tty = fopen(TERMINAL, "r+e");
-	if (!tty) {
-		log_error("%s: all that is on it%s would be lost, and there is no terminal to ask "
-			  "on: --yes goes ahead",
-			target->path, job->is_kept ? " but its persistence" : "");
-		return -ERR_REFUSED;
-	}
+	if (!tty)
+		return refuse(-ERR_REFUSED,
+			"%s: all that is on it%s would be lost, and there is no terminal to ask on: --yes goes ahead",
+			target->path, plan->is_kept ? " but its persistence" : "");
 	show(tty, target);
 	fputs("It becomes\n", tty);
-	report_print(job, target->path, tty);
-	return ask(tty, target, job, observer);
+	report_print(plan, target->path, tty);
+	return ask(tty, target, plan, observer);
 }

@@ -3,110 +3,155 @@
 #include "inputs.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
-#include "persistence/container.h"
-#include "layout/layout.h"
 #include "base/log.h"
 #include "base/size.h"
-#include "slots/slot.h"
 #include "base/util.h"
+#include "layout/layout.h"
+#include "persistence/container.h"
+#include "slots/slot.h"
 
 #define TREE_SIZE      (4ull * MIB) /* more than the new tree of partition 1 takes */
 #define PARAMETERS_MAX 1536u	    /* bytes; the kernel takes 2047 */
 
-int plan_check_set(
-	const struct plan *plan, const struct luks *luks, const struct observer *observer)
+struct input_paths inputs_paths(const struct deploy_options *options)
+{
+	const char *const all[] = {
+		options->image, options->kernel, options->initrd, options->passphrase_file};
+	struct input_paths inputs = {0};
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i])
+			inputs.paths[n++] = all[i];
+	return inputs;
+}
+
+int inputs_check_order(const struct deploy_options *options)
+{
+	const char *image = options->image, *first = options->targets[0];
+	struct stat st;
+	int r = image_probe(image);
+
+	/* An image is a file, mostly, and a target none that holds an image. */
+	if ((r < 0 || (stat(image, &st) == 0 && S_ISBLK(st.st_mode))) && stat(first, &st) == 0 &&
+		S_ISREG(st.st_mode) && image_probe(first) == 0)
+		return refuse(-ERR_REFUSED,
+			"%s: is the image, not a target: first the image, then the targets", first);
+	if (r == 0 || r == -ERR_FOREIGN || r == -ERR_NOT_DISK)
+		return 0; /* image_open() tells more */
+	return report(r, "%s", image);
+}
+
+int inputs_check_target(const struct deploy_options *options, const struct target *target)
+{
+	const struct input_paths inputs = inputs_paths(options);
+
+	for (const char *const *path = inputs.paths; *path; path++) {
+		if (!target_is_at(target, *path))
+			continue;
+		return refuse(-ERR_REFUSED,
+			"%s: is what the stick is to be made of: name another target",
+			target->path);
+	}
+	return 0;
+}
+
+int inputs_check_set(
+	const struct inputs *inputs, const struct luks *luks, const struct observer *observer)
 {
 	/* No host: the stick will boot on other machines than this one. */
-	return candidate_check(plan->set.candidate, NULL, luks, observer);
+	return candidate_check(inputs->set.candidate, NULL, luks, observer);
 }
 
 /* Kernels cut a longer command line off; the stick's own parameters need some room, too. */
-static int check_parameters(const struct plan *plan)
+static int check_parameters(const struct inputs *inputs)
 {
-	const char *append = plan->options->append ?: "", *console = plan->options->console ?: "";
-	const char *of_image = image_parameters(plan->image);
+	const char *append = inputs->options->append ?: "",
+		   *console = inputs->options->console ?: "";
+	const char *of_image = image_parameters(inputs->image);
 
 	if (strlen(of_image) + strlen(append) + strlen(console) <= PARAMETERS_MAX)
 		return 0;
-	log_error(
+	return refuse(-ERR_REFUSED,
 		"%s: the kernel parameters are too long: %zu bytes of the image's menu, %zu more, %u are possible",
-		image_path(plan->image), strlen(of_image), strlen(append) + strlen(console),
+		image_path(inputs->image), strlen(of_image), strlen(append) + strlen(console),
 		PARAMETERS_MAX);
-	return -ERR_REFUSED;
 }
 
 /* A partition that holds no second set could never be updated. */
-static int check_kernel_size(const struct plan *plan)
+static int check_kernel_size(const struct inputs *inputs)
 {
-	const uint64_t set = kernelset_size(&plan->set) + LAYOUT_SESSION_SIZE;
-	const uint64_t size = ROUND_UP(plan->options->kernel_size, MIB);
+	const uint64_t set = factoryset_size(&inputs->set) + LAYOUT_SESSION_SIZE;
+	const uint64_t size = ROUND_UP(inputs->options->kernel_size, MIB);
 	char has[SIZE_TEXT], each[SIZE_TEXT], enough[SIZE_TEXT];
 
 	if (size == 0 || slot_get(size, SLOT_B).blocks >= set / ISO_BLOCK)
 		return 0;
-	log_error("--kernel-size: %s do not hold two kernel sets of %s each: give it %s",
+	return refuse(-ERR_NO_ROOM,
+		"--kernel-size: %s do not hold two kernel sets of %s each: give it %s",
 		size_text(size, has), size_text(set, each), size_option(3 * set, enough));
-	return -ERR_NO_ROOM;
 }
 
-int plan_make(const struct options *options, bool encrypted, const struct observer *observer,
-	struct plan *ret_plan)
+int inputs_open(const struct deploy_options *options, bool encrypted,
+	const struct observer *observer, struct inputs *ret_inputs)
 {
-	cleanup(plan_clear) struct plan plan = {.options = options};
+	cleanup(inputs_close) struct inputs inputs = {.options = options};
 	const struct luks luks = container_luks();
 	int r;
 
-	r = image_open(options->image, &plan.image);
+	r = image_open(options->image, &inputs.image);
 	if (r == 0)
-		r = kernelset_open(plan.image, options->kernel, options->initrd, &plan.set);
+		r = factoryset_open(inputs.image, options->kernel, options->initrd, &inputs.set);
 	/* This takes the longest, by another program: beside all that follows. */
-	if (r == 0 && plan.set.is_for_pc)
-		r = bios_begin(&plan.bios);
+	if (r == 0 && inputs.set.is_for_pc)
+		r = bios_begin(&inputs.bios);
 	if (r == 0)
-		r = kernelset_digest(&plan.set, observer);
+		r = factoryset_digest(&inputs.set, observer);
 	if (r == 0)
-		r = plan_check_set(&plan, encrypted ? &luks : NULL, observer);
+		r = inputs_check_set(&inputs, encrypted ? &luks : NULL, observer);
 	if (r == 0)
-		r = check_kernel_size(&plan);
+		r = check_kernel_size(&inputs);
 	if (r == 0)
-		r = check_parameters(&plan);
+		r = check_parameters(&inputs);
 	if (r == 0)
-		r = loaders_choose(plan.image, &plan.set.kernel, options->preloader, &plan.loaders);
+		r = loaders_choose(
+			inputs.image, &inputs.set.kernel, options->preloader, &inputs.loaders);
 	if (r == 0)
-		r = bios_finish(&plan.bios);
+		r = bios_finish(&inputs.bios);
 	if (r < 0)
 		return r;
-	*ret_plan = plan;
-	plan = (struct plan){0};
+	*ret_inputs = inputs;
+	inputs = (struct inputs){0};
 	return 0;
 }
 
-void plan_clear(struct plan *plan)
+void inputs_close(struct inputs *inputs)
 {
-	bios_clear(&plan->bios);
-	loaders_free(plan->loaders);
-	kernelset_close(&plan->set);
-	image_close(plan->image);
-	*plan = (struct plan){0};
+	bios_clear(&inputs->bios);
+	loaders_free(inputs->loaders);
+	factoryset_close(&inputs->set);
+	image_close(inputs->image);
+	*inputs = (struct inputs){0};
 }
 
-uint64_t plan_needed(const struct plan *plan)
+uint64_t inputs_needed(const struct inputs *inputs)
 {
 	struct layout_wish wish = {
-		.system_size = volume_partition(image_volume(plan->image)).size + TREE_SIZE,
-		.set_size = kernelset_size(&plan->set),
-		.kernel_size = plan->options->kernel_size,
-		.persistence = plan->options->persistence != PERSISTENCE_NONE,
+		.system_size = volume_partition(image_volume(inputs->image)).size + TREE_SIZE,
+		.set_size = factoryset_size(&inputs->set),
+		.kernel_size = inputs->options->kernel_size,
+		.persistence = inputs->options->persistence != PERSISTENCE_NONE,
 	};
 	struct layout layout;
 	uint64_t needed = 0;
 
 	/* A persistence that stays says itself how much room there is. */
-	if (plan->options->persistence == PERSISTENCE_KEPT)
+	if (inputs->options->persistence == PERSISTENCE_KEPT)
 		return 0;
 	/* The image's own kernel and initrd are counted even where others take their place. */
-	if (!plan->set.kernel_is_ours || !plan->set.initrd_is_ours)
+	if (!inputs->set.kernel_is_ours || !inputs->set.initrd_is_ours)
 		wish.system_size += wish.set_size;
 	(void)layout_make(&wish, &layout, &needed);
 	return needed;

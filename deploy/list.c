@@ -7,12 +7,13 @@
 
 #include <string.h>
 
-#include "target/contents.h"
 #include "base/log.h"
-#include "program/program.h"
-#include "target/refusal.h"
-#include "run.h"
 #include "base/size.h"
+#include "program/json.h"
+#include "report.h"
+#include "run.h"
+#include "target/contents.h"
+#include "target/refusal.h"
 
 #define FALLBACK_MODEL "no name"
 
@@ -54,7 +55,7 @@ static void read_contents(const struct host *host, struct entry *entry)
 	}
 }
 
-static int read_entries(struct run *run, struct entry **ret_entries, size_t *ret_n)
+static int read_entries(struct deploy_run *run, struct entry **ret_entries, size_t *ret_n)
 {
 	const struct drive_rules rules = {
 		run->options->allow_fixed, run->options->allow_large, 0, NULL};
@@ -64,11 +65,8 @@ static int read_entries(struct run *run, struct entry **ret_entries, size_t *ret
 	int r;
 
 	r = drives_list(&run->host, &drives, &n);
-	if (r < 0) {
-		errno = -r;
-		log_error("cannot tell which disks there are: %m");
-		return r;
-	}
+	if (r < 0)
+		return report(r, "cannot tell which disks there are");
 	entries = calloc(n + 1, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
@@ -91,21 +89,21 @@ static struct json_object *entry_json(const struct entry *entry)
 	struct json_object *object = json_object_new_object();
 	char text[240];
 
-	program_add_text(object, "node", drive->node);
-	program_add_text(object, "model", drive->model);
-	program_add_text(object, "serial", drive->serial);
-	program_add_text(object, "bus", drive->bus);
+	json_add_text(object, "node", drive->node);
+	json_add_text(object, "model", drive->model);
+	json_add_text(object, "serial", drive->serial);
+	json_add_text(object, "bus", drive->bus);
 	json_object_object_add(object, "size", json_object_new_uint64(drive->size));
 	json_object_object_add(object, "removable", json_object_new_boolean(drive->is_removable));
 	json_object_object_add(object, "read_only", json_object_new_boolean(drive->is_read_only));
 	contents_summary(&entry->contents, text, sizeof(text));
-	program_add_text(object, "contents", entry->is_known ? text : "");
-	program_add_text(object, "table", entry->contents.table);
-	json_object_object_add(object, "partitions", contents_json(&entry->contents));
+	json_add_text(object, "contents", entry->is_known ? text : "");
+	json_add_text(object, "table", entry->contents.table);
+	json_object_object_add(object, "partitions", report_contents_json(&entry->contents));
 	json_object_object_add(
 		object, "is_candidate", json_object_new_boolean(entry->refusal.error == 0));
-	program_add_text(object, "why_not", entry->refusal.reason);
-	program_add_text(object, "way_out", entry->refusal.way_out);
+	json_add_text(object, "why_not", entry->refusal.reason);
+	json_add_text(object, "way_out", entry->refusal.way_out);
 	return object;
 }
 
@@ -163,7 +161,7 @@ static void print_entries(const char *title, const struct entry *entries, size_t
 	}
 }
 
-int list_verb(struct run *run)
+int list_verb(struct deploy_run *run)
 {
 	autofree struct entry *entries = NULL;
 	struct json_object *disks;

@@ -3,28 +3,42 @@
 #include "program/program.h"
 #include "run.h"
 
+static const struct deploy_verb verbs[] = {
+	{"list", list_verb, "allow-fixed allow-large",
+		"the disks of this machine, and why one cannot be written"},
+	{"", deploy_verb,
+		"size kernel-size encrypt no-persistence keep-persistence passphrase-file "
+		"passphrase-fd kernel initrd append console preloader allow-fixed allow-large yes "
+		"no-verify progress-fd dry-run",
+		NULL},
+};
+
+static int run_verb(struct program *program, const struct deploy_options *options)
+{
+	struct deploy_run run = {.options = options, .host = {.root = ""}};
+
+	program_run(program, options->level);
+	run.observer = program->observer;
+	run.result = program->result;
+	run.errors = program->errors;
+	run.warnings = program->warnings;
+	return options->verb->run(&run);
+}
+
 int main(int argc, char **argv)
 {
 	struct program program;
-	struct options options;
-	struct run run = {.options = &options, .host = {.root = ""}};
-	enum exit_code code = EXIT_USAGE;
+	struct deploy_options options;
 
 	if (program_begin(&program, "liveng-deploy") < 0)
 		return EXIT_FAILED;
-	switch (options_parse(argc, argv, &program.json, &options)) {
+	switch (deploy_options_parse(argc, argv, verbs, &program.json, &options)) {
 	case ARGUMENTS_DONE:
 		return (int)program_leave(&program);
+	case ARGUMENTS_RUN:
+		return (int)program_end(&program, run_verb(&program, &options));
 	case ARGUMENTS_USAGE:
 		break;
-	case ARGUMENTS_RUN:
-		program_run(&program, options.level);
-		run.observer = program.observer;
-		run.result = program.result;
-		run.errors = program.errors;
-		run.warnings = program.warnings;
-		code = exit_code_of(options.list ? list_verb(&run) : deploy_verb(&run));
-		break;
 	}
-	return (int)program_end(&program, code);
+	return (int)program_end_usage(&program);
 }

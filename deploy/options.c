@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "program/arguments.h"
 #include "base/size.h"
 #include "base/util.h"
+#include "program/arguments.h"
 
 /* Linux, Documentation/admin-guide/serial-console.rst: the device, baud, parity, bits, flow. */
 #define CONSOLE "^(tty[A-Z]+[0-9]+|hvc[0-9]+)(,[0-9]+([noe]([5-8]r?)?)?)?$"
@@ -57,14 +57,21 @@ static const struct option table[] = {
 	{0},
 };
 
-static void print_help(void)
+/* What every verb takes. */
+static const char common[] = "quiet verbose json help version";
+
+static void print_help(const struct deploy_verb *verbs)
 {
 	puts("Usage: liveng-deploy [OPTIONS] IMAGE.iso TARGET...\n"
-	     "       liveng-deploy [OPTIONS] list\n"
+	     "       liveng-deploy [OPTIONS] VERB\n"
 	     "\n"
 	     "Write a Debian live image to a USB stick whose kernel apt can update. TARGET is\n"
-	     "a whole disk, or an image file. `list` shows the disks of this machine.\n"
+	     "a whole disk, or an image file.\n"
 	     "\n"
+	     "Verbs:");
+	for (; verbs->name[0]; verbs++)
+		printf("  %-24s %s\n", verbs->name, verbs->help);
+	puts("\n"
 	     "What is written:\n"
 	     "  --encrypt                persistence in LUKS2; asks for the passphrase twice\n"
 	     "  --passphrase-file FILE   take it from FILE, which holds nothing else\n"
@@ -131,7 +138,7 @@ static bool set_fd(const char *name, const char *text, int *fd)
 	return true;
 }
 
-static bool set_console(struct options *options, const char *text)
+static bool set_console(struct deploy_options *options, const char *text)
 {
 	regex_t pattern;
 	bool matches;
@@ -147,7 +154,7 @@ static bool set_console(struct options *options, const char *text)
 	return matches;
 }
 
-static bool set_persistence(struct options *options, enum persistence_kind kind)
+static bool set_persistence(struct deploy_options *options, enum persistence_kind kind)
 {
 	if (options->persistence != PERSISTENCE_CLEAR && options->persistence != kind) {
 		log_error("--encrypt, --no-persistence and --keep-persistence exclude each other");
@@ -157,43 +164,63 @@ static bool set_persistence(struct options *options, enum persistence_kind kind)
 	return true;
 }
 
-bool options_name_passphrase(const struct options *options)
+bool deploy_options_name_passphrase(const struct deploy_options *options)
 {
 	return options->passphrase_file || options->passphrase_fd >= 0;
 }
 
-static bool set_words(struct options *options, char **words, int n)
+static bool set_words(
+	struct deploy_options *options, const struct deploy_verb *verbs, char **words, int n)
 {
-	if (n > 0 && strcmp(words[0], "list") == 0) {
-		options->list = true;
-		if (n > 1)
-			log_error("list: \"%s\" is one word too many", words[1]);
-		return n == 1;
-	}
-	if (n < 2) {
-		log_error(n == 0 ? "which image, and to which target? See --help"
-				 : "to which target? `liveng-deploy list` shows the disks");
+	const struct deploy_verb *verb = verbs;
+
+	while (verb->name[0] && (n == 0 || strcmp(verb->name, words[0]) != 0))
+		verb++;
+	options->verb = verb;
+	if (verb->name[0] && n > 1) {
+		log_error("%s: \"%s\" is one word too many", verb->name, words[1]);
 		return false;
 	}
-	if (options->passphrase_file && options->passphrase_fd >= 0) {
-		log_error("--passphrase-file and --passphrase-fd exclude each other");
+	if (!verb->name[0] && n < 2) {
+		log_error(n == 0 ? "no image and no target given: see --help"
+				 : "no target given: `liveng-deploy list` shows the disks");
 		return false;
 	}
-	if (options_name_passphrase(options) && options->persistence != PERSISTENCE_ENCRYPTED) {
-		log_error("a passphrase goes with --encrypt");
-		return false;
+	if (!verb->name[0]) {
+		options->image = words[0];
+		options->targets = words + 1;
+		options->n_targets = (size_t)n - 1;
 	}
-	options->image = words[0];
-	options->targets = words + 1;
-	options->n_targets = (size_t)n - 1;
 	return true;
 }
 
+/* Options that are nothing without each other, or exclude each other. */
+static bool check_together(const struct deploy_options *options)
+{
+	if (options->passphrase_file && options->passphrase_fd >= 0)
+		log_error("--passphrase-file and --passphrase-fd exclude each other");
+	else if (deploy_options_name_passphrase(options) &&
+		 options->persistence != PERSISTENCE_ENCRYPTED)
+		log_error("a passphrase goes with --encrypt");
+	else
+		return true;
+	return false;
+}
+
+/* What arguments_read() leads to. */
+struct parsing {
+	const struct deploy_verb *verbs;
+	struct deploy_options options;
+	bool given[ARRAY_SIZE(table)];
+};
+
 static enum arguments_result take(void *data, const struct option *option, char *value)
 {
-	struct options *options = data;
+	struct parsing *parsing = data;
+	struct deploy_options *options = &parsing->options;
 	bool good = true;
 
+	parsing->given[option - table] = true;
 	switch (option->val) {
 	case OPTION_SIZE:
 		good = set_size("size", value, &options->size);
@@ -247,7 +274,7 @@ static enum arguments_result take(void *data, const struct option *option, char 
 		good = set_fd("progress-fd", value, &options->progress_fd);
 		break;
 	case 'h':
-		print_help();
+		print_help(parsing->verbs);
 		return ARGUMENTS_DONE;
 	default:
 		return arguments_take_common(
@@ -256,18 +283,23 @@ static enum arguments_result take(void *data, const struct option *option, char 
 	return good ? ARGUMENTS_RUN : ARGUMENTS_USAGE;
 }
 
-enum arguments_result options_parse(
-	int argc, char **argv, bool *ret_json, struct options *ret_options)
+enum arguments_result deploy_options_parse(int argc, char **argv, const struct deploy_verb *verbs,
+	bool *ret_json, struct deploy_options *ret_options)
 {
-	struct options options = {.passphrase_fd = -1, .progress_fd = -1, .level = LOG_NORMAL};
+	struct parsing parsing = {.verbs = verbs,
+		.options = {.passphrase_fd = -1, .progress_fd = -1, .level = LOG_NORMAL}};
+	struct deploy_options *options = &parsing.options;
 	enum arguments_result result;
 
-	result = arguments_read(argc, argv, table, take, &options, ret_json);
+	result = arguments_read(argc, argv, table, take, &parsing, ret_json);
 	if (result != ARGUMENTS_RUN)
 		return result;
-	if (!set_words(&options, argv + optind, argc - optind))
+	if (!set_words(options, verbs, argv + optind, argc - optind) ||
+		!arguments_check_use(table, parsing.given, options->verb->name, common,
+			options->verb->options) ||
+		!check_together(options))
 		return ARGUMENTS_USAGE;
-	options.json = *ret_json;
-	*ret_options = options;
+	options->json = *ret_json;
+	*ret_options = *options;
 	return ARGUMENTS_RUN;
 }

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "program/arguments.h"
 #include "base/log.h"
+#include "program/arguments.h"
 
 enum persistence_kind {
 	PERSISTENCE_CLEAR,
@@ -19,8 +19,17 @@ enum persistence_kind {
 	PERSISTENCE_KEPT
 };
 
-struct options {
-	bool list; /* the verb; else an image is deployed */
+struct deploy_run;
+
+struct deploy_verb {
+	const char *name; /* "": what is done without one */
+	int (*run)(struct deploy_run *run);
+	const char *options; /* the long names of its own, with spaces between */
+	const char *help;
+};
+
+struct deploy_options {
+	const struct deploy_verb *verb;
 	const char *image;
 	char *const *targets;
 	size_t n_targets;
@@ -47,10 +56,10 @@ struct options {
 	enum log_level level;
 };
 
-/** Parse @argv. DONE: help or version was printed; USAGE: reported. Is JSON wanted? Told in any
- * case. */
-enum arguments_result options_parse(
-	int argc, char **argv, bool *ret_json, struct options *ret_options);
+/** Parse @argv. The verbs end with the one without a name. An option that the verb does not use is
+ * refused. DONE: help or version was printed; USAGE: reported. Is JSON wanted? Told in any case. */
+enum arguments_result deploy_options_parse(int argc, char **argv, const struct deploy_verb *verbs,
+	bool *ret_json, struct deploy_options *ret_options);
 
 /** Does one of them say where the passphrase is? Else it is asked for. */
-bool options_name_passphrase(const struct options *options);
+bool deploy_options_name_passphrase(const struct deploy_options *options);

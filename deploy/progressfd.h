@@ -7,14 +7,15 @@
 
 #include "program/rate.h"
 
-struct meter {
+struct progressfd {
 	int fd; /* -1: nobody wants to know */
 	const char *target;
-	struct pace pace;
+	struct rate pace;
 };
 
-/** @fd and @target, which must outlive the meter, are not owned. */
-void meter_init(struct meter *meter, int fd, const char *target);
+/** @fd and @target, which must outlive the progressfd, are not owned. */
+void progressfd_init(struct progressfd *progressfd, int fd, const char *target);
 
-/** As pace_update(): what is worth telling is written. If it cannot be written, no more is. */
-void meter_update(struct meter *meter, const char *phase, uint64_t done, uint64_t total);
+/** As rate_update(): what is worth telling is written. If it cannot be written, no more is. */
+void progressfd_update(
+	struct progressfd *progressfd, const char *phase, uint64_t done, uint64_t total);

@@ -2,10 +2,21 @@
 
 #include "report.h"
 
-#include "program/program.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "boot/secureboot.h"
+#include "program/json.h"
+
+#define INDENT "             "
+
+static const struct {
+	const char *name, *text;
+} sources[] = {
+	[LOADER_IMAGE] = {"image", "the image's own loaders"},
+	[LOADER_HOST] = {"host", "signed loaders of this machine's packages"},
+	[LOADER_MADE] = {"made", "a GRUB made here"},
+};
 
 static const struct {
 	const char *name;
@@ -18,66 +29,165 @@ static const struct {
 	[LAYOUT_BIOS] = {"bios", "GRUB for BIOS"},
 };
 
-const char *report_persistence(const struct job *job)
+const char *report_persistence(const struct stick_plan *plan)
 {
-	if (job->is_kept)
-		return job->is_encrypted ? "kept, encrypted" : "kept, in the clear";
-	if (job->layout.partitions[STICK_PERSISTENCE].size == 0)
+	if (plan->is_kept)
+		return plan->is_encrypted ? "kept, encrypted" : "kept, in the clear";
+	if (plan->layout.partitions[STICK_PERSISTENCE].size == 0)
 		return "none";
-	return job->is_encrypted ? "LUKS2" : "in the clear";
+	return plan->is_encrypted ? "LUKS2" : "in the clear";
 }
 
-void report_print(const struct job *job, const char *target, FILE *out)
+static void print_program(
+	const char *role, const struct efiprogram *program, const char *component, FILE *out)
 {
-	const struct plan *plan = job->plan;
+	unsigned int generation = efiprogram_generation(program, component);
+	char issuer[EFIPROGRAM_ISSUER];
+
+	fprintf(out, INDENT "%s: ", role);
+	if (generation)
+		fprintf(out, "SBAT %s %u, ", component, generation);
+	if (!efiprogram_issuer(program, 0, issuer))
+		fputs("not signed", out);
+	for (size_t i = 0; efiprogram_issuer(program, i, issuer); i++)
+		fprintf(out, "%s%s", i ? " and " : "signed by ", issuer);
+	fputc('\n', out);
+}
+
+static void print_secureboot(
+	const struct loaderset *set, const struct efiprogram *kernel, FILE *out)
+{
+	if (set->programs[LOADER_GRUB].data)
+		print_program("shim", &set->programs[LOADER_FIRST], "shim", out);
+	print_program("GRUB", loaderset_grub(set), "grub", out);
+	fprintf(out, INDENT "Secure Boot: %s\n", secureboot_meaning(set, kernel));
+}
+
+static void print_loaders(const struct loaders *loaders, FILE *out)
+{
+	for (size_t i = 0; i < loaders->count; i++) {
+		const struct loaderset *set = &loaders->sets[i];
+
+		fprintf(out, "%-12s %s%s\n", set->firmware->platform, sources[set->source].text,
+			set->firmware->note);
+		print_secureboot(set, &loaders->kernel, out);
+	}
+}
+
+void report_print(const struct stick_plan *plan, const char *target, FILE *out)
+{
+	const struct inputs *inputs = plan->inputs;
 	char size[SIZE_TEXT];
 
 	fputs("target       ", out);
 	text_print(out, target);
-	fprintf(out, ", %s\n", size_text(job->layout.disk_size, size));
-	fprintf(out, "image        %s\n", image_name(plan->image));
-	fprintf(out, "kernel       %s, %s with its initrd\n", plan->set.candidate->release,
-		size_text(kernelset_size(&plan->set), size));
+	fprintf(out, ", %s\n", size_text(plan->layout.disk_size, size));
+	fprintf(out, "image        %s\n", image_name(inputs->image));
+	fprintf(out, "kernel       %s, %s with its initrd\n", inputs->set.candidate->release,
+		size_text(factoryset_size(&inputs->set), size));
 	fputs("parameters   ", out);
-	text_print(out, image_parameters(plan->image));
-	if (plan->options->append) {
+	text_print(out, image_parameters(inputs->image));
+	if (inputs->options->append) {
 		fputc(' ', out);
-		text_print(out, plan->options->append);
+		text_print(out, inputs->options->append);
 	}
 	fputc('\n', out);
 	for (unsigned int n = 1; n <= LAYOUT_PARTITIONS; n++) {
-		const struct extent *extent = &job->layout.partitions[n];
+		const struct extent *extent = &plan->layout.partitions[n];
 		const char *content = partitions[n].content;
 
-		if (extent->size == 0 || (n == LAYOUT_BIOS && plan->bios.core_size == 0))
+		if (extent->size == 0 || (n == LAYOUT_BIOS && inputs->bios.core_size == 0))
 			continue;
 		fprintf(out, "partition %u  %-11s %10s  %s\n", n, partitions[n].name,
-			size_text(extent->size, size), content ? content : report_persistence(job));
+			size_text(extent->size, size),
+			content ? content : report_persistence(plan));
 	}
-	loaders_print(plan->loaders, out);
-	if (plan->bios.core_size == 0)
+	print_loaders(inputs->loaders, out);
+	if (inputs->bios.core_size == 0)
 		fputs("BIOS         will not boot it\n", out);
 }
 
 static void add_text(struct json_object *to, const char *name, const char *text)
 {
-	json_object_object_add(to, name, program_text(text));
+	json_object_object_add(to, name, json_text(text));
 }
 
-void report_json(const struct job *job, struct json_object *to)
+static void add_program(struct json_object *object, const char *role,
+	const struct efiprogram *program, const char *component)
 {
-	const struct plan *plan = job->plan;
+	struct json_object *description = json_object_new_object();
+	struct json_object *signers = json_object_new_array();
+	char issuer[EFIPROGRAM_ISSUER];
+
+	for (size_t i = 0; efiprogram_issuer(program, i, issuer); i++)
+		json_object_array_add(signers, json_text(issuer));
+	json_object_object_add(description, "signed_by", signers);
+	json_object_object_add(description, "sbat",
+		json_object_new_int((int)efiprogram_generation(program, component)));
+	json_object_object_add(object, role, description);
+}
+
+static void add_secureboot(
+	const struct loaderset *set, const struct efiprogram *kernel, struct json_object *object)
+{
+	if (set->programs[LOADER_GRUB].data)
+		add_program(object, "shim", &set->programs[LOADER_FIRST], "shim");
+	add_program(object, "grub", loaderset_grub(set), "grub");
+	json_object_object_add(
+		object, "secure_boot", json_object_new_string(secureboot_meaning(set, kernel)));
+}
+
+static struct json_object *loaders_json(const struct loaders *loaders)
+{
 	struct json_object *list = json_object_new_array();
 
-	add_text(to, "image", image_name(plan->image));
-	add_text(to, "release", plan->set.candidate->release);
-	add_text(to, "parameters", image_parameters(plan->image));
-	add_text(to, "persistence", report_persistence(job));
-	json_object_object_add(to, "bios", json_object_new_boolean(plan->bios.core_size > 0));
-	json_object_object_add(to, "loaders", loaders_json(plan->loaders));
-	add_text(to, "disk_uuid", job->ids.disk);
+	for (size_t i = 0; list && i < loaders->count; i++) {
+		const struct loaderset *set = &loaders->sets[i];
+		struct json_object *object = json_object_new_object();
+
+		json_object_object_add(
+			object, "firmware", json_object_new_string(set->firmware->platform));
+		json_object_object_add(
+			object, "source", json_object_new_string(sources[set->source].name));
+		add_secureboot(set, &loaders->kernel, object);
+		json_object_array_add(list, object);
+	}
+	return list;
+}
+
+struct json_object *report_contents_json(const struct contents *contents)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < contents->n; i++) {
+		const struct contents_partition *partition = &contents->partitions[i];
+		struct json_object *object = json_object_new_object();
+
+		json_object_object_add(
+			object, "number", json_object_new_int((int)partition->number));
+		json_object_object_add(object, "size", json_object_new_uint64(partition->size));
+		json_add_text(object, "name", partition->name);
+		json_add_text(object, "type", partition->identity.type);
+		json_add_text(object, "label", partition->identity.label);
+		json_object_array_add(list, object);
+	}
+	return list;
+}
+
+void report_json(const struct stick_plan *plan, struct json_object *to)
+{
+	const struct inputs *inputs = plan->inputs;
+	struct json_object *list = json_object_new_array();
+
+	add_text(to, "image", image_name(inputs->image));
+	add_text(to, "release", inputs->set.candidate->release);
+	add_text(to, "parameters", image_parameters(inputs->image));
+	add_text(to, "persistence", report_persistence(plan));
+	json_object_object_add(to, "bios", json_object_new_boolean(inputs->bios.core_size > 0));
+	json_object_object_add(to, "loaders", loaders_json(inputs->loaders));
+	add_text(to, "disk_uuid", plan->ids.disk);
 	for (unsigned int n = 1; n <= LAYOUT_PARTITIONS; n++) {
-		const struct extent *extent = &job->layout.partitions[n];
+		const struct extent *extent = &plan->layout.partitions[n];
 		struct json_object *partition;
 
 		if (extent->size == 0)
@@ -85,7 +195,7 @@ void report_json(const struct job *job, struct json_object *to)
 		partition = json_object_new_object();
 		json_object_object_add(partition, "number", json_object_new_int((int)n));
 		add_text(partition, "name", partitions[n].name);
-		add_text(partition, "partuuid", job->ids.partitions[n]);
+		add_text(partition, "partuuid", plan->ids.partitions[n]);
 		json_object_object_add(partition, "start", json_object_new_uint64(extent->start));
 		json_object_object_add(partition, "size", json_object_new_uint64(extent->size));
 		json_object_array_add(list, partition);

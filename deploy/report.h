@@ -9,12 +9,16 @@
 #include <stdio.h>
 
 #include "plan.h"
+#include "target/contents.h"
 
 /** "LUKS2", "kept, in the clear", "none": static text. */
-const char *report_persistence(const struct job *job);
+const char *report_persistence(const struct stick_plan *plan);
 
 /** The whole plan for @target, to @out. */
-void report_print(const struct job *job, const char *target, FILE *out);
+void report_print(const struct stick_plan *plan, const char *target, FILE *out);
 
 /** The same as members of @to. */
-void report_json(const struct job *job, struct json_object *to);
+void report_json(const struct stick_plan *plan, struct json_object *to);
+
+/** The partitions in @contents: an array of objects. The caller puts it. */
+struct json_object *report_contents_json(const struct contents *contents);

@@ -7,12 +7,12 @@
 
 #include <json-c/json.h>
 
-#include "machine/host.h"
 #include "base/observer.h"
+#include "machine/host.h"
 #include "options.h"
 
-struct run {
-	const struct options *options;
+struct deploy_run {
+	const struct deploy_options *options;
 	struct host host;
 	struct observer observer;
 	struct json_object *result; /* what --json prints; verbs add to it */
@@ -21,5 +21,5 @@ struct run {
 };
 
 /* Each returns 0 or a negative errno, having reported. */
-int deploy_verb(struct run *run);
-int list_verb(struct run *run);
+int deploy_verb(struct deploy_run *run);
+int list_verb(struct deploy_run *run);

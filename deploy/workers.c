@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
-#include "progressfd.h"
-#include "program/program.h"
 #include "base/util.h"
+#include "program/json.h"
+#include "progressfd.h"
 
 #define POLL_MS	   100
 #define DRAWN_SIZE 48
@@ -28,7 +28,7 @@ struct pipe_lines {
 
 /* A member, as its parent sees it. */
 struct child {
-	struct team_member *member;
+	struct worker *member;
 	pid_t pid;		 /* 0: it did not start, or is waited for */
 	struct pipe_lines notes; /* what is drawn, as it comes; at the end JSON */
 	struct pipe_lines words; /* for people */
@@ -44,19 +44,19 @@ struct team {
 
 /* What a child tells of its work, and where. */
 struct report {
-	const struct team_wish *wish;
-	struct meter meter;
-	struct pace pace;
+	const struct workers_settings *wish;
+	struct progressfd progressfd;
+	struct rate pace;
 	int notes_fd;
 };
 
 static void on_progress(void *data, const char *phase, uint64_t done, uint64_t total)
 {
 	struct report *report = data;
-	const struct pace *pace = &report->pace;
+	const struct rate *pace = &report->pace;
 
-	meter_update(&report->meter, phase, done, total);
-	if (!report->wish->draws || total == 0 || !pace_update(&report->pace, phase, done, total))
+	progressfd_update(&report->progressfd, phase, done, total);
+	if (!report->wish->draws || total == 0 || !rate_update(&report->pace, phase, done, total))
 		return;
 	dprintf(report->notes_fd, "%s %u %%", phase, (unsigned int)(done * 100 / total));
 	if (pace->rate > 0)
@@ -70,8 +70,8 @@ static bool on_interrupted(void *data)
 }
 
 /* The child. */
-__attribute__((noreturn)) static void do_work(const struct team_member *member, size_t i,
-	team_work work, void *data, const struct team_wish *wish, int notes_fd)
+__attribute__((noreturn)) static void do_work(const struct worker *member, size_t i,
+	workers_work work, void *data, const struct workers_settings *wish, int notes_fd)
 {
 	struct report report = {.wish = wish, .notes_fd = notes_fd};
 	const struct observer observer = {on_progress, on_interrupted, &report};
@@ -81,9 +81,9 @@ __attribute__((noreturn)) static void do_work(const struct team_member *member, 
 	struct json_object *warnings = json_object_new_array();
 	int error;
 
-	meter_init(&report.meter, wish->progress_fd, member->name);
-	log_set_sink(program_collect, errors);
-	log_set_warning_sink(program_collect, warnings);
+	progressfd_init(&report.progressfd, wish->progress_fd, member->name);
+	log_set_sink(json_collect, errors);
+	log_set_warning_sink(json_collect, warnings);
 	error = work(data, i, &observer);
 	json_object_object_add(said, "errors", errors);
 	json_object_object_add(said, "warnings", warnings);
@@ -93,8 +93,8 @@ __attribute__((noreturn)) static void do_work(const struct team_member *member, 
 	_exit(EXIT_SUCCESS);
 }
 
-static int start(
-	struct child *child, size_t i, team_work work, void *data, const struct team_wish *wish)
+static int start(struct child *child, size_t i, workers_work work, void *data,
+	const struct workers_settings *wish)
 {
 	autoclose int notes_in = -1, words_in = -1;
 	const pid_t parent = getpid();
@@ -268,8 +268,8 @@ static void end(struct child *child)
 			child->member->name);
 }
 
-int team_run(struct team_member *members, size_t n, team_work work, void *data,
-	const struct team_wish *wish)
+int workers_run(struct worker *members, size_t n, workers_work work, void *data,
+	const struct workers_settings *wish)
 {
 	autofree struct child *children = calloc(n, sizeof(*children));
 	autofree struct pollfd *fds = calloc(2 * n, sizeof(*fds));

@@ -12,21 +12,21 @@
 
 #include "base/observer.h"
 
-struct team_member {
+struct worker {
 	const char *name;	  /* the target's; not owned */
 	struct json_object *said; /* by the work: `errors`, `warnings`; owned */
 	int error;		  /* what the work returned */
 };
 
-struct team_wish {
+struct workers_settings {
 	const struct observer *observer; /* of the whole: is asked for interruption */
-	int progress_fd;		 /* as meter_init() has it */
+	int progress_fd;		 /* as progressfd_init() has it */
 	bool draws;			 /* progress on standard error */
 };
 
 /** One member's work, in a process of its own: what it changes in memory nobody else sees.
  * Reports. */
-typedef int (*team_work)(void *data, size_t i, const struct observer *observer);
+typedef int (*workers_work)(void *data, size_t i, const struct observer *observer);
 
 /**
  * Do @work for each of @n members, and wait for all of them. What they say to people comes out on
@@ -34,5 +34,5 @@ typedef int (*team_work)(void *data, size_t i, const struct observer *observer);
  * a word: then that is its error, and nothing is known of what it said. Returns -ENOMEM. The caller
  * frees what was said.
  */
-int team_run(struct team_member *members, size_t n, team_work work, void *data,
-	const struct team_wish *wish);
+int workers_run(struct worker *members, size_t n, workers_work work, void *data,
+	const struct workers_settings *wish);

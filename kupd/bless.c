@@ -5,15 +5,14 @@
  * liveng-bless.service.
  */
 
-#include "stick/assessment.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "bootmark.h"
 #include "failures.h"
 #include "inventory.h"
-#include "base/log.h"
-#include "bootmark.h"
-#include "stick/stickmount.h"
 #include "rollback.h"
 #include "run.h"
-#include "base/util.h"
+#include "stick/assessment.h"
 
 /* What a boot of the previous set says of the current one. */
 enum verdict {
@@ -22,19 +21,17 @@ enum verdict {
 	VERDICT_DAMAGED, /* it could not even be loaded; that is not the kernel's fault */
 };
 
-static int judge(const struct run *run, const struct stick *stick,
+static int judge(const struct kupd_run *run, const struct stick *stick,
 	const struct inventory *inventory, enum verdict *ret_verdict)
 {
 	bool given_up = assessment_tries(stick) == 0;
 	int r = inventory->is_unreadable ? -EIO : -ERR_VERIFY;
 
 	if (inventory->has_current)
-		r = set_verify(stick->disk, &inventory->current, &run->observer);
-	if (r == -EINTR) {
-		log_error("interrupted: nothing was changed");
-		return r;
-	}
-	if (r == -ERR_VERIFY || (given_up && r < 0 && r != -ENOKEY))
+		r = kernelset_verify(stick->disk, &inventory->current, &run->observer);
+	if (r == -EINTR)
+		return refuse(r, "interrupted: nothing was changed");
+	if (r == -ERR_VERIFY || (given_up && r < 0 && r != -ERR_NO_SUMS))
 		*ret_verdict = VERDICT_DAMAGED;
 	else
 		*ret_verdict = given_up ? VERDICT_FAILED : VERDICT_NONE;
@@ -42,8 +39,8 @@ static int judge(const struct run *run, const struct stick *stick,
 }
 
 /* The set that did not come up makes way for the one that did. */
-static int take_previous(
-	struct run *run, struct stick *stick, struct inventory *inventory, enum verdict verdict)
+static int take_previous(struct kupd_run *run, struct stick *stick, struct inventory *inventory,
+	enum verdict verdict)
 {
 	const char *what = verdict == VERDICT_FAILED ? "did not come up" : "is damaged";
 	const char *failed =
@@ -52,7 +49,7 @@ static int take_previous(
 
 	r = rollback_check(stick, inventory, &run->observer);
 	if (r == 0)
-		r = mounted_release(stick, &run->host, run->options->dry_run);
+		r = run_release_kernel(run, stick);
 	if (r < 0)
 		return r;
 	run_add(run, "release", inventory->previous.release);
@@ -64,26 +61,25 @@ static int take_previous(
 	}
 	/* First the memory of it: a cut behind the switch must not bring it back. */
 	if (verdict == VERDICT_FAILED)
-		failed_note(run, &inventory->current, "it did not come up, the set before did");
+		failures_note(run, &inventory->current, "it did not come up, the set before did");
 	run->changed = true;
 	r = rollback_switch(run, stick, inventory, false);
 	if (r < 0)
 		return r;
-	mounted_refresh_kernel(stick, &run->host);
+	run_refresh_kernel(run, stick);
 	log_warning("%s %s: %s is current again", failed, what, inventory->previous.release);
 	return 0;
 }
 
 /* The end of the trial. */
-static int end_trial(struct run *run, struct stick *stick, const struct inventory *inventory)
+static int end_trial(struct kupd_run *run, struct stick *stick, const struct inventory *inventory)
 {
 	enum assessment_previous previous = PREVIOUS_GONE;
 	int r;
 
-	if (!inventory->has_current) {
-		log_error("%s: there is no whole kernel set to bless", stick->name);
-		return -ERR_VERIFY;
-	}
+	if (!inventory->has_current)
+		return refuse(
+			-ERR_VERIFY, "%s: there is no whole kernel set to bless", stick->name);
 	run_add(run, "release", inventory->current.release);
 	if (assessment_tries(stick) < 0) {
 		log_info("%s: %s is not on trial, nothing to do", stick->name,
@@ -100,11 +96,11 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
 		previous = assessment_previous(stick);
 	else if (inventory->has_previous)
 		previous = assessment_has_previous(stick) ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
-	r = assessment_set(stick, -1, previous);
+	r = assessment_end_trial(stick, previous);
 	if (r < 0)
 		return r;
 	/* What came up ends the memory of older failures; those of newer sets stay. */
-	failed_forget_older(run, inventory->current.release);
+	failures_forget_older(run, inventory->current.release);
 	/* Of a stick that is named nobody saw it. */
 	log_info("%s: %s %s", stick->name, inventory->current.release,
 		run->options->target == STICK_RUNNING ? "came up and is proven"
@@ -116,9 +112,9 @@ static int end_trial(struct run *run, struct stick *stick, const struct inventor
  * The menu takes the previous set when the current one had all its boots, or could not be loaded;
  * and people do, for whatever reason.
  */
-static int bless_previous(struct run *run, struct stick *stick, struct inventory *inventory)
+static int bless_previous(struct kupd_run *run, struct stick *stick, struct inventory *inventory)
 {
-	enum verdict verdict;
+	enum verdict verdict = VERDICT_NONE;
 	int r;
 
 	r = judge(run, stick, inventory, &verdict);
@@ -132,22 +128,19 @@ static int bless_previous(struct run *run, struct stick *stick, struct inventory
 	return 0;
 }
 
-int bless_verb(struct run *run)
+int bless_verb(struct kupd_run *run)
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;
-	const struct options *options = run->options;
+	const struct kupd_options *options = run->options;
 	enum host_boot boot = options->booted;
 	int r = 0;
 
 	/* Of a stick named by hand this machine's boot says nothing. */
 	if (options->target == STICK_RUNNING)
 		r = host_boot(&run->host, &boot);
-	if (r < 0) {
-		errno = -r;
-		log_error("cannot tell how the system was booted: %m");
-		return r;
-	}
+	if (r < 0)
+		return report(r, "cannot tell how the system was booted");
 	if (boot == HOST_BOOT_OTHER || boot == HOST_BOOT_FALLBACK) {
 		log_info("this boot ran no set of a kernel partition, nothing to do");
 		return 0;
@@ -156,7 +149,7 @@ int bless_verb(struct run *run)
 	r = run_open_stick(run, options->dry_run ? 0 : STICK_WRITABLE | STICK_PATIENT, &stick);
 	if (r < 0)
 		return r;
-	if (options->target == STICK_RUNNING && marker_is_written(run->host.root)) {
+	if (options->target == STICK_RUNNING && bootmark_is_written(run->host.root)) {
 		log_info("a kernel set was written since this boot: its trial goes on");
 		return 0;
 	}

@@ -7,21 +7,21 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "machine/live.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "machine/live.h"
 
 #define WRITTEN_FOLDER "/run/liveng"
 #define WRITTEN_FILE   WRITTEN_FOLDER "/written"
 
 /* Does the system run from it? */
-static bool is_in_use(const struct run *run, const struct stick *stick)
+static bool is_in_use(const struct kupd_run *run, const struct stick *stick)
 {
 	struct device_disks disks = {0};
 
 	if (run->options->target == STICK_RUNNING)
 		return true;
-	if (!disk_is_block_device(stick->disk) || running_disks(&run->host, &disks) < 0)
+	if (!disk_is_block_device(stick->disk) || live_disks(&run->host, &disks) < 0)
 		return false;
 	for (size_t i = 0; i < disks.n; i++)
 		if (disks.list[i] == disk_devno(stick->disk))
@@ -29,7 +29,7 @@ static bool is_in_use(const struct run *run, const struct stick *stick)
 	return false;
 }
 
-void marker_set_written(const struct run *run, const struct stick *stick)
+void bootmark_set_written(const struct kupd_run *run, const struct stick *stick)
 {
 	autofree char *folder = text_new("%s" WRITTEN_FOLDER, run->host.root);
 	autofree char *file = text_new("%s" WRITTEN_FILE, run->host.root);
@@ -43,7 +43,7 @@ void marker_set_written(const struct run *run, const struct stick *stick)
 		log_debug("%s: %m", file);
 }
 
-bool marker_is_written(const char *root)
+bool bootmark_is_written(const char *root)
 {
 	autofree char *file = text_new("%s" WRITTEN_FILE, root);
 

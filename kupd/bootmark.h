@@ -13,7 +13,7 @@
  * Note that this boot wrote a kernel set, if @stick is what it runs from, by whatever name: it says
  * nothing of that set. Best effort, below /run.
  */
-void marker_set_written(const struct run *run, const struct stick *stick);
+void bootmark_set_written(const struct kupd_run *run, const struct stick *stick);
 
 /** Was that noted since the system started? */
-bool marker_is_written(const char *root);
+bool bootmark_is_written(const char *root);

@@ -8,22 +8,22 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "candidate/installed.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "candidate/installed.h"
 
 #define FOLDER	    "/var/lib/liveng"
 #define FILE_NAME   FOLDER "/failed"
 #define NO_CHECKSUM "-"
 
-static bool is_kept(const struct run *run)
+static bool is_kept(const struct kupd_run *run)
 {
 	return run->options->target == STICK_RUNNING || run->options->root[0];
 }
 
 /* RELEASE KERNEL_SUM INITRD_SUM DATE REASON */
-static bool parse(char *line, struct failed_set *ret_set)
+static bool parse(char *line, struct failure *ret_set)
 {
 	static_assert(KERNEL_RELEASE_MAX == 128 && DIGEST_TEXT == 65, "the widths below");
 
@@ -33,23 +33,23 @@ static bool parse(char *line, struct failed_set *ret_set)
 		       ret_set->initrd_sum, ret_set->date, ret_set->reason) == 5;
 }
 
-void failed_read(const struct run *run, struct failed *ret_failed)
+void failures_read(const struct kupd_run *run, struct failures *ret_failed)
 {
 	cleanup(close_file) FILE *stream = NULL;
 	autofree char *path = text_new("%s" FILE_NAME, run->options->root);
 	char line[512];
 
-	*ret_failed = (struct failed){0};
+	*ret_failed = (struct failures){0};
 	stream = path && is_kept(run) ? fopen(path, "re") : NULL;
 	while (stream && ret_failed->n < FAILED_MAX && fgets(line, sizeof(line), stream))
 		ret_failed->n += parse(line, &ret_failed->sets[ret_failed->n]);
 }
 
-const struct failed_set *failed_find(
-	const struct failed *failed, const char *kernel_sum, const char *initrd_sum)
+const struct failure *failures_find(
+	const struct failures *failed, const char *kernel_sum, const char *initrd_sum)
 {
 	for (size_t i = 0; i < failed->n; i++) {
-		const struct failed_set *set = &failed->sets[i];
+		const struct failure *set = &failed->sets[i];
 
 		if (strcmp(set->kernel_sum, kernel_sum) == 0 &&
 			strcmp(set->initrd_sum, initrd_sum) == 0)
@@ -58,7 +58,7 @@ const struct failed_set *failed_find(
 	return NULL;
 }
 
-static int write_whole(const char *path, const char *new_path, const struct failed *failed)
+static int write_whole(const char *path, const char *new_path, const struct failures *failed)
 {
 	cleanup(close_file) FILE *stream = NULL;
 	autoclose int fd = -1;
@@ -69,7 +69,7 @@ static int write_whole(const char *path, const char *new_path, const struct fail
 		return -errno;
 	(void)steal_fd(&fd);
 	for (size_t i = 0; i < failed->n; i++) {
-		const struct failed_set *set = &failed->sets[i];
+		const struct failure *set = &failed->sets[i];
 
 		fprintf(stream, "%s %s %s %s %s\n", set->release, set->kernel_sum, set->initrd_sum,
 			set->date, set->reason);
@@ -89,7 +89,7 @@ static int sync_folder(const char *path)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-static int write_list(const char *root, const struct failed *failed)
+static int write_list(const char *root, const struct failures *failed)
 {
 	autofree char *folder = text_new("%s" FOLDER, root);
 	autofree char *path = text_new("%s" FILE_NAME, root);
@@ -109,7 +109,7 @@ static int write_list(const char *root, const struct failed *failed)
 	return r == 0 ? sync_folder(folder) : r;
 }
 
-static void save(const struct run *run, const struct failed *failed)
+static void save(const struct kupd_run *run, const struct failures *failed)
 {
 	int r;
 
@@ -121,24 +121,24 @@ static void save(const struct run *run, const struct failed *failed)
 	}
 }
 
-static void drop(struct failed *failed, size_t i)
+static void drop(struct failures *failed, size_t i)
 {
 	memmove(&failed->sets[i], &failed->sets[i + 1],
 		(failed->n - i - 1) * sizeof(failed->sets[0]));
 	failed->n--;
 }
 
-static bool is_same(const struct failed_set *a, const struct failed_set *b)
+static bool is_same(const struct failure *a, const struct failure *b)
 {
 	return strcmp(a->release, b->release) == 0 && strcmp(a->kernel_sum, b->kernel_sum) == 0 &&
 	       strcmp(a->initrd_sum, b->initrd_sum) == 0;
 }
 
-void failed_note(const struct run *run, const struct set *set, const char *reason)
+void failures_note(const struct kupd_run *run, const struct kernelset *set, const char *reason)
 {
-	struct failed_set entry = {.kernel_sum = NO_CHECKSUM, .initrd_sum = NO_CHECKSUM};
+	struct failure entry = {.kernel_sum = NO_CHECKSUM, .initrd_sum = NO_CHECKSUM};
 	time_t now = time(NULL);
-	struct failed failed;
+	struct failures failed;
 	struct tm tm;
 
 	if (!is_kept(run))
@@ -152,7 +152,7 @@ void failed_note(const struct run *run, const struct set *set, const char *reaso
 	if (!localtime_r(&now, &tm) || !strftime(entry.date, sizeof(entry.date), "%Y-%m-%d", &tm))
 		strcpy(entry.date, "-");
 
-	failed_read(run, &failed);
+	failures_read(run, &failed);
 	for (size_t i = failed.n; i-- > 0;)
 		if (is_same(&failed.sets[i], &entry))
 			drop(&failed, i);
@@ -162,25 +162,25 @@ void failed_note(const struct run *run, const struct set *set, const char *reaso
 	save(run, &failed);
 }
 
-void failed_forget(const struct run *run, const char *kernel_sum, const char *initrd_sum)
+void failures_forget(const struct kupd_run *run, const char *kernel_sum, const char *initrd_sum)
 {
-	const struct failed_set *set;
-	struct failed failed;
+	const struct failure *set;
+	struct failures failed;
 
-	failed_read(run, &failed);
-	set = failed_find(&failed, kernel_sum, initrd_sum);
+	failures_read(run, &failed);
+	set = failures_find(&failed, kernel_sum, initrd_sum);
 	if (!set)
 		return;
 	drop(&failed, (size_t)(set - failed.sets));
 	save(run, &failed);
 }
 
-void failed_forget_older(const struct run *run, const char *release)
+void failures_forget_older(const struct kupd_run *run, const char *release)
 {
-	struct failed failed;
+	struct failures failed;
 	size_t before;
 
-	failed_read(run, &failed);
+	failures_read(run, &failed);
 	before = failed.n;
 	for (size_t i = failed.n; i-- > 0;)
 		if (!installed_is_newer(failed.sets[i].release, release))

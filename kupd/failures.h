@@ -11,7 +11,7 @@
 
 #define FAILED_MAX 8u /* sets remembered */
 
-struct failed_set {
+struct failure {
 	char release[KERNEL_RELEASE_MAX];
 	char kernel_sum[DIGEST_TEXT];
 	char initrd_sum[DIGEST_TEXT];
@@ -19,8 +19,8 @@ struct failed_set {
 	char reason[96]; /* what was seen */
 };
 
-struct failed {
-	struct failed_set sets[FAILED_MAX];
+struct failures {
+	struct failure sets[FAILED_MAX];
 	size_t n;
 };
 
@@ -31,21 +31,21 @@ struct failed {
  */
 
 /** Read the list; a missing or damaged one is empty. */
-void failed_read(const struct run *run, struct failed *ret_failed);
+void failures_read(const struct kupd_run *run, struct failures *ret_failed);
 
 /** The set of this content, or NULL. */
-const struct failed_set *failed_find(
-	const struct failed *failed, const char *kernel_sum, const char *initrd_sum);
+const struct failure *failures_find(
+	const struct failures *failed, const char *kernel_sum, const char *initrd_sum);
 
 /**
  * Remember that @set does not come up, for @reason; once, however often it is told. A set without
  * checksums cannot be told from others: it is remembered by its release only. Written whole or not
  * at all.
  */
-void failed_note(const struct run *run, const struct set *set, const char *reason);
+void failures_note(const struct kupd_run *run, const struct kernelset *set, const char *reason);
 
 /** Forget the set of this content: it is going to be tried again. */
-void failed_forget(const struct run *run, const char *kernel_sum, const char *initrd_sum);
+void failures_forget(const struct kupd_run *run, const char *kernel_sum, const char *initrd_sum);
 
 /** Forget all but those that are newer than @release, which came up. */
-void failed_forget_older(const struct run *run, const char *release);
+void failures_forget_older(const struct kupd_run *run, const char *release);

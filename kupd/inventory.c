@@ -2,14 +2,15 @@
 
 #include "inventory.h"
 
-#include "stick/assessment.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "stick/assessment.h"
 
 static bool is_damage(int error)
 {
-	return error == -ENOENT || error == -EUCLEAN || error == -EMEDIUMTYPE || error == -EFBIG;
+	return error == -ENOENT || error == -ERR_DAMAGED || error == -ERR_FOREIGN ||
+	       error == -ERR_TOO_LARGE;
 }
 
 /*
@@ -21,10 +22,10 @@ static bool is_damage(int error)
  */
 static int read_other(const struct volume *other, struct inventory *inventory)
 {
-	struct set own, old;
+	struct kernelset own, old;
 	int r;
 
-	r = set_read(other, SET_CURRENT, &own);
+	r = kernelset_read(other, KERNELSET_CURRENT, &own);
 	if (r < 0)
 		return r;
 	if (!inventory->has_current) {
@@ -32,15 +33,15 @@ static int read_other(const struct volume *other, struct inventory *inventory)
 		inventory->has_previous = true;
 		return 0;
 	}
-	r = set_read(inventory->volume, SET_PREVIOUS, &old);
-	if (r == 0 && set_is_same(&own, &old)) {
+	r = kernelset_read(inventory->volume, KERNELSET_PREVIOUS, &old);
+	if (r == 0 && kernelset_is_same(&own, &old)) {
 		inventory->previous = old;
 		inventory->has_previous = true;
 		return 0;
 	}
 	if (r == 0 || is_damage(r))
-		r = set_read(other, SET_PREVIOUS, &old);
-	if (r == 0 && set_is_same(&inventory->current, &old)) {
+		r = kernelset_read(other, KERNELSET_PREVIOUS, &old);
+	if (r == 0 && kernelset_is_same(&inventory->current, &old)) {
 		inventory->undone = own;
 		inventory->has_undone = true;
 	}
@@ -73,7 +74,7 @@ static int find_current(const struct stick *stick, struct inventory *inventory)
 
 	r = volume_open(stick->disk, stick_kernel(stick), &inventory->pvd, &inventory->volume);
 	if (r == 0)
-		r = set_read(inventory->volume, SET_CURRENT, &inventory->current);
+		r = kernelset_read(inventory->volume, KERNELSET_CURRENT, &inventory->current);
 	inventory->has_current = r == 0;
 	inventory->is_unreadable = r == -EIO;
 	if (r == -EIO || is_damage(r)) {
@@ -93,26 +94,23 @@ int inventory_read(const struct stick *stick, struct inventory *ret_inventory)
 	int r;
 
 	r = pvd_read(stick->disk, partition, PVD_LBA, &inventory.pvd);
-	if (r == -EUCLEAN || r == -EMEDIUMTYPE) {
-		log_error("%s: the volume descriptor is damaged", stick->name);
-		return -ERR_VERIFY;
-	}
+	if (r == -ERR_DAMAGED || r == -ERR_FOREIGN)
+		return refuse(-ERR_VERIFY, "%s: the volume descriptor is damaged", stick->name);
 	if (r == 0) {
 		inventory.slot = slot_holding(partition.size, &inventory.pvd);
 		r = find_current(stick, &inventory);
 	}
 	if (r == 0)
 		r = find_other(stick, &inventory);
-	if (r < 0) {
-		log_error("%s: cannot read the kernel partition: %s", stick->name, text_error(r));
-		return r;
-	}
+	if (r < 0)
+		return refuse(
+			r, "%s: cannot read the kernel partition: %s", stick->name, error_text(r));
 	*ret_inventory = inventory;
 	inventory.volume = NULL;
 	return 0;
 }
 
-int inventory_open(const struct run *run, bool writable, struct stick **ret_stick,
+int inventory_open(const struct kupd_run *run, bool writable, struct stick **ret_stick,
 	struct inventory *ret_inventory)
 {
 	cleanup(stick_closep) struct stick *stick = NULL;
@@ -126,7 +124,7 @@ int inventory_open(const struct run *run, bool writable, struct stick **ret_stic
 	return r;
 }
 
-const struct set *inventory_other(const struct inventory *inventory)
+const struct kernelset *inventory_other(const struct inventory *inventory)
 {
 	return inventory->has_previous ? &inventory->previous
 	       : inventory->has_undone ? &inventory->undone
@@ -150,7 +148,8 @@ bool inventory_doubts_other(const struct inventory *inventory, const struct stic
 	       (inventory->has_undone || !assessment_has_previous(stick));
 }
 
-const struct set *inventory_to_keep(const struct inventory *inventory, const struct stick *stick)
+const struct kernelset *inventory_to_keep(
+	const struct inventory *inventory, const struct stick *stick)
 {
 	if (!inventory->has_current || is_named(stick, slot_other(inventory->slot)) ||
 		(inventory->has_previous && !inventory_is_proven(inventory, stick)))

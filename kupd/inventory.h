@@ -5,11 +5,11 @@
  * What lies in the kernel partition of a stick, read without reading the sets.
  */
 
+#include "iso/volume.h"
 #include "run.h"
 #include "slots/kernelset.h"
 #include "slots/slot.h"
 #include "stick/stick.h"
-#include "iso/volume.h"
 
 struct inventory {
 	struct pvd pvd;
@@ -17,14 +17,14 @@ struct inventory {
 	enum slot_id slot;     /* that holds the current tree */
 	bool has_current;
 	bool is_unreadable; /* has none since reading it failed: it may be whole all the same */
-	struct set current;
+	struct kernelset current;
 	/* What the other slot has, if anything: the set before, or the one that a rollback left for
 	 * the current one. And the tree in which it is the current one: the way back, or forward
 	 * again. */
 	bool has_previous;
-	struct set previous;
+	struct kernelset previous;
 	bool has_undone;
-	struct set undone;
+	struct kernelset undone;
 	struct pvd other_pvd;
 	bool is_other_unreadable; /* neither is known, since reading failed: there may be one */
 };
@@ -41,7 +41,7 @@ int inventory_read(const struct stick *stick, struct inventory *ret_inventory);
  * Open the stick that the options of @run name, and read it. Reports. Returns stick_open()'s and
  * inventory_read()'s errors. The caller ends both.
  */
-int inventory_open(const struct run *run, bool writable, struct stick **ret_stick,
+int inventory_open(const struct kupd_run *run, bool writable, struct stick **ret_stick,
 	struct inventory *ret_inventory);
 
 void inventory_close(struct inventory *inventory);
@@ -50,7 +50,7 @@ void inventory_close(struct inventory *inventory);
 bool inventory_is_proven(const struct inventory *inventory, const struct stick *stick);
 
 /** The set of the other slot, whichever it is, or NULL. */
-const struct set *inventory_other(const struct inventory *inventory);
+const struct kernelset *inventory_other(const struct inventory *inventory);
 
 /** Would that one need a trial of its own, once it is current? Not if it is proven, nor if the
  * assessment is off. */
@@ -61,4 +61,5 @@ bool inventory_doubts_other(const struct inventory *inventory, const struct stic
  * the current one is not there, or on trial while nothing says that it is the better one: then the
  * set known to boot, if there is any, is the other, and its slot is not the one to be written.
  */
-const struct set *inventory_to_keep(const struct inventory *inventory, const struct stick *stick);
+const struct kernelset *inventory_to_keep(
+	const struct inventory *inventory, const struct stick *stick);

@@ -7,34 +7,31 @@
 
 #include <string.h>
 
-#include "stick/assessment.h"
-#include "inventory.h"
 #include "base/log.h"
-#include "run.h"
 #include "base/util.h"
+#include "inventory.h"
+#include "run.h"
+#include "stick/assessment.h"
 
 /* Would that entry boot, as far as can be told without reading the sets? */
 static int check_bootable(
 	const struct stick *stick, const struct inventory *inventory, const char *entry)
 {
-	if (!stick->grubenv) {
-		log_error("%s: the boot menu has no %s to read it from, choose in the menu itself",
+	if (!stick->grubenv)
+		return refuse(-ERR_REFUSED,
+			"%s: the boot menu has no %s to read it from, choose in the menu itself",
 			stick->name, GRUBENV_PATH);
-		return -ERR_REFUSED;
-	}
 	if (strcmp(entry, "previous") == 0 &&
-		(!inventory->has_previous || assessment_previous(stick) == PREVIOUS_GONE)) {
-		log_error("%s: the boot menu has no previous kernel set to boot", stick->name);
-		return -ERR_REFUSED;
-	}
-	if (strcmp(entry, "standard") == 0 && !inventory->has_current) {
-		log_error("%s: there is no whole current kernel set to boot", stick->name);
-		return -ERR_REFUSED;
-	}
+		(!inventory->has_previous || assessment_previous(stick) == PREVIOUS_GONE))
+		return refuse(-ERR_REFUSED, "%s: the boot menu has no previous kernel set to boot",
+			stick->name);
+	if (strcmp(entry, "standard") == 0 && !inventory->has_current)
+		return refuse(-ERR_REFUSED, "%s: there is no whole current kernel set to boot",
+			stick->name);
 	return 0;
 }
 
-int next_verb(struct run *run)
+int next_verb(struct kupd_run *run)
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;

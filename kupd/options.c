@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "program/arguments.h"
-#include "candidate/installed.h"
 #include "base/util.h"
+#include "candidate/installed.h"
+#include "program/arguments.h"
 
 enum {
 	OPTION_DISK = ARGUMENT_OWN,
@@ -94,17 +94,7 @@ static void print_help(const struct verb *verbs)
 	     "More in livengkupd(8).");
 }
 
-static bool is_word_of(const char *word, const char *list)
-{
-	size_t length = strlen(word);
-
-	for (const char *at = list; (at = strstr(at, word)); at += length)
-		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' '))
-			return true;
-	return false;
-}
-
-static bool set_target(struct options *options, enum stick_target target, const char *path)
+static bool set_target(struct kupd_options *options, enum stick_target target, const char *path)
 {
 	if (options->target_path && options->target == target)
 		arguments_misuse("--%s was given twice, name one stick",
@@ -137,7 +127,7 @@ static bool parse_entry(const char *option, const char *word, enum host_boot *re
 }
 
 /* A release in the place of a verb, as the callers of the published script have it. */
-static bool is_release(const struct options *options, const char *word)
+static bool is_release(const struct kupd_options *options, const char *word)
 {
 	autofree char *installed = installed_kernel(options->root, word);
 
@@ -171,8 +161,7 @@ static void report_word(const char *word, const char *what)
 		arguments_misuse("\"%s\" is %s", word, what);
 }
 
-static bool set_words(struct options *options, const struct verb *verbs, char **words, int n,
-	const struct verb **ret_verb)
+static bool set_words(struct kupd_options *options, const struct verb *verbs, char **words, int n)
 {
 	const struct verb *verb = verbs;
 
@@ -191,7 +180,7 @@ static bool set_words(struct options *options, const struct verb *verbs, char **
 		report_word(words[0], "neither a verb nor the release of an installed kernel");
 		return false;
 	}
-	options->verb = verb->name;
+	options->verb = verb;
 	if (n > 0 && verb == verbs) {
 		if (!isdigit((unsigned char)words[0][0]) && target_option(words[0])) {
 			report_word(words[0], "no release");
@@ -205,14 +194,13 @@ static bool set_words(struct options *options, const struct verb *verbs, char **
 		report_word(words[0], "one word too many");
 		return false;
 	}
-	*ret_verb = verb;
 	return true;
 }
 
 /* Options that are nothing on their own, or not with each other. */
-static bool check_together(const struct verb *verb, const struct options *options, bool booted)
+static bool check_together(const struct kupd_options *options, bool booted)
 {
-	if (strcmp(verb->name, "next") == 0 && !options->once)
+	if (strcmp(options->verb->name, "next") == 0 && !options->once)
 		arguments_misuse("next: name what to boot, --once previous, fallback or standard");
 	else if (booted && options->target == STICK_RUNNING)
 		arguments_misuse(
@@ -222,23 +210,10 @@ static bool check_together(const struct verb *verb, const struct options *option
 	return false;
 }
 
-/* An option that does nothing would be taken for one that does. */
-static bool check_use(const struct verb *verb, const bool given[ARRAY_SIZE(table)])
-{
-	for (size_t i = 0; table[i].name; i++) {
-		if (!given[i] || is_word_of(table[i].name, common) ||
-			is_word_of(table[i].name, verb->options))
-			continue;
-		arguments_misuse("%s: does not use --%s", verb->name, table[i].name);
-		return false;
-	}
-	return true;
-}
-
 /* What arguments_read() leads to. */
 struct parsing {
 	const struct verb *verbs;
-	struct options options;
+	struct kupd_options options;
 	bool booted; /* was given */
 	bool given[ARRAY_SIZE(table)];
 };
@@ -246,7 +221,7 @@ struct parsing {
 static enum arguments_result take(void *data, const struct option *option, char *value)
 {
 	struct parsing *parsing = data;
-	struct options *options = &parsing->options;
+	struct kupd_options *options = &parsing->options;
 	bool good = true;
 
 	if (value && !*value) {
@@ -306,20 +281,21 @@ static enum arguments_result take(void *data, const struct option *option, char 
 	return good ? ARGUMENTS_RUN : ARGUMENTS_USAGE;
 }
 
-enum arguments_result options_parse(int argc, char **argv, const struct verb *verbs, bool *ret_json,
-	struct options *ret_options)
+enum arguments_result kupd_options_parse(int argc, char **argv, const struct verb *verbs,
+	bool *ret_json, struct kupd_options *ret_options)
 {
 	struct parsing parsing = {.verbs = verbs,
 		.options = {.root = "", .level = LOG_NORMAL, .booted = HOST_BOOT_STANDARD}};
-	struct options *options = &parsing.options;
+	struct kupd_options *options = &parsing.options;
 	enum arguments_result result;
-	const struct verb *verb;
 
 	result = arguments_read(argc, argv, table, take, &parsing, ret_json);
 	if (result != ARGUMENTS_RUN)
 		return result;
-	if (!set_words(options, verbs, argv + optind, argc - optind, &verb) ||
-		!check_use(verb, parsing.given) || !check_together(verb, options, parsing.booted))
+	if (!set_words(options, verbs, argv + optind, argc - optind) ||
+		!arguments_check_use(table, parsing.given, options->verb->name, common,
+			options->verb->options) ||
+		!check_together(options, parsing.booted))
 		return ARGUMENTS_USAGE;
 	options->json = *ret_json;
 	*ret_options = *options;

@@ -7,12 +7,21 @@
 
 #include <stdbool.h>
 
-#include "program/arguments.h"
 #include "base/log.h"
+#include "program/arguments.h"
 #include "stick/stick.h"
 
-struct options {
-	const char *verb;
+struct kupd_run;
+
+struct verb {
+	const char *name;
+	int (*run)(struct kupd_run *run);
+	const char *options; /* the long names of its own, with spaces between */
+	const char *help;
+};
+
+struct kupd_options {
+	const struct verb *verb;
 	const char *release; /* NULL: not named */
 	enum stick_target target;
 	const char *target_path; /* NULL with STICK_RUNNING */
@@ -31,17 +40,11 @@ struct options {
 	enum log_level level;
 };
 
-struct verb {
-	const char *name;
-	const char *options; /* the long names of its own, with spaces between */
-	const char *help;
-};
-
 /**
  * Parse @argv. The verbs end with a null name. A first word that is no verb is a release to update
  * to, if a kernel of that name is named or installed. An option that the verb does not use is
  * refused, and so is one that is not written out.
  * DONE: help or version was printed; USAGE: reported. Is JSON wanted? Told in any case.
  */
-enum arguments_result options_parse(int argc, char **argv, const struct verb *verbs, bool *ret_json,
-	struct options *ret_options);
+enum arguments_result kupd_options_parse(int argc, char **argv, const struct verb *verbs,
+	bool *ret_json, struct kupd_options *ret_options);

@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "base/child.h"
-#include "candidate/installed.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "candidate/installed.h"
 
 /* The system that we run is the one whose packages may be put right. */
-static bool is_own_system(const struct run *run)
+static bool is_own_system(const struct kupd_run *run)
 {
 	return run->options->target == STICK_RUNNING && !run->options->root[0] &&
 	       !run->options->dry_run;
@@ -30,7 +30,7 @@ static pid_t holder(const char *root, const char *name)
 	return lock.l_pid;
 }
 
-int packages_check_idle(const struct run *run)
+int packages_check_idle(const struct kupd_run *run)
 {
 	static const char *const locks[] = {"lock-frontend", "lock"};
 
@@ -39,13 +39,13 @@ int packages_check_idle(const struct run *run)
 
 		if (pid == 0)
 			continue;
-		log_error("apt or dpkg is at work (process %d): repair when it is done", (int)pid);
-		return -ERR_BUSY;
+		return refuse(-ERR_BUSY,
+			"apt or dpkg is at work (process %d): repair when it is done", (int)pid);
 	}
 	return 0;
 }
 
-bool packages_finish(const struct run *run)
+bool packages_finish(const struct kupd_run *run)
 {
 	/* Nobody is there to be asked which configuration file to keep. */
 	static const char *const argv[] = {
@@ -69,7 +69,7 @@ static bool has_initrd(const char *root, const char *release)
 }
 
 /* live-tools diverts update-initramfs; the true one stands beside it. */
-void packages_build_initrd(const struct run *run, const char *release)
+void packages_build_initrd(const struct kupd_run *run, const char *release)
 {
 	static const char diverted[] = "/usr/sbin/update-initramfs.orig.initramfs-tools";
 	const char *argv[] = {

@@ -12,11 +12,11 @@
  * See that no apt or dpkg is at work in the system that kernels are taken from. Reports. Returns
  * -ERR_BUSY if one is.
  */
-int packages_check_idle(const struct run *run);
+int packages_check_idle(const struct kupd_run *run);
 
 /** Let dpkg finish what it left, and with it our own hooks' work. Warns of a failure. Was
  * it asked? */
-bool packages_finish(const struct run *run);
+bool packages_finish(const struct kupd_run *run);
 
 /** Build the initrd of @release if it is missing. Warns of a failure. */
-void packages_build_initrd(const struct run *run, const char *release);
+void packages_build_initrd(const struct kupd_run *run, const char *release);

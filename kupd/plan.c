@@ -4,15 +4,16 @@
 
 #include <string.h>
 
-#include "stick/assessment.h"
-#include "failures.h"
-#include "stick/bootloader.h"
 #include "base/log.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "failures.h"
+#include "slots/settree.h"
+#include "stick/assessment.h"
+#include "stick/bootloader.h"
 
-void plan_clear(struct plan *plan)
+void update_plan_clear(struct update_plan *plan)
 {
 	/* The session reads from the volume until it ends. */
 	session_free(plan->session);
@@ -21,34 +22,23 @@ void plan_clear(struct plan *plan)
 	candidate_free(plan->candidate);
 }
 
-int plan_failed(const struct stick *stick, const char *step, int error)
-{
-	if (error == -EINTR)
-		return error; /* told by the caller, who knows what it means */
-	log_error("%s: %s: %s", stick->name, step,
-		error == -ERR_VERIFY   ? "what was read back differs: the medium may be failing"
-		: error == -ERR_SOURCE ? "kernel or initrd can no longer be read"
-				       : text_error(error));
-	return error;
-}
-
 /*
  * Is the current set whole? A damaged one must not become the `.old` set that boots are sent to,
  * and the set before it must not make room for the new one. One that cannot be read may be whole
  * the next time: it is only given up by who asks for it.
  */
-static int check_current(
-	const struct run *run, const struct stick *stick, struct plan *plan, bool tolerant)
+static int check_current(const struct kupd_run *run, const struct stick *stick,
+	struct update_plan *plan, bool tolerant)
 {
 	struct inventory *inventory = &plan->inventory;
 	int r = inventory->is_unreadable ? -EIO : 0;
 
 	if (inventory->has_current)
-		r = set_verify(stick->disk, &inventory->current, &run->observer);
-	if (r == 0 || r == -ENOKEY)
+		r = kernelset_verify(stick->disk, &inventory->current, &run->observer);
+	if (r == 0 || r == -ERR_NO_SUMS)
 		return 0;
 	if (r != -ERR_VERIFY && !(r == -EIO && tolerant))
-		return plan_failed(stick,
+		return run_failed(stick,
 			"cannot read the current kernel set, which repair or --force would give up",
 			r);
 	log_warning("%s: the current kernel set is %s", stick->name,
@@ -58,16 +48,17 @@ static int check_current(
 }
 
 /* Is the candidate what is current already, byte for byte, and does GRUB find it? */
-static int is_there_already(const struct stick *stick, const struct plan *plan, bool *ret_there)
+static int is_there_already(
+	const struct stick *stick, const struct update_plan *plan, bool *ret_there)
 {
-	const struct set *current = &plan->inventory.current;
+	const struct kernelset *current = &plan->inventory.current;
 	const struct candidate *candidate = plan->candidate;
 	enum pvd_next next;
 	int r;
 
 	r = pvd_read_next(stick->disk, stick_kernel(stick), &next);
 	if (r < 0)
-		return plan_failed(stick, "cannot read the volume descriptors", r);
+		return run_failed(stick, "cannot read the volume descriptors", r);
 	*ret_there = next == PVD_NEXT_TERMINATOR && plan->inventory.has_current &&
 		     current->has_sums && strcmp(current->release, candidate->release) == 0 &&
 		     strcmp(current->kernel_sum, candidate->kernel_sum) == 0 &&
@@ -76,19 +67,19 @@ static int is_there_already(const struct stick *stick, const struct plan *plan, 
 }
 
 /* Is it known of these very files that they do not come up? */
-static bool failed_before(const struct run *run, const struct candidate *candidate)
+static bool has_failed_before(const struct kupd_run *run, const struct candidate *candidate)
 {
-	struct failed failed;
+	struct failures failed;
 
-	failed_read(run, &failed);
-	return failed_find(&failed, candidate->kernel_sum, candidate->initrd_sum);
+	failures_read(run, &failed);
+	return failures_find(&failed, candidate->kernel_sum, candidate->initrd_sum);
 }
 
 /* This machine may not care, but the stick is made for those that do. */
 static void warn_unsigned(const struct stick *stick, const struct candidate *candidate)
 {
 	if (candidate_is_signed(candidate) ||
-		!loader_is_signed(stick->disk, stick->partitions[STICK_ESP]))
+		!bootloader_is_signed(stick->disk, stick->partitions[STICK_ESP]))
 		return;
 	log_warning(
 		"%s: is not signed: a computer with Secure Boot starts %s, but not this kernel: "
@@ -96,8 +87,8 @@ static void warn_unsigned(const struct stick *stick, const struct candidate *can
 		candidate->kernel_path, disk_path(stick->disk));
 }
 
-int plan_check_candidate(
-	const struct run *run, const struct stick *stick, const struct candidate *candidate)
+int update_plan_check_candidate(
+	const struct kupd_run *run, const struct stick *stick, const struct candidate *candidate)
 {
 	struct extent persistence = stick->partitions[STICK_PERSISTENCE];
 	/* What cryptsetup takes unless told otherwise. */
@@ -111,7 +102,7 @@ int plan_check_candidate(
 	if (encrypted && r < 0)
 		log_warning("%s: cannot tell how partition %d is encrypted, taking the usual "
 			    "cipher for it: %s",
-			disk_path(stick->disk), STICK_PERSISTENCE, text_error(r));
+			disk_path(stick->disk), STICK_PERSISTENCE, error_text(r));
 	r = candidate_check(candidate, &run->host, encrypted ? &luks : NULL, &run->observer);
 	if (r == 0)
 		warn_unsigned(stick, candidate);
@@ -123,27 +114,27 @@ int plan_check_candidate(
 }
 
 /* With a set on trial, or damaged, the one known to boot is the other, if any is: it stays. */
-static int plan_keep(
-	const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan)
+static int update_plan_keep(const struct kupd_run *run, const struct stick *stick, bool tolerant,
+	struct update_plan *plan)
 {
 	const struct inventory *inventory = &plan->inventory;
-	const struct set *keep = inventory_to_keep(inventory, stick);
+	const struct kernelset *keep = inventory_to_keep(inventory, stick);
 	int r;
 
 	if (inventory->is_other_unreadable && !tolerant &&
 		(assessment_tries(stick) >= 0 || !inventory->has_current))
-		return plan_failed(stick,
+		return run_failed(stick,
 			"cannot read the previous kernel set, which repair or --force would give "
 			"up",
 			-EIO);
 	if (!keep)
 		return 0;
-	r = set_verify(stick->disk, keep, &run->observer);
+	r = kernelset_verify(stick->disk, keep, &run->observer);
 	/* A damaged one is not worth keeping: then the current set is the best there is. */
 	if (r == -ERR_VERIFY || (r == -EIO && run->options->force))
 		return 0;
-	if (r < 0 && r != -ENOKEY)
-		return plan_failed(stick,
+	if (r < 0 && r != -ERR_NO_SUMS)
+		return run_failed(stick,
 			"cannot read the previous kernel set, which --force would give up", r);
 	plan->keep = keep;
 	plan->keep_is_proven = !inventory_doubts_other(inventory, stick);
@@ -151,13 +142,13 @@ static int plan_keep(
 }
 
 /* There is another way: over what is there. */
-static bool may_go_in_place(const struct run *run, const struct plan *plan)
+static bool may_go_in_place(const struct kupd_run *run, const struct update_plan *plan)
 {
 	return run->options->in_place && !plan->in_place;
 }
 
-static int no_room(
-	const struct run *run, const struct stick *stick, const struct plan *plan, uint64_t needed)
+static int no_room(const struct kupd_run *run, const struct stick *stick,
+	const struct update_plan *plan, uint64_t needed)
 {
 	uint64_t partition = stick_kernel(stick).size;
 	struct slot whole = slot_get(partition, SLOT_WHOLE);
@@ -180,31 +171,32 @@ static int no_room(
 }
 
 /* The texts that an old stick's set lacks and gets as `.old` set. */
-static int describe_base(const struct stick *stick, const struct set *base,
+static int describe_base(const struct stick *stick, const struct kernelset *base,
 	const struct observer *observer, char **ret_release, char **ret_sums)
 {
 	char kernel_sum[DIGEST_TEXT], initrd_sum[DIGEST_TEXT];
 	int r = 0;
 
 	if (!base->has_release)
-		r = set_release_text(base->release, ret_release);
+		r = kernelset_release_text(base->release, ret_release);
 	if (r == 0 && !base->has_sums) {
-		r = set_digest(stick->disk, base, observer, kernel_sum, initrd_sum);
+		r = kernelset_digest(stick->disk, base, observer, kernel_sum, initrd_sum);
 		if (r == 0)
-			r = set_sums_text(base->release, kernel_sum, initrd_sum, ret_sums);
+			r = kernelset_sums_text(base->release, kernel_sum, initrd_sum, ret_sums);
 	}
 	return r;
 }
 
-static int plan_session(const struct run *run, const struct stick *stick, struct plan *plan)
+static int update_plan_session(
+	const struct kupd_run *run, const struct stick *stick, struct update_plan *plan)
 {
 	const struct inventory *inventory = &plan->inventory;
 	const struct candidate *candidate = plan->candidate;
 	const struct pvd *pvd = plan->keep ? &inventory->other_pvd : &inventory->pvd;
 	autofree char *release = NULL, *sums = NULL, *old_release = NULL, *old_sums = NULL;
 	struct extent partition = stick_kernel(stick);
-	struct session_content content;
-	struct set own;
+	struct settree content;
+	struct kernelset own;
 	enum slot_id other;
 	int r;
 
@@ -216,29 +208,28 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 	else if (!plan->in_place && inventory->has_current)
 		plan->base = &inventory->current;
 	plan->slot = slot_get(partition.size, plan->in_place ? SLOT_WHOLE : other);
-	if (plan->base && set_touches(plan->base, slot_extent(partition, &plan->slot))) {
+	if (plan->base && kernelset_touches(plan->base, slot_extent(partition, &plan->slot))) {
 		if (!may_go_in_place(run, plan))
-			log_error("%s: the current kernel set reaches into slot %s: deploy with a "
-				  "larger kernel partition, or use --in-place",
+			return refuse(-ERR_NO_ROOM,
+				"%s: the current kernel set reaches into slot %s: deploy with a larger kernel partition, or use --in-place",
 				stick->name, plan->slot.name);
-		return -ERR_NO_ROOM;
 	}
 
-	r = set_release_text(candidate->release, &release);
+	r = kernelset_release_text(candidate->release, &release);
 	if (r == 0)
-		r = set_sums_text(
+		r = kernelset_sums_text(
 			candidate->release, candidate->kernel_sum, candidate->initrd_sum, &sums);
 	if (r == 0)
 		r = plan->base ? volume_open(stick->disk, partition, pvd, &plan->volume)
 			       : volume_new_empty(stick->disk, partition, pvd, &plan->volume);
 	/* What the tree that goes on has of its own, not what another tree says of it as `.old`. */
 	if (r == 0 && plan->base)
-		r = set_read(plan->volume, SET_CURRENT, &own);
+		r = kernelset_read(plan->volume, KERNELSET_CURRENT, &own);
 	if (r == 0 && plan->base)
 		r = describe_base(stick, &own, &run->observer, &old_release, &old_sums);
 	if (r < 0)
 		return r;
-	content = (struct session_content){
+	content = (struct settree){
 		.kernel.path = candidate->kernel_path,
 		.initrd.path = candidate->initrd_path,
 		.release = release,
@@ -247,7 +238,9 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 		.old_release = old_release,
 		.old_sums = old_sums,
 	};
-	r = session_new(plan->volume, plan->slot.start_lba, &content, &plan->session);
+	r = settree_fill(plan->volume, &content);
+	if (r == 0)
+		r = session_new(plan->volume, plan->slot.start_lba, &plan->session);
 	if (r < 0)
 		return r;
 	if (session_size(plan->session) > slot_extent(partition, &plan->slot).size)
@@ -256,37 +249,39 @@ static int plan_session(const struct run *run, const struct stick *stick, struct
 }
 
 /* Beside what is there; only where that has no room, and as the options allow, over it. */
-static int plan_writing(
-	const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan)
+static int update_plan_writing(const struct kupd_run *run, const struct stick *stick, bool tolerant,
+	struct update_plan *plan)
 {
 	int r;
 
-	r = plan_keep(run, stick, tolerant, plan);
+	log_step("planning the new session");
+	r = update_plan_keep(run, stick, tolerant, plan);
 	if (r < 0)
 		return r;
-	r = plan_session(run, stick, plan);
+	r = update_plan_session(run, stick, plan);
 	if (r == -ERR_NO_ROOM && may_go_in_place(run, plan)) {
 		session_free(steal_pointer(plan->session));
 		volume_close(steal_pointer(plan->volume));
 		plan->in_place = true;
 		plan->keep = NULL;
 		plan->base = NULL;
-		r = plan_session(run, stick, plan);
+		r = update_plan_session(run, stick, plan);
 	} else if (r == 0 && run->options->in_place) {
 		log_info("%s: has room beside the current kernel set, which stays", stick->name);
 	}
 	if (r < 0 && r != -ERR_NO_ROOM)
-		return plan_failed(stick, "cannot prepare the new session", r);
+		return run_failed(stick, "cannot prepare the new session", r);
 	return r;
 }
 
-int plan_make(const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan,
-	enum update_result *ret_result)
+int update_plan_make(const struct kupd_run *run, const struct stick *stick, bool tolerant,
+	struct update_plan *plan, enum update_result *ret_result)
 {
 	enum update_result result = UPDATE_WRITTEN;
 	bool there = false;
 	int r;
 
+	log_step("reading the kernel sets");
 	r = inventory_read(stick, &plan->inventory);
 	if (r == 0)
 		r = candidate_digest(plan->candidate, &run->observer);
@@ -298,16 +293,16 @@ int plan_make(const struct run *run, const struct stick *stick, bool tolerant, s
 		return r;
 	if (there)
 		result = UPDATE_THERE_ALREADY;
-	else if (failed_before(run, plan->candidate))
+	else if (has_failed_before(run, plan->candidate))
 		result = UPDATE_FAILED_BEFORE;
 	if (result != UPDATE_WRITTEN && !run->options->force) {
 		*ret_result = result;
 		return 0;
 	}
-	log_debug("checking %s and %s", plan->candidate->kernel_path, plan->candidate->initrd_path);
-	r = plan_check_candidate(run, stick, plan->candidate);
+	log_step("checking %s and %s", plan->candidate->kernel_path, plan->candidate->initrd_path);
+	r = update_plan_check_candidate(run, stick, plan->candidate);
 	if (r == 0)
-		r = plan_writing(run, stick, tolerant || run->options->force, plan);
+		r = update_plan_writing(run, stick, tolerant || run->options->force, plan);
 	if (r == 0)
 		*ret_result = UPDATE_WRITTEN;
 	return r;

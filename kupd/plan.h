@@ -7,24 +7,24 @@
 
 #include "candidate/candidate.h"
 #include "inventory.h"
-#include "run.h"
 #include "iso/session.h"
+#include "run.h"
 
 /* What the stick boots, should the next step fail. */
 enum outcome { OUTCOME_AS_BEFORE, OUTCOME_PREVIOUS, OUTCOME_NONE, OUTCOME_EITHER, OUTCOME_NEW };
 
-struct plan {
+struct update_plan {
 	enum outcome outcome;
 	struct candidate *candidate;
 	struct inventory inventory;
 	/* Becomes current first, from the other slot: it stays, and what is current now makes room.
 	 * NULL: none does. */
-	const struct set *keep;
-	bool keep_is_proven;	/* it came up once, as far as the assessment tells */
-	bool base_is_proven;	/* as keep_is_proven, of what then is current */
-	const struct set *base; /* becomes the `.old` set; NULL: none does */
-	struct volume *volume;	/* the tree that the session continues; owned */
-	bool in_place;		/* over what is there: two sets have no room, and that is allowed */
+	const struct kernelset *keep;
+	bool keep_is_proven;	      /* it came up once, as far as the assessment tells */
+	bool base_is_proven;	      /* as keep_is_proven, of what then is current */
+	const struct kernelset *base; /* becomes the `.old` set; NULL: none does */
+	struct volume *volume;	      /* the tree that the session continues; owned */
+	bool in_place; /* over what is there: two sets have no room, and that is allowed */
 	struct slot slot;
 	struct session *session; /* owned */
 };
@@ -35,17 +35,11 @@ struct plan {
  * Reports; what an interruption means is for the caller to tell. Returns -errno, with nothing
  * changed.
  */
-int plan_make(const struct run *run, const struct stick *stick, bool tolerant, struct plan *plan,
-	enum update_result *ret_result);
+int update_plan_make(const struct kupd_run *run, const struct stick *stick, bool tolerant,
+	struct update_plan *plan, enum update_result *ret_result);
 
 /** candidate_check() for @stick and its persistence, and what --force makes of it. Reports. */
-int plan_check_candidate(
-	const struct run *run, const struct stick *stick, const struct candidate *candidate);
+int update_plan_check_candidate(
+	const struct kupd_run *run, const struct stick *stick, const struct candidate *candidate);
 
-void plan_clear(struct plan *plan);
-
-/**
- * Report that @step failed for @error, unless it was interrupted, which only the caller can
- * explain. Returns @error.
- */
-int plan_failed(const struct stick *stick, const char *step, int error);
+void update_plan_clear(struct update_plan *plan);

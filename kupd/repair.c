@@ -8,18 +8,17 @@
 
 #include <string.h>
 
-#include "stick/assessment.h"
-#include "failures.h"
-#include "candidate/installed.h"
-#include "inventory.h"
 #include "base/log.h"
-#include "stick/stickmount.h"
+#include "base/util.h"
+#include "candidate/installed.h"
+#include "failures.h"
+#include "inventory.h"
 #include "packages.h"
 #include "plan.h"
 #include "rescue.h"
 #include "rollback.h"
 #include "run.h"
-#include "base/util.h"
+#include "stick/assessment.h"
 
 enum state {
 	STATE_WHOLE,
@@ -29,29 +28,27 @@ enum state {
 };
 
 /* Nothing to read of a stick without a head. */
-static int diagnose(const struct run *run, const struct stick *stick, struct inventory *inventory,
-	enum state *ret_state)
+static int diagnose(const struct kupd_run *run, const struct stick *stick,
+	struct inventory *inventory, enum state *ret_state)
 {
 	int r;
 
-	r = revive_is_needed(stick);
+	r = rescue_is_needed(stick);
 	if (r > 0)
 		*ret_state = STATE_HEADLESS;
 	if (r == 0)
 		r = inventory_read(stick, inventory);
 	else if (r < 0)
-		return plan_failed(stick, "cannot read the volume descriptor", r);
+		return run_failed(stick, "cannot read the volume descriptor", r);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	*ret_state = STATE_DAMAGED;
 	if (!inventory->has_current)
 		return 0;
-	r = set_verify(stick->disk, &inventory->current, &run->observer);
-	if (r == -EINTR) {
-		log_error("interrupted: nothing was changed");
-		return r;
-	}
-	if (r == 0 || r == -ENOKEY)
+	r = kernelset_verify(stick->disk, &inventory->current, &run->observer);
+	if (r == -EINTR)
+		return refuse(r, "interrupted: nothing was changed");
+	if (r == 0 || r == -ERR_NO_SUMS)
 		*ret_state = assessment_tries(stick) == 0 ? STATE_FAILED : STATE_WHOLE;
 	return 0;
 }
@@ -61,26 +58,26 @@ static int diagnose(const struct run *run, const struct stick *stick, struct inv
  * if that is whole and not known to fail. It gets a trial unless the boot assessment calls it
  * proven: the menu may have tried it already.
  */
-static int go_back(
-	struct run *run, struct stick *stick, const struct inventory *inventory, bool *ret_done)
+static int go_back(struct kupd_run *run, struct stick *stick, const struct inventory *inventory,
+	bool *ret_done)
 {
-	const struct set *other = inventory_other(inventory);
+	const struct kernelset *other = inventory_other(inventory);
 	bool on_trial = inventory_doubts_other(inventory, stick);
-	struct failed failed;
+	struct failures failed;
 	int r;
 
-	failed_read(run, &failed);
-	if (!other || failed_find(&failed, other->kernel_sum, other->initrd_sum))
+	failures_read(run, &failed);
+	if (!other || failures_find(&failed, other->kernel_sum, other->initrd_sum))
 		return 0;
-	r = set_verify(stick->disk, other, &run->observer);
+	r = kernelset_verify(stick->disk, other, &run->observer);
 	if (r == -ERR_VERIFY || r == -EIO) {
 		log_warning("%s: the %s kernel set, %s, is %s", stick->name,
 			inventory->has_undone ? "undone" : "previous", other->release,
 			r == -EIO ? "unreadable" : "damaged");
 		return 0;
 	}
-	if (r == 0 || r == -ENOKEY)
-		r = mounted_release(stick, &run->host, run->options->dry_run);
+	if (r == 0 || r == -ERR_NO_SUMS)
+		r = run_release_kernel(run, stick);
 	if (r < 0)
 		return r;
 	*ret_done = true;
@@ -95,13 +92,14 @@ static int go_back(
 		r = rollback_switch(run, stick, inventory, on_trial);
 	if (r < 0)
 		return r;
-	mounted_refresh_kernel(stick, &run->host);
+	run_refresh_kernel(run, stick);
 	log_info("%s: back to %s: the next boot runs it", stick->name, other->release);
 	return 0;
 }
 
 /* Whole, but of no use: without an end of the descriptors GRUB reads no set at all. */
-static int end_descriptors(struct run *run, struct stick *stick, const struct inventory *inventory)
+static int end_descriptors(
+	struct kupd_run *run, struct stick *stick, const struct inventory *inventory)
 {
 	const char *release = inventory->current.release;
 	enum pvd_next next;
@@ -111,8 +109,8 @@ static int end_descriptors(struct run *run, struct stick *stick, const struct in
 	if (r == 0 && next != PVD_NEXT_DAMAGED)
 		return 0;
 	if (r < 0)
-		return plan_failed(stick, "cannot read the volume descriptors", r);
-	r = mounted_release(stick, &run->host, run->options->dry_run);
+		return run_failed(stick, "cannot read the volume descriptors", r);
+	r = run_release_kernel(run, stick);
 	if (r < 0)
 		return r;
 	run_add(run, "release", release);
@@ -125,8 +123,8 @@ static int end_descriptors(struct run *run, struct stick *stick, const struct in
 	run->changed = true;
 	r = slot_terminate(stick->disk, stick_kernel(stick));
 	if (r < 0)
-		return plan_failed(stick, "cannot end the volume descriptors", r);
-	mounted_refresh_kernel(stick, &run->host);
+		return run_failed(stick, "cannot end the volume descriptors", r);
+	run_refresh_kernel(run, stick);
 	log_info("%s: the volume descriptors had no end: put it back, GRUB reads %s again",
 		stick->name, release);
 	return 0;
@@ -134,7 +132,7 @@ static int end_descriptors(struct run *run, struct stick *stick, const struct in
 
 /* What costs one sector: the head put back, a set that did not come up left for the one before.
  * WHOLE then also means that it is, or with --dry-run would be. */
-static int repair_at_once(struct run *run, enum state *ret_state)
+static int repair_at_once(struct kupd_run *run, enum state *ret_state)
 {
 	const unsigned int flags =
 		STICK_BLANK_TOO | (run->options->dry_run ? 0u : (unsigned int)STICK_WRITABLE);
@@ -148,7 +146,7 @@ static int repair_at_once(struct run *run, enum state *ret_state)
 	if (r == 0)
 		r = diagnose(run, stick, &inventory, &state);
 	if (r == 0 && state == STATE_HEADLESS) {
-		r = revive_from_slots(run, stick);
+		r = rescue_from_slots(run, stick);
 		if (r == 0)
 			state = STATE_WHOLE;
 		/* It may still be one that did not come up. */
@@ -164,7 +162,7 @@ static int repair_at_once(struct run *run, enum state *ret_state)
 	} else if (state == STATE_FAILED) {
 		log_info("%s: %s did not come up", stick->name, inventory.current.release);
 		if (!run->options->dry_run)
-			failed_note(run, &inventory.current, "it did not come up");
+			failures_note(run, &inventory.current, "it did not come up");
 		r = go_back(run, stick, &inventory, &done);
 	}
 	if (r == 0)
@@ -173,15 +171,15 @@ static int repair_at_once(struct run *run, enum state *ret_state)
 }
 
 static int write_release(
-	struct run *run, enum state state, const char *release, enum update_result *ret_result)
+	struct kupd_run *run, enum state state, const char *release, enum update_result *ret_result)
 {
-	return state == STATE_HEADLESS ? revive_with(run, release, ret_result)
+	return state == STATE_HEADLESS ? rescue_with(run, release, ret_result)
 				       : update_run(run, release, true, ret_result);
 }
 
 /* The set that is named; else the newest installed one that passes the checks and is not known to
  * fail. -ENOENT: none. */
-static int write_set(struct run *run, enum state state)
+static int write_set(struct kupd_run *run, enum state state)
 {
 	char release[KERNEL_RELEASE_MAX], older[KERNEL_RELEASE_MAX] = "";
 	enum update_result result = UPDATE_FAILED_BEFORE;
@@ -204,7 +202,7 @@ static int write_set(struct run *run, enum state state)
 }
 
 /* Nothing can be written: the previous set is better than none. */
-static int last_resort(struct run *run)
+static int last_resort(struct kupd_run *run)
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;
@@ -217,9 +215,9 @@ static int last_resort(struct run *run)
 	return r == 0 && !done ? -ENOENT : r;
 }
 
-int repair_verb(struct run *run)
+int repair_verb(struct kupd_run *run)
 {
-	const struct options *options = run->options;
+	const struct kupd_options *options = run->options;
 	const bool is_named = options->kernel || options->initrd;
 	enum state state;
 	bool acted;
@@ -241,17 +239,13 @@ int repair_verb(struct run *run)
 		if (r == -ENOENT && state == STATE_DAMAGED)
 			r = last_resort(run);
 	}
-	if (r == -ENOENT && is_named) {
-		log_error("the kernel set that was named did not come up before: name another one");
-		return -ERR_REFUSED;
-	}
-	if (r == -ENOENT) {
-		log_error(
-			"%s/boot has no kernel that could be written: install another one with "
-			"apt, or name another system by --root, or files by --kernel and --initrd",
+	if (r == -ENOENT && is_named)
+		return refuse(-ERR_REFUSED,
+			"the kernel set that was named did not come up before: name another one");
+	if (r == -ENOENT)
+		return refuse(-ERR_REFUSED,
+			"%s/boot has no kernel that could be written: install another one with apt, or name another system by --root, or files by --kernel and --initrd",
 			options->root);
-		return -ERR_REFUSED;
-	}
 	if (r < 0)
 		return r;
 	acted = run->changed || json_object_object_get(run->result, "release");

@@ -4,38 +4,37 @@
 
 #include <string.h>
 
-#include "stick/assessment.h"
-#include "candidate/candidate.h"
-#include "failures.h"
-#include "slots/format.h"
 #include "base/log.h"
-#include "bootmark.h"
-#include "stick/stickmount.h"
-#include "plan.h"
 #include "base/size.h"
 #include "base/util.h"
+#include "bootmark.h"
+#include "candidate/candidate.h"
+#include "failures.h"
+#include "plan.h"
+#include "slots/format.h"
+#include "stick/assessment.h"
 
 /* A tree that was found without the head, and what it says of its sets. */
 struct tree {
 	struct pvd pvd;
-	struct set set;
-	struct set old; /* with has_old */
+	struct kernelset set;
+	struct kernelset old; /* with has_old */
 	bool has_old;
 	bool is_proven; /* it came up, as far as the assessment tells */
 };
 
-int revive_is_needed(const struct stick *stick)
+int rescue_is_needed(const struct stick *stick)
 {
 	struct pvd pvd;
 	int r;
 
 	r = pvd_read(stick->disk, stick_kernel(stick), PVD_LBA, &pvd);
-	return r == -EMEDIUMTYPE || r == -EUCLEAN ? 1 : r;
+	return r == -ERR_FOREIGN || r == -ERR_DAMAGED ? 1 : r;
 }
 
 /* Is the tree of @pvd whole, and the label one of ours? 1, 0, or -errno. */
-static int read_tree(
-	const struct run *run, const struct stick *stick, const struct pvd *pvd, struct tree *ret)
+static int read_tree(const struct kupd_run *run, const struct stick *stick, const struct pvd *pvd,
+	struct tree *ret)
 {
 	cleanup(volume_closep) struct volume *volume = NULL;
 	struct tree tree = {.pvd = *pvd};
@@ -45,11 +44,11 @@ static int read_tree(
 		return 0;
 	r = volume_open(stick->disk, stick_kernel(stick), pvd, &volume);
 	if (r == 0)
-		r = set_read(volume, SET_CURRENT, &tree.set);
+		r = kernelset_read(volume, KERNELSET_CURRENT, &tree.set);
 	if (r == 0)
-		r = set_verify(stick->disk, &tree.set, &run->observer);
+		r = kernelset_verify(stick->disk, &tree.set, &run->observer);
 	if (r == 0)
-		tree.has_old = set_read(volume, SET_PREVIOUS, &tree.old) == 0;
+		tree.has_old = kernelset_read(volume, KERNELSET_PREVIOUS, &tree.old) == 0;
 	if (r == -EINTR || r == -ENOMEM)
 		return r;
 	if (r < 0)
@@ -60,15 +59,15 @@ static int read_tree(
 
 static bool is_newer(const struct tree *a, const struct tree *b)
 {
-	if (a->has_old && set_is_same(&a->old, &b->set))
+	if (a->has_old && kernelset_is_same(&a->old, &b->set))
 		return true;
-	if (b->has_old && set_is_same(&b->old, &a->set))
+	if (b->has_old && kernelset_is_same(&b->old, &a->set))
 		return false;
 	return a->set.initrd.mtime > b->set.initrd.mtime;
 }
 
-static int find_trees(
-	const struct run *run, const struct stick *stick, struct tree ret_trees[SLOT_TREES_MAX])
+static int find_trees(const struct kupd_run *run, const struct stick *stick,
+	struct tree ret_trees[SLOT_TREES_MAX])
 {
 	struct pvd pvds[SLOT_TREES_MAX];
 	int found, r, n = 0;
@@ -102,7 +101,7 @@ static const struct tree *choose(const struct stick *stick, struct tree *trees, 
 	}
 
 	for (int i = 1; i < n; i++) {
-		if (set_is_same(&trees[i].set, &newest->set))
+		if (kernelset_is_same(&trees[i].set, &newest->set))
 			continue;
 		other = &trees[i];
 		if (is_newer(other, newest)) {
@@ -124,10 +123,11 @@ static int assess(struct stick *stick, const struct tree *chosen)
 
 	if (assessment_has_previous(stick) && tries != 0 && chosen->has_old && !chosen->is_proven)
 		return 0;
-	return assessment_set(stick, proven ? -1 : ASSESSMENT_TRIES, PREVIOUS_GONE);
+	return proven ? assessment_end_trial(stick, PREVIOUS_GONE)
+		      : assessment_begin_trial(stick, PREVIOUS_GONE, 0);
 }
 
-int revive_from_slots(struct run *run, struct stick *stick)
+int rescue_from_slots(struct kupd_run *run, struct stick *stick)
 {
 	struct tree trees[SLOT_TREES_MAX];
 	const struct tree *chosen;
@@ -136,13 +136,10 @@ int revive_from_slots(struct run *run, struct stick *stick)
 	r = find_trees(run, stick, trees);
 	if (r == 0)
 		return -ENOENT;
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot look for kernel sets in the slots: %m", stick->name);
-		return r;
-	}
+	if (r < 0)
+		return report(r, "%s: cannot look for kernel sets in the slots", stick->name);
 	chosen = choose(stick, trees, r);
-	r = mounted_release(stick, &run->host, run->options->dry_run);
+	r = run_release_kernel(run, stick);
 	if (r < 0)
 		return r;
 	run_add(run, "release", chosen->set.release);
@@ -154,15 +151,15 @@ int revive_from_slots(struct run *run, struct stick *stick)
 	run->changed = true;
 	r = assessment_drop_once(stick);
 	/* Before a trial begins that this boot must not end. */
-	marker_set_written(run, stick);
+	bootmark_set_written(run, stick);
 	if (r == 0)
 		r = assess(stick, chosen);
 	if (r < 0)
 		return r;
 	r = slot_write_head(stick->disk, stick_kernel(stick), &chosen->pvd);
 	if (r < 0)
-		return plan_failed(stick, "cannot put back the volume descriptor", r);
-	mounted_refresh_kernel(stick, &run->host);
+		return run_failed(stick, "cannot put back the volume descriptor", r);
+	run_refresh_kernel(run, stick);
 	log_info("%s: the volume descriptor was damaged: put it back, %s is current", stick->name,
 		chosen->set.release);
 	return 0;
@@ -189,7 +186,8 @@ static const char *old_date(const struct stick *stick, char date[17])
 	return n == 16 ? date : NULL;
 }
 
-static int write_volume(struct run *run, struct stick *stick, const struct candidate *candidate)
+static int write_volume(
+	struct kupd_run *run, struct stick *stick, const struct candidate *candidate)
 {
 	char date[17], needs[SIZE_TEXT];
 	const struct format format = {
@@ -206,9 +204,9 @@ static int write_volume(struct run *run, struct stick *stick, const struct candi
 
 	run->changed = true;
 	r = assessment_drop_once(stick);
-	marker_set_written(run, stick);
+	bootmark_set_written(run, stick);
 	if (r == 0)
-		r = assessment_set(stick, ASSESSMENT_TRIES, PREVIOUS_GONE);
+		r = assessment_begin_trial(stick, PREVIOUS_GONE, 0);
 	if (r < 0)
 		return r;
 	r = format_partition(stick->disk, stick_kernel(stick), &format, &run->observer);
@@ -221,20 +219,20 @@ static int write_volume(struct run *run, struct stick *stick, const struct candi
 			stick->name,
 			size_text(candidate->kernel_size + candidate->initrd_size, needs));
 	else if (r < 0)
-		return plan_failed(stick, "cannot make the volume anew", r);
+		return run_failed(stick, "cannot make the volume anew", r);
 	return r;
 }
 
-int revive_with(struct run *run, const char *release, enum update_result *ret_result)
+int rescue_with(struct kupd_run *run, const char *release, enum update_result *ret_result)
 {
 	cleanup(candidate_freep) struct candidate *candidate = NULL;
 	cleanup(stick_closep) struct stick *stick = NULL;
-	const struct options *options = run->options;
+	const struct kupd_options *options = run->options;
 	const struct candidate_source source = {.root = options->root,
 		.release = release,
 		.kernel = options->kernel,
 		.initrd = options->initrd};
-	struct failed failed;
+	struct failures failed;
 	int r;
 
 	r = candidate_find(&source, &candidate);
@@ -245,14 +243,14 @@ int revive_with(struct run *run, const char *release, enum update_result *ret_re
 		r = candidate_digest(candidate, &run->observer);
 	if (r < 0)
 		return r;
-	failed_read(run, &failed);
-	if (failed_find(&failed, candidate->kernel_sum, candidate->initrd_sum)) {
+	failures_read(run, &failed);
+	if (failures_find(&failed, candidate->kernel_sum, candidate->initrd_sum)) {
 		*ret_result = UPDATE_FAILED_BEFORE;
 		return 0;
 	}
-	r = plan_check_candidate(run, stick, candidate);
+	r = update_plan_check_candidate(run, stick, candidate);
 	if (r == 0)
-		r = mounted_release(stick, &run->host, options->dry_run);
+		r = run_release_kernel(run, stick);
 	if (r < 0)
 		return r;
 	*ret_result = UPDATE_WRITTEN;
@@ -265,7 +263,7 @@ int revive_with(struct run *run, const char *release, enum update_result *ret_re
 	r = write_volume(run, stick, candidate);
 	if (r < 0)
 		return r;
-	mounted_refresh_kernel(stick, &run->host);
+	run_refresh_kernel(run, stick);
 	log_info("%s: made the volume anew, with %s in slot A: the next boot runs it", stick->name,
 		candidate->release);
 	return 0;

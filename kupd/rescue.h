@@ -10,17 +10,17 @@
 #include "run.h"
 
 /** Is there no volume descriptor, or a damaged one? Returns 1, 0, or -errno of reading. */
-int revive_is_needed(const struct stick *stick);
+int rescue_is_needed(const struct stick *stick);
 
 /**
  * Let a whole set that is still in one of the slots be current again. Reports.
  * Returns -ENOENT, not reported, if there is none; -EINTR; -errno.
  */
-int revive_from_slots(struct run *run, struct stick *stick);
+int rescue_from_slots(struct kupd_run *run, struct stick *stick);
 
 /**
  * Make the volume anew with the set of @release (NULL: what the options name), which has to pass
  * the checks. What lay in the partition is lost. The stick's label stays, and its UUID where that
  * is still known. Reports. Returns update_run()'s errors.
  */
-int revive_with(struct run *run, const char *release, enum update_result *ret_result);
+int rescue_with(struct kupd_run *run, const char *release, enum update_result *ret_result);

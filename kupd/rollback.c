@@ -2,45 +2,38 @@
 
 #include "rollback.h"
 
-#include "stick/assessment.h"
 #include "base/log.h"
-#include "bootmark.h"
-#include "stick/stickmount.h"
-#include "run.h"
 #include "base/util.h"
+#include "bootmark.h"
+#include "run.h"
+#include "stick/assessment.h"
 
 static int refuse_unreadable(const struct stick *stick)
 {
-	errno = EIO;
-	log_error(
-		"%s: cannot read what the slot of the previous kernel set holds: %m", stick->name);
-	return -EIO;
+	return report(-EIO, "%s: cannot read what the slot of the previous kernel set holds",
+		stick->name);
 }
 
 /* Is @set, the @which one, whole? */
-static int check_set(const struct stick *stick, const struct set *set, const char *which,
+static int check_set(const struct stick *stick, const struct kernelset *set, const char *which,
 	const struct observer *observer)
 {
 	int r;
 
-	r = set_verify(stick->disk, set, observer);
-	if (r == -ENOKEY) {
+	r = kernelset_verify(stick->disk, set, observer);
+	if (r == -ERR_NO_SUMS) {
 		log_warning("%s: the %s kernel set, %s, has no checksums to compare", stick->name,
 			which, set->release);
 		return 0;
 	}
-	if (r == -ERR_VERIFY) {
-		log_error(
-			"%s: the %s kernel set, %s, is damaged", stick->name, which, set->release);
-		return r;
-	}
-	if (r == -EINTR) {
-		log_error("interrupted: nothing was changed");
-	} else if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read the %s kernel set: %m", stick->name, which);
-	}
-	return r;
+	if (r == -ERR_VERIFY)
+		return refuse(r, "%s: the %s kernel set, %s, is damaged", stick->name, which,
+			set->release);
+	if (r == -EINTR)
+		return refuse(r, "interrupted: nothing was changed");
+	if (r < 0)
+		return report(r, "%s: cannot read the %s kernel set", stick->name, which);
+	return 0;
 }
 
 int rollback_check(const struct stick *stick, const struct inventory *inventory,
@@ -51,13 +44,12 @@ int rollback_check(const struct stick *stick, const struct inventory *inventory,
 	if (inventory->is_other_unreadable)
 		return refuse_unreadable(stick);
 	if (inventory->has_undone)
-		log_error(
+		return refuse(-ERR_REFUSED,
 			"%s: there is no previous kernel set to go back to; --undo goes forward to "
 			"%s again",
 			stick->name, inventory->undone.release);
-	else
-		log_error("%s: there is no previous kernel set to go back to", stick->name);
-	return -ERR_REFUSED;
+	return refuse(
+		-ERR_REFUSED, "%s: there is no previous kernel set to go back to", stick->name);
 }
 
 /* Forward is not the same as back from where a rollback led: running it twice must be harmless. */
@@ -68,8 +60,8 @@ static int check_undo(const struct stick *stick, const struct inventory *invento
 		return check_set(stick, &inventory->undone, "undone", observer);
 	if (inventory->is_other_unreadable)
 		return refuse_unreadable(stick);
-	log_error("%s: no rollback left a kernel set that is still there", stick->name);
-	return -ERR_REFUSED;
+	return refuse(
+		-ERR_REFUSED, "%s: no rollback left a kernel set that is still there", stick->name);
 }
 
 static int commit(struct stick *stick, const struct inventory *inventory)
@@ -84,16 +76,14 @@ static int commit(struct stick *stick, const struct inventory *inventory)
 		r = slot_terminate(stick->disk, stick_kernel(stick));
 	if (r == 0)
 		r = slot_commit(stick->disk, stick_kernel(stick), &inventory->other_pvd);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot switch to the %s kernel set: %m", stick->name,
+	if (r < 0)
+		return report(r, "%s: cannot switch to the %s kernel set", stick->name,
 			inventory->has_undone ? "undone" : "previous");
-	}
-	return r;
+	return 0;
 }
 
-int rollback_prepare(const struct run *run, struct stick *stick, const struct inventory *inventory,
-	bool on_trial)
+int rollback_prepare(const struct kupd_run *run, struct stick *stick,
+	const struct inventory *inventory, bool on_trial)
 {
 	int tries = assessment_tries(stick);
 	char proven = assessment_proven_slot(stick);
@@ -102,11 +92,11 @@ int rollback_prepare(const struct run *run, struct stick *stick, const struct in
 		proven = slot_letter(inventory->slot);
 
 	/* Before a trial begins that this boot must not end. */
-	marker_set_written(run, stick);
+	bootmark_set_written(run, stick);
 	/* A trial without boots left would go to the fallback: give it its boots again. The `.old`
 	 * names of the tree that we go to lead into the slot of the one that we leave. */
-	return assessment_set_switch(
-		stick, tries == 0 || on_trial ? ASSESSMENT_TRIES : tries, proven);
+	return tries == 0 || on_trial ? assessment_begin_trial(stick, PREVIOUS_GONE, proven)
+				      : assessment_forget_previous(stick, proven);
 }
 
 int rollback_commit(struct stick *stick, const struct inventory *inventory, bool on_trial)
@@ -115,12 +105,12 @@ int rollback_commit(struct stick *stick, const struct inventory *inventory, bool
 
 	r = commit(stick, inventory);
 	if (r == 0 && !on_trial)
-		r = assessment_set(stick, -1, PREVIOUS_GONE);
+		r = assessment_end_trial(stick, PREVIOUS_GONE);
 	return r;
 }
 
-int rollback_switch(const struct run *run, struct stick *stick, const struct inventory *inventory,
-	bool on_trial)
+int rollback_switch(const struct kupd_run *run, struct stick *stick,
+	const struct inventory *inventory, bool on_trial)
 {
 	int r;
 
@@ -130,7 +120,7 @@ int rollback_switch(const struct run *run, struct stick *stick, const struct inv
 
 /* Forward again to the set that a rollback left: @on_trial as after an update, else as it was
  * before that rollback. */
-static int forward_switch(const struct run *run, struct stick *stick,
+static int forward_switch(const struct kupd_run *run, struct stick *stick,
 	const struct inventory *inventory, bool on_trial)
 {
 	/* Its `.old` set is the one that we come from. */
@@ -141,15 +131,15 @@ static int forward_switch(const struct run *run, struct stick *stick,
 	r = rollback_switch(run, stick, inventory, on_trial);
 	if (r < 0)
 		return r;
-	return on_trial ? assessment_set_trial(stick, previous, assessment_proven_slot(stick))
-			: assessment_set(stick, -1, previous);
+	return on_trial ? assessment_begin_trial(stick, previous, assessment_proven_slot(stick))
+			: assessment_end_trial(stick, previous);
 }
 
-int rollback_verb(struct run *run)
+int rollback_verb(struct kupd_run *run)
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;
-	const struct options *options = run->options;
+	const struct kupd_options *options = run->options;
 	const char *release;
 	bool on_trial;
 	int r;
@@ -162,7 +152,7 @@ int rollback_verb(struct run *run)
 	else
 		r = rollback_check(stick, &inventory, &run->observer);
 	if (r == 0)
-		r = mounted_release(stick, &run->host, options->dry_run);
+		r = run_release_kernel(run, stick);
 	if (r < 0)
 		return r;
 
@@ -182,7 +172,7 @@ int rollback_verb(struct run *run)
 			  : rollback_switch(run, stick, &inventory, on_trial);
 	if (r < 0)
 		return r;
-	mounted_refresh_kernel(stick, &run->host);
+	run_refresh_kernel(run, stick);
 	if (options->undo)
 		log_info("%s: forward again: the next boot %s %s", stick->name,
 			on_trial ? "tries" : "runs", release);

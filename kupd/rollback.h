@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "inventory.h"
 #include "base/observer.h"
+#include "inventory.h"
 
 /**
  * Make the other set of @inventory, which the caller has verified, the current one: the boot
@@ -12,13 +12,13 @@
  * bless, which is not that of the other set, is kept off. Reports. Returns -errno; either set is
  * then current.
  */
-int rollback_switch(const struct run *run, struct stick *stick, const struct inventory *inventory,
-	bool on_trial);
+int rollback_switch(const struct kupd_run *run, struct stick *stick,
+	const struct inventory *inventory, bool on_trial);
 
 /** The two halves of rollback_switch(): the boot assessment, after which the stick boots what it
  * did before; and the rest. Report. Return -errno. */
-int rollback_prepare(const struct run *run, struct stick *stick, const struct inventory *inventory,
-	bool on_trial);
+int rollback_prepare(const struct kupd_run *run, struct stick *stick,
+	const struct inventory *inventory, bool on_trial);
 int rollback_commit(struct stick *stick, const struct inventory *inventory, bool on_trial);
 
 /**

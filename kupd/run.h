@@ -7,26 +7,26 @@
 
 #include <json-c/json.h>
 
-#include "machine/host.h"
 #include "base/observer.h"
+#include "machine/host.h"
 #include "options.h"
 
-struct run {
-	const struct options *options;
+struct kupd_run {
+	const struct kupd_options *options;
 	struct host host;
 	struct observer observer;
 	struct json_object *result; /* what --json prints; verbs add to it */
 	bool changed;		    /* the stick was written to */
 };
 
-/* Each returns 0 or a negative errno, having reported. */
-int update_verb(struct run *run);
-int status_verb(struct run *run);
-int verify_verb(struct run *run);
-int rollback_verb(struct run *run);
-int next_verb(struct run *run);
-int bless_verb(struct run *run);
-int repair_verb(struct run *run);
+/* Each returns 0 or a negative error, having reported. */
+int update_verb(struct kupd_run *run);
+int status_verb(struct kupd_run *run);
+int verify_verb(struct kupd_run *run);
+int rollback_verb(struct kupd_run *run);
+int next_verb(struct kupd_run *run);
+int bless_verb(struct kupd_run *run);
+int repair_verb(struct kupd_run *run);
 
 /* What came of an update that did not fail. */
 enum update_result {
@@ -39,10 +39,23 @@ enum update_result {
  * Write @release (NULL: the newest, or what the options name) as the options say. @tolerant: a
  * current set that cannot be read is given up, no reason to stop. Reports. Returns -errno.
  */
-int update_run(struct run *run, const char *release, bool tolerant, enum update_result *ret_result);
+int update_run(
+	struct kupd_run *run, const char *release, bool tolerant, enum update_result *ret_result);
 
 /** Add text to the JSON result, or null. What stood there by that name goes. */
-void run_add(struct run *run, const char *name, const char *value);
+void run_add(struct kupd_run *run, const char *name, const char *value);
 
 /** Open the stick that the options name; @flags are stick_open()'s. Reports. */
-int run_open_stick(const struct run *run, unsigned int flags, struct stick **ret_stick);
+int run_open_stick(const struct kupd_run *run, unsigned int flags, struct stick **ret_stick);
+
+/**
+ * Report that @step ("cannot read the volume descriptor") failed for @error, unless it was
+ * interrupted: only the caller can tell what that means. Returns @error.
+ */
+int run_failed(const struct stick *stick, const char *step, int error);
+
+/** See that the stick's kernel partition is not mounted, as stickmount_release(). Reports. */
+int run_release_kernel(const struct kupd_run *run, const struct stick *stick);
+
+/** The kernel partition has changed: a mount of it has to read it anew. */
+void run_refresh_kernel(const struct kupd_run *run, const struct stick *stick);

@@ -3,18 +3,19 @@
 #include <string.h>
 #include <time.h>
 
-#include "stick/assessment.h"
-#include "failures.h"
-#include "inventory.h"
 #include "base/log.h"
-#include "outlook.h"
-#include "run.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "candidate/installed.h"
+#include "failures.h"
+#include "inventory.h"
+#include "iso/session.h"
+#include "run.h"
+#include "stick/assessment.h"
 
 /* One line of the table, and the same for JSON. */
-static void tell(struct run *run, const char *name, const char *key, const char *value)
+static void tell(struct kupd_run *run, const char *name, const char *key, const char *value)
 {
 	if (!run->options->json) {
 		printf("%-11s ", name);
@@ -24,8 +25,8 @@ static void tell(struct run *run, const char *name, const char *key, const char 
 	run_add(run, key, value);
 }
 
-static void tell_set(
-	struct run *run, const char *name, const struct set *set, const struct stick *stick)
+static void tell_set(struct kupd_run *run, const char *name, const struct kernelset *set,
+	const struct stick *stick)
 {
 	struct slot b = slot_get(stick_kernel(stick).size, SLOT_B);
 	struct extent slot_b = slot_extent(stick_kernel(stick), &b);
@@ -38,22 +39,23 @@ static void tell_set(
 		if (localtime_r(&set->initrd.mtime, &tm))
 			strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &tm);
 		printf("%-11s %s  (slot %s, %s, %s%s)\n", name, set->release, slot,
-			size_text(set_size(set), size), date,
+			size_text(kernelset_size(set), size), date,
 			set->has_sums ? "" : ", no checksums");
 		return;
 	}
 	object = json_object_new_object();
 	json_object_object_add(object, "release", json_object_new_string(set->release));
 	json_object_object_add(object, "slot", json_object_new_string(slot));
-	json_object_object_add(object, "bytes", json_object_new_int64((int64_t)set_size(set)));
+	json_object_object_add(
+		object, "bytes", json_object_new_int64((int64_t)kernelset_size(set)));
 	json_object_object_add(object, "date", json_object_new_int64(set->initrd.mtime));
 	json_object_object_add(object, "has_checksums", json_object_new_boolean(set->has_sums));
 	json_object_object_add(run->result, name, object);
 }
 
 /* A set that may not be there; @none is what the table then says, NULL: it leaves the line out. */
-static void tell_any_set(struct run *run, const char *name, bool is_there, const struct set *set,
-	const struct stick *stick, const char *none)
+static void tell_any_set(struct kupd_run *run, const char *name, bool is_there,
+	const struct kernelset *set, const struct stick *stick, const char *none)
 {
 	if (is_there) {
 		tell_set(run, name, set, stick);
@@ -65,7 +67,7 @@ static void tell_any_set(struct run *run, const char *name, bool is_there, const
 }
 
 static void tell_assessment(
-	struct run *run, const struct stick *stick, const struct inventory *inventory)
+	struct kupd_run *run, const struct stick *stick, const struct inventory *inventory)
 {
 	int tries = assessment_tries(stick);
 	const char *state = "off";
@@ -105,14 +107,14 @@ static void tell_assessment(
 		stick->grubenv && tries >= 0 ? json_object_new_int(tries) : NULL);
 }
 
-static void tell_failed(struct run *run)
+static void tell_failed(struct kupd_run *run)
 {
 	struct json_object *list = json_object_new_array();
-	struct failed failed;
+	struct failures failed;
 
-	failed_read(run, &failed);
+	failures_read(run, &failed);
 	for (size_t i = 0; i < failed.n; i++) {
-		const struct failed_set *set = &failed.sets[i];
+		const struct failure *set = &failed.sets[i];
 		struct json_object *object = json_object_new_object();
 
 		if (!run->options->json)
@@ -126,18 +128,86 @@ static void tell_failed(struct run *run)
 	json_object_object_add(run->result, "failed", list);
 }
 
+static bool has_sizes_of(
+	const struct kernelset *set, const struct stat *kernel, const struct stat *initrd)
+{
+	return set->kernel.extent.size == (uint64_t)kernel->st_size &&
+	       set->initrd.extent.size == (uint64_t)initrd->st_size;
+}
+
+static bool has_room(const struct stick *stick, const struct slot *slot,
+	const struct kernelset *base, uint64_t needed)
+{
+	const struct extent place = slot_extent(stick_kernel(stick), slot);
+
+	return needed <= place.size && !(base && kernelset_touches(base, place));
+}
+
+/* What an update without arguments would do, in @text of @size bytes, as far as names, sizes and
+ * dates of the installed files tell: no set is read. Returns the same as a word for programs. */
+static const char *describe_update(const struct kupd_run *run, const struct stick *stick,
+	const struct inventory *inventory, char *text, size_t size)
+{
+	const struct kernelset *keep = inventory_to_keep(inventory, stick);
+	const struct slot slot = slot_get(
+		stick_kernel(stick).size, keep ? inventory->slot : slot_other(inventory->slot));
+	const struct kernelset *current = inventory->has_current ? &inventory->current : NULL;
+	const struct kernelset *base = keep ? keep : current;
+	const char *root = run->options->root, *rebuilt = "";
+	char needs[SIZE_TEXT];
+	char release[KERNEL_RELEASE_MAX];
+	struct stat kernel, initrd;
+	uint64_t needed;
+
+	if (installed_newest(root, NULL, release) < 0) {
+		/* With --disk or --partition, /boot here is not the stick's own. */
+		if (run->options->target != STICK_RUNNING && !root[0])
+			snprintf(text, size,
+				"slot %s (this computer has no kernel in /boot: --root names another "
+				"system)",
+				slot.name);
+		else
+			snprintf(text, size, "slot %s (no kernel in %s/boot)", slot.name, root);
+		return "no-kernel";
+	}
+	if (installed_look(root, release, &kernel, &initrd) < 0) {
+		snprintf(text, size, "slot %s (%s has no initrd)", slot.name, release);
+		return "no-initrd";
+	}
+	if (current && strcmp(release, current->release) == 0) {
+		if (has_sizes_of(current, &kernel, &initrd)) {
+			snprintf(text, size,
+				"slot %s (the newest installed release, %s, is current%s)",
+				slot.name, release,
+				current->initrd.mtime == initrd.st_mtime
+					? ""
+					: ", unless rebuilt to the same size");
+			return "current";
+		}
+		rebuilt = ", rebuilt";
+	}
+	needed = (uint64_t)kernel.st_size + (uint64_t)initrd.st_size + SESSION_OVERHEAD;
+	if (has_room(stick, &slot, base, needed)) {
+		snprintf(text, size, "slot %s, with %s%s", slot.name, release, rebuilt);
+		return "write";
+	}
+	snprintf(text, size, "no room in slot %s for %s%s, %s", slot.name, release, rebuilt,
+		size_text(needed, needs));
+	return "no-room";
+}
+
 static void tell_update(
-	struct run *run, const struct stick *stick, const struct inventory *inventory)
+	struct kupd_run *run, const struct stick *stick, const struct inventory *inventory)
 {
 	const char *state;
 	char text[256];
 
-	state = outlook_describe(run, stick, inventory, text, sizeof(text));
+	state = describe_update(run, stick, inventory, text, sizeof(text));
 	tell(run, "update", "update", text);
 	run_add(run, "update_state", state);
 }
 
-static void tell_room(struct run *run, const struct stick *stick)
+static void tell_room(struct kupd_run *run, const struct stick *stick)
 {
 	uint64_t size = stick_kernel(stick).size;
 	struct slot a = slot_get(size, SLOT_A);
@@ -159,15 +229,15 @@ static void tell_room(struct run *run, const struct stick *stick)
 
 /* For a login message: what the user would not know otherwise, and nothing if there is no news. */
 static void tell_news(
-	const struct run *run, const struct stick *stick, const struct inventory *inventory)
+	const struct kupd_run *run, const struct stick *stick, const struct inventory *inventory)
 {
 	const char *current = inventory->has_current ? inventory->current.release : NULL;
 	enum host_boot boot = HOST_BOOT_OTHER;
-	struct failed failed;
+	struct failures failed;
 
 	if (run->options->target == STICK_RUNNING)
 		(void)host_boot(&run->host, &boot);
-	failed_read(run, &failed);
+	failures_read(run, &failed);
 	for (size_t i = 0; i < failed.n; i++)
 		printf("The kernel %s did not come up (%s). A newer one will be tried.\n",
 			failed.sets[i].release, failed.sets[i].date);
@@ -181,7 +251,7 @@ static void tell_news(
 		printf("The next boot takes %s; see livengkupd status.\n", current);
 }
 
-int status_verb(struct run *run)
+int status_verb(struct kupd_run *run)
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;

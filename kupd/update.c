@@ -10,31 +10,30 @@
 
 #include <string.h>
 
-#include "stick/assessment.h"
-#include "failures.h"
 #include "base/log.h"
-#include "bootmark.h"
-#include "stick/stickmount.h"
-#include "plan.h"
-#include "rollback.h"
 #include "base/size.h"
 #include "base/util.h"
+#include "bootmark.h"
+#include "failures.h"
+#include "plan.h"
+#include "rollback.h"
+#include "stick/assessment.h"
 
 /* Read what the new descriptor leads to, as the next boot will, and compare. */
-static int verify_written(const struct run *run, const struct stick *stick, const struct plan *plan,
-	const struct written *written)
+static int verify_written(const struct kupd_run *run, const struct stick *stick,
+	const struct update_plan *plan, const struct written *written)
 {
 	cleanup(volume_closep) struct volume *volume = NULL;
 	const struct candidate *candidate = plan->candidate;
-	struct set set, old;
+	struct kernelset set, old;
 	int r;
 
 	r = volume_open(stick->disk, stick_kernel(stick), &written->pvd, &volume);
 	if (r == 0)
-		r = set_read(volume, SET_CURRENT, &set);
+		r = kernelset_read(volume, KERNELSET_CURRENT, &set);
 	if (r == 0 && plan->base)
-		r = set_read(volume, SET_PREVIOUS, &old);
-	if (r == -EUCLEAN || r == -ENOENT)
+		r = kernelset_read(volume, KERNELSET_PREVIOUS, &old);
+	if (r == -ERR_DAMAGED || r == -ENOENT)
 		return -ERR_VERIFY;
 	if (r < 0)
 		return r;
@@ -43,20 +42,20 @@ static int verify_written(const struct run *run, const struct stick *stick, cons
 	if (strcmp(set.release, candidate->release) != 0 ||
 		strcmp(set.kernel_sum, candidate->kernel_sum) != 0 ||
 		strcmp(set.initrd_sum, candidate->initrd_sum) != 0 ||
-		(plan->base && !set_is_same(&old, plan->base)))
+		(plan->base && !kernelset_is_same(&old, plan->base)))
 		return -ERR_VERIFY;
 	return slot_verify(stick->disk, written, &set, &run->observer);
 }
 
 /* Everything but the switch. */
-static int write_session(
-	const struct run *run, struct stick *stick, struct plan *plan, struct pvd *ret_pvd)
+static int write_session(const struct kupd_run *run, struct stick *stick, struct update_plan *plan,
+	struct pvd *ret_pvd)
 {
 	struct written written;
 	char size[SIZE_TEXT];
 	int r;
 
-	log_debug("writing %s, %s, into slot %s from block %u on", plan->candidate->release,
+	log_step("writing %s, %s, into slot %s from block %u on", plan->candidate->release,
 		size_text(session_size(plan->session), size), plan->slot.name,
 		plan->slot.start_lba);
 	if (plan->in_place)
@@ -64,53 +63,48 @@ static int write_session(
 	r = slot_write(stick->disk, stick_kernel(stick), &plan->slot, plan->session, &run->observer,
 		&written);
 	if (r < 0)
-		return plan_failed(stick, "cannot write the new kernel set", r);
+		return run_failed(stick, "cannot write the new kernel set", r);
 	r = candidate_check_unchanged(plan->candidate);
 	if (r < 0)
 		return r;
 	if (!run->options->no_verify) {
-		log_debug("reading it back");
+		log_step("reading it back");
 		r = verify_written(run, stick, plan, &written);
 		if (r < 0)
-			return plan_failed(stick, "the new kernel set does not verify", r);
+			return run_failed(stick, "the new kernel set does not verify", r);
 	}
 	if (!plan->in_place) {
 		r = slot_preserve(stick->disk, stick_kernel(stick));
 		if (r < 0)
-			return plan_failed(stick, "cannot keep the way back", r);
+			return run_failed(
+				stick, "cannot write the current session's own descriptor", r);
 	}
 	*ret_pvd = written.pvd;
 	return 0;
 }
 
-static const char *why_keep(const struct plan *plan)
+static const char *why_keep(const struct update_plan *plan)
 {
 	return plan->keep_is_proven ? "it is the proven one" : "neither of the two sets is proven";
 }
 
-/* Whatever is about to be overwritten, no boot may take it for a whole set from now on. */
-static int make_way(const struct run *run, struct stick *stick, struct plan *plan)
+/* Does grubenv send boots to what the writing is going to overwrite? */
+static bool has_promise(const struct stick *stick, const struct inventory *inventory)
+{
+	if (assessment_has_previous(stick) || assessment_proven_slot(stick))
+		return true;
+	return (inventory->has_previous || inventory->is_other_unreadable) &&
+	       assessment_previous(stick) != PREVIOUS_GONE;
+}
+
+/* The set to keep lies in the other slot: make it the current one, and this slot is free. */
+static int go_back_first(const struct kupd_run *run, struct stick *stick, struct update_plan *plan)
 {
 	const struct inventory *inventory = &plan->inventory;
-	bool on_trial;
+	const bool on_trial = inventory_doubts_other(inventory, stick);
 	int r;
 
-	r = assessment_drop_once(stick);
-	if (r < 0)
-		return r;
-	if (plan->in_place)
-		return assessment_set(stick, 0, PREVIOUS_GONE); /* 0 boots left: the fallback */
-	if (!plan->keep)
-		return assessment_has_previous(stick) || assessment_proven_slot(stick) ||
-				       ((inventory->has_previous ||
-						inventory->is_other_unreadable) &&
-					       assessment_previous(stick) != PREVIOUS_GONE)
-			       ? assessment_set(stick,
-					 plan->base_is_proven ? -1 : assessment_tries(stick),
-					 PREVIOUS_GONE)
-			       : 0;
 	log_info("%s: back to %s first, %s", stick->name, plan->keep->release, why_keep(plan));
-	on_trial = inventory_doubts_other(inventory, stick);
 	r = rollback_prepare(run, stick, inventory, on_trial);
 	if (r < 0)
 		return r;
@@ -121,7 +115,25 @@ static int make_way(const struct run *run, struct stick *stick, struct plan *pla
 	return r;
 }
 
-static int execute(const struct run *run, struct stick *stick, struct plan *plan)
+/* Whatever is about to be overwritten, no boot may take it for a whole set from now on. */
+static int make_way(const struct kupd_run *run, struct stick *stick, struct update_plan *plan)
+{
+	int r;
+
+	r = assessment_drop_once(stick);
+	if (r < 0)
+		return r;
+	if (plan->in_place)
+		return assessment_give_up(stick);
+	if (plan->keep)
+		return go_back_first(run, stick, plan);
+	if (!has_promise(stick, &plan->inventory))
+		return 0;
+	return plan->base_is_proven ? assessment_end_trial(stick, PREVIOUS_GONE)
+				    : assessment_forget_previous(stick, 0);
+}
+
+static int execute(const struct kupd_run *run, struct stick *stick, struct update_plan *plan)
 {
 	enum assessment_previous base = PREVIOUS_GONE;
 	char proven = 0;
@@ -135,41 +147,41 @@ static int execute(const struct run *run, struct stick *stick, struct plan *plan
 		return r;
 	r = slot_terminate(stick->disk, stick_kernel(stick));
 	if (r < 0)
-		return plan_failed(stick, "cannot end the volume descriptors", r);
+		return run_failed(stick, "cannot end the volume descriptors", r);
 
 	/* This boot is not one of the new set: it must not end its trial. */
-	marker_set_written(run, stick);
+	bootmark_set_written(run, stick);
 	if (plan->base && plan->base_is_proven)
 		proven = slot_letter(
 			plan->keep ? slot_other(plan->inventory.slot) : plan->inventory.slot);
-	r = assessment_set_switch(stick, ASSESSMENT_TRIES, proven);
+	r = assessment_begin_trial(stick, PREVIOUS_GONE, proven);
 	if (r < 0)
 		return r;
-	log_debug("switching to it");
+	log_step("switching to it");
 	plan->outcome = OUTCOME_EITHER;
 	r = slot_commit(stick->disk, stick_kernel(stick), &pvd);
 	if (r < 0)
-		return plan_failed(stick, "cannot switch to the new kernel set", r);
+		return run_failed(stick, "cannot switch to the new kernel set", r);
 	plan->outcome = OUTCOME_NEW;
 	/* Only now the `.old` names lead to a whole set. */
 	if (plan->base)
 		base = plan->base_is_proven ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
-	r = assessment_set_trial(stick, base, proven);
+	r = assessment_begin_trial(stick, base, proven);
 	if (r < 0)
 		return r;
 	r = slot_describe(stick->disk, stick_kernel(stick), &plan->slot, &pvd);
 	if (r < 0)
-		return plan_failed(stick, "cannot note the way back to the new kernel set", r);
+		return run_failed(stick, "cannot write the new session's own descriptor", r);
 
-	mounted_refresh_kernel(stick, &run->host);
+	run_refresh_kernel(run, stick);
 	r = stick_check_identity(stick);
 	if (r < 0)
-		return plan_failed(stick, "label or UUID changed", r);
+		return run_failed(stick, "label or UUID changed", r);
 	return 0;
 }
 
 /* After a failed step: what the stick boots now. */
-static void tell_outcome(const struct stick *stick, const struct plan *plan, int error)
+static void tell_outcome(const struct stick *stick, const struct update_plan *plan, int error)
 {
 	const char *why = error == -EINTR ? "interrupted: " : "";
 	const char *name = stick->name;
@@ -197,7 +209,7 @@ static void tell_outcome(const struct stick *stick, const struct plan *plan, int
 	}
 }
 
-static void tell_plan(const struct stick *stick, const struct plan *plan)
+static void tell_plan(const struct stick *stick, const struct update_plan *plan)
 {
 	char size[SIZE_TEXT];
 
@@ -212,7 +224,7 @@ static void tell_plan(const struct stick *stick, const struct plan *plan)
 		plan->base ? plan->base->release : "");
 }
 
-static void tell_there_already(const struct stick *stick, const struct plan *plan)
+static void tell_there_already(const struct stick *stick, const struct update_plan *plan)
 {
 	const char *release = plan->candidate->release;
 
@@ -225,23 +237,24 @@ static void tell_there_already(const struct stick *stick, const struct plan *pla
 		log_info("%s: %s is there already, nothing to do", stick->name, release);
 }
 
-static void tell_failed_before(const struct run *run, const struct candidate *candidate)
+static void tell_failed_before(const struct kupd_run *run, const struct candidate *candidate)
 {
-	const struct failed_set *set;
-	struct failed failed;
+	const struct failure *set;
+	struct failures failed;
 
-	failed_read(run, &failed);
-	set = failed_find(&failed, candidate->kernel_sum, candidate->initrd_sum);
+	failures_read(run, &failed);
+	set = failures_find(&failed, candidate->kernel_sum, candidate->initrd_sum);
 	log_warning("%s is not written again, it failed on %s: %s: a newer or rebuilt kernel will "
 		    "be, or use --force",
 		candidate->release, set ? set->date : "-", set ? set->reason : "-");
 }
 
-int update_run(struct run *run, const char *release, bool tolerant, enum update_result *ret_result)
+int update_run(
+	struct kupd_run *run, const char *release, bool tolerant, enum update_result *ret_result)
 {
 	cleanup(stick_closep) struct stick *stick = NULL;
-	cleanup(plan_clear) struct plan plan = {0};
-	const struct options *options = run->options;
+	cleanup(update_plan_clear) struct update_plan plan = {0};
+	const struct kupd_options *options = run->options;
 	const struct candidate_source source = {
 		.root = options->root,
 		.release = release,
@@ -251,11 +264,12 @@ int update_run(struct run *run, const char *release, bool tolerant, enum update_
 	enum update_result result;
 	int r;
 
+	log_step("looking for the kernel set to write");
 	r = candidate_find(&source, &plan.candidate);
 	if (r == 0)
 		r = run_open_stick(run, options->dry_run ? 0 : STICK_WRITABLE, &stick);
 	if (r == 0)
-		r = plan_make(run, stick, tolerant, &plan, &result);
+		r = update_plan_make(run, stick, tolerant, &plan, &result);
 	if (r == -EINTR)
 		log_error("interrupted: nothing was changed");
 	if (r < 0)
@@ -269,7 +283,7 @@ int update_run(struct run *run, const char *release, bool tolerant, enum update_
 	if (result != UPDATE_WRITTEN)
 		return 0;
 	run_add(run, "slot", plan.slot.name);
-	r = mounted_release(stick, &run->host, options->dry_run);
+	r = run_release_kernel(run, stick);
 	if (r < 0)
 		return r;
 	if (options->dry_run) {
@@ -283,13 +297,13 @@ int update_run(struct run *run, const char *release, bool tolerant, enum update_
 		return r;
 	}
 	/* What --force tries again is no failure any more. */
-	failed_forget(run, plan.candidate->kernel_sum, plan.candidate->initrd_sum);
+	failures_forget(run, plan.candidate->kernel_sum, plan.candidate->initrd_sum);
 	log_info("%s: wrote %s into slot %s: the next boot runs it", stick->name,
 		plan.candidate->release, plan.slot.name);
 	return 0;
 }
 
-int update_verb(struct run *run)
+int update_verb(struct kupd_run *run)
 {
 	enum update_result result;
 

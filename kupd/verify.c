@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "inventory.h"
 #include "base/log.h"
-#include "run.h"
 #include "base/util.h"
+#include "inventory.h"
+#include "run.h"
 
 #define LOCK_TIMEOUT_MS 2000
 
@@ -15,35 +15,32 @@ static bool is_being_written(const struct stick *stick, const struct pvd *before
 {
 	struct pvd now;
 
-	return disk_lock(stick->disk, LOCK_TIMEOUT_MS, NULL) == -EBUSY ||
+	return disk_lock(stick->disk, LOCK_TIMEOUT_MS, NULL) == -ERR_BUSY ||
 	       (pvd_read(stick->disk, stick_kernel(stick), PVD_LBA, &now) == 0 &&
 		       memcmp(now.block, before->block, sizeof(now.block)) != 0);
 }
 
-static int verify_set(struct run *run, const struct stick *stick, const struct pvd *pvd,
-	const struct set *set, const char *which)
+static int verify_set(struct kupd_run *run, const struct stick *stick, const struct pvd *pvd,
+	const struct kernelset *set, const char *which)
 {
 	char kernel_sum[DIGEST_TEXT], initrd_sum[DIGEST_TEXT];
 	bool unchecked = false;
 	const char *verdict;
 	int r;
 
-	r = set_verify(stick->disk, set, &run->observer);
-	if (r == -ENOKEY) {
+	r = kernelset_verify(stick->disk, set, &run->observer);
+	if (r == -ERR_NO_SUMS) {
 		/* An old stick's first set: nothing to compare with, but it can be read to
 		 * its end. */
-		r = set_digest(stick->disk, set, &run->observer, kernel_sum, initrd_sum);
+		r = kernelset_digest(stick->disk, set, &run->observer, kernel_sum, initrd_sum);
 		unchecked = r == 0;
 	}
-	if (r == -EINTR) {
-		log_error("interrupted");
-		return r;
-	}
-	if (r == -ERR_VERIFY && is_being_written(stick, pvd)) {
-		log_error("%s: another program writes to it: verify it again when that is done",
+	if (r == -EINTR)
+		return refuse(r, "interrupted");
+	if (r == -ERR_VERIFY && is_being_written(stick, pvd))
+		return refuse(-ERR_BUSY,
+			"%s: another program writes to it: verify it again when that is done",
 			stick->name);
-		return -EBUSY;
-	}
 	if (r == -ERR_VERIFY) {
 		log_error("%s: the %s kernel set, %s, is damaged: its checksums differ",
 			stick->name, which, set->release);
@@ -64,7 +61,7 @@ static int verify_set(struct run *run, const struct stick *stick, const struct p
 	return r;
 }
 
-int verify_verb(struct run *run)
+int verify_verb(struct kupd_run *run)
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;
@@ -75,21 +72,14 @@ int verify_verb(struct run *run)
 	if (r < 0)
 		return r;
 	r = pvd_read_next(stick->disk, stick_kernel(stick), &next);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read the volume descriptors: %m", stick->name);
-		return r;
-	}
-	if (next == PVD_NEXT_DAMAGED) {
-		log_error("%s: the volume descriptors have no end, GRUB does not read them: repair "
-			  "puts it back",
+	if (r < 0)
+		return report(r, "%s: cannot read the volume descriptors", stick->name);
+	if (next == PVD_NEXT_DAMAGED)
+		return refuse(-ERR_VERIFY,
+			"%s: the volume descriptors have no end, GRUB does not read them: repair puts it back",
 			stick->name);
-		return -ERR_VERIFY;
-	}
-	if (!inventory.has_current) {
-		log_error("%s: there is no whole kernel set", stick->name);
-		return -ERR_VERIFY;
-	}
+	if (!inventory.has_current)
+		return refuse(-ERR_VERIFY, "%s: there is no whole kernel set", stick->name);
 	run_add(run, "previous", NULL);
 	r = verify_set(run, stick, &inventory.pvd, &inventory.current, "current");
 	if (r != -EINTR && inventory.has_previous)

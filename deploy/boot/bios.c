@@ -6,11 +6,11 @@
 #include <endian.h>
 #include <string.h>
 
-#include "datadir.h"
-#include "grubimage.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "grubimage.h"
 
 #define PLATFORM "i386-pc"
 #define PREFIX	 "(,gpt3)/boot/grub" /* no disk: the one that the BIOS booted from */
@@ -44,14 +44,11 @@ static int read_boot(uint8_t ret_boot[BIOS_BOOT_SIZE])
 	path = text_new("%s/boot.img", folder);
 	if (!path)
 		return -ENOMEM;
-	r = data_read_file(path, SECTOR_SIZE, &data, &size);
+	r = file_read_whole(path, SECTOR_SIZE, &data, &size);
 	if (r == 0 && size != SECTOR_SIZE)
-		r = -EUCLEAN;
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read GRUB's boot sector: %m", path);
-		return r;
-	}
+		r = -ERR_DAMAGED;
+	if (r < 0)
+		return report(r, "%s: cannot read GRUB's boot sector", path);
 	memcpy(ret_boot, data, BIOS_BOOT_SIZE);
 	memcpy(ret_boot + BOOT_KERNEL_SECTOR, &sector, sizeof(sector));
 	memset(ret_boot + BOOT_DRIVE_CHECK, NOP, 2);
@@ -65,12 +62,10 @@ static int finish_core(void **core, size_t *size)
 	struct block_list list;
 	uint8_t *grown;
 
-	if (*size <= SECTOR_SIZE || full > BIOS_CORE_MAX) {
-		log_error("grub-mkimage made a core image of %zu bytes: it must have more than one "
-			  "sector and at most %u bytes",
+	if (*size <= SECTOR_SIZE || full > BIOS_CORE_MAX)
+		return refuse(-ERR_TOO_LARGE,
+			"grub-mkimage made a core image of %zu bytes: it must have more than one sector and at most %u bytes",
 			*size, BIOS_CORE_MAX);
-		return -EFBIG;
-	}
 	grown = realloc(*core, full);
 	if (!grown)
 		return -ENOMEM;

@@ -10,8 +10,4 @@
 
 /** Read the file @name ("grub.cfg"), with a 0 behind its last byte. Reports. Returns -errno.
  * The caller frees it. */
-int data_read(const char *name, void **ret_data, size_t *ret_size);
-
-/** Read any plain file of at most @max bytes the same way; does not report. Returns -EFBIG; -errno
- * of open(2) and read(2). */
-int data_read_file(const char *path, size_t max, void **ret_data, size_t *ret_size);
+int datadir_read(const char *name, void **ret_data, size_t *ret_size);

@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernel/authenticode.h"
 #include "base/log.h"
-#include "kernel/pe.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "kernel/authenticode.h"
+#include "kernel/pe.h"
 
 /* GRUB's modules, in a section of that name (grub/kernel.h): a header, then one object after the
  * other, each with its own. Sizes in the header are as long as a pointer of the machine. */
@@ -128,10 +128,8 @@ static int inspect(int fd, const char *path, struct efiprogram *program)
 	int r;
 
 	r = pe_read(fd, path, program->size, &pe);
-	if (r == -ENOEXEC) {
-		log_error("%s: is no program for UEFI", path);
-		return -ERR_REFUSED;
-	}
+	if (r == -ERR_FOREIGN)
+		return refuse(-ERR_REFUSED, "%s: is no program for UEFI", path);
 	if (r < 0)
 		return r;
 	program->machine = pe.machine;

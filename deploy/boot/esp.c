@@ -6,12 +6,13 @@
 #include <sys/mman.h>
 
 #include "base/child.h"
-#include "datadir.h"
-#include "disk/grubenv.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/tempfile.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "datadir.h"
+#include "disk/grubenv.h"
 
 #define MENU_FOLDER "/boot/grub"
 #define THEME	    "/boot/grub/theme"
@@ -52,10 +53,8 @@ static int make_folder(struct fat *fat, const char *path)
 	/* FAT makes no difference between the two cases. */
 	while (i < FOLDERS_MAX && fat->folders[i] && strcasecmp(fat->folders[i], path) != 0)
 		i++;
-	if (i == FOLDERS_MAX) {
-		log_error("the ESP would have more than %u folders", FOLDERS_MAX);
-		return -ENOSPC;
-	}
+	if (i == FOLDERS_MAX)
+		return refuse(-ENOSPC, "the ESP would have more than %u folders", FOLDERS_MAX);
 	if (fat->folders[i])
 		return 0;
 	fat->folders[i] = strdup(path);
@@ -77,8 +76,7 @@ static int put(const struct fat *fat, const char *path, const void *content, siz
 	if (fd < 0 || write(fd, content, size) != (ssize_t)size) {
 		int r = fd < 0 ? -errno : -EIO;
 
-		log_error("cannot keep %s in memory: %s", path, strerror(-r));
-		return r;
+		return refuse(r, "cannot keep %s in memory: %s", path, strerror(-r));
 	}
 	tempfile_path(fd, source);
 	target = text_new("::%s", path);
@@ -117,13 +115,13 @@ static int put_looks(const struct fat *fat)
 		path = text_new(MENU_FOLDER "/%s", theme_files[i]);
 		if (!path)
 			return -ENOMEM;
-		r = data_read(theme_files[i], &data, &size);
+		r = datadir_read(theme_files[i], &data, &size);
 		if (r == 0)
 			r = put(fat, path, data, size);
 		if (r < 0)
 			return r;
 	}
-	if (data_read_file(FONT_HOST, FONT_MAX, &font, &size) < 0) {
+	if (file_read_whole(FONT_HOST, FONT_MAX, &font, &size) < 0) {
 		log_warning(
 			"the boot menu may be plain text: no font in " FONT_HOST " (grub-common)");
 		return 0;
@@ -219,7 +217,7 @@ int esp_bytes(int fd, uint64_t size, uint64_t *ret_bytes)
 	uint64_t bytes;
 	int r;
 
-	r = output_data_size(fd, data, size - data, &bytes);
+	r = file_data_size(fd, data, size - data, &bytes);
 	if (r == 0)
 		*ret_bytes = data + bytes;
 	return r;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "datadir.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/tempfile.h"
 #include "base/text.h"
@@ -106,7 +106,7 @@ int grubimage_finish(struct grubimage *image, void **ret_data, size_t *ret_size)
 	if (r < 0)
 		return r;
 	tempfile_path(fd, path);
-	r = data_read_file(path, IMAGE_MAX, ret_data, ret_size);
+	r = file_read_whole(path, IMAGE_MAX, ret_data, ret_size);
 	if (r < 0) {
 		errno = -r;
 		log_error("cannot read what grub-mkimage made: %m");

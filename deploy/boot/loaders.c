@@ -3,47 +3,27 @@
 #include "loaders.h"
 
 #include <fcntl.h>
-#include <json-c/json.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "datadir.h"
 #include "base/file.h"
-#include "grubimage.h"
 #include "base/log.h"
-#include "kernel/pe.h"
-#include "secureboot.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "grubimage.h"
+#include "kernel/pe.h"
 
 #define FOLDER	      "EFI/BOOT"
 #define GRUB_FOLDER   "/boot/grub"
 #define PRELOADER_MAX (16u * MIB)
 
-static const struct firmware firmwares[] = {
+static const struct firmware firmwares[LOADERS_FIRMWARES] = {
 	{"x64", "x86_64-efi", "", PE_MACHINE_AMD64},
 	{"ia32", "i386-efi", " (32-bit UEFI only)", PE_MACHINE_I386},
 	{"aa64", "arm64-efi", "", PE_MACHINE_ARM64},
 };
 
-static const struct {
-	const char *name, *text;
-} sources[] = {
-	[LOADER_IMAGE] = {"image", "the image's own loaders"},
-	[LOADER_HOST] = {"host", "signed loaders of this machine's packages"},
-	[LOADER_MADE] = {"made", "a GRUB made here"},
-};
-
-/* Beside the GRUB, which it starts as loader.efi. */
-enum { PRELOADER, HASHTOOL, PRELOADER_FILES };
 static const char *const preloader_files[PRELOADER_FILES] = {"PreLoader.efi", "HashTool.efi"};
-
-struct loaders {
-	struct loaderset sets[ARRAY_SIZE(firmwares)];
-	size_t count;
-	struct efiprogram preloader[PRELOADER_FILES]; /* for the first set; without data: none */
-	struct efiprogram kernel;		      /* without its data */
-};
 
 /* The kernel is a program for UEFI, too. */
 static int read_kernel(const struct tree_file *kernel, struct efiprogram *ret_kernel)
@@ -62,15 +42,12 @@ static int read_kernel(const struct tree_file *kernel, struct efiprogram *ret_ke
 		r = -ENOMEM;
 	if (r == 0)
 		r = file_read(fd, data, size, kernel->part.extent.start);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read the kernel: %m", kernel->path);
-		return r;
-	}
+	if (r < 0)
+		return report(r, "%s: cannot read the kernel", kernel->path);
 	if (size < 2 || memcmp(data, "MZ", 2) != 0) {
-		log_error("%s: its kernel has no EFI stub: it would boot by no UEFI machine",
+		return refuse(-ERR_REFUSED,
+			"%s: its kernel has no EFI stub: it would boot by no UEFI machine",
 			kernel->path);
-		return -ERR_REFUSED;
 	}
 	return efiprogram_read(kernel->path, steal_pointer(data), size, ret_kernel);
 }
@@ -102,12 +79,9 @@ static int read_preloader(const char *folder, struct efiprogram *programs)
 		path = text_new("%s/%s", folder, preloader_files[i]);
 		if (!path)
 			return -ENOMEM;
-		r = data_read_file(path, PRELOADER_MAX, &data, &size);
-		if (r < 0) {
-			errno = -r;
-			log_error("%s: %m", path);
-			return r;
-		}
+		r = file_read_whole(path, PRELOADER_MAX, &data, &size);
+		if (r < 0)
+			return report(r, "%s", path);
 		r = efiprogram_read(path, data, size, &programs[i]);
 		if (r < 0)
 			return r;
@@ -121,28 +95,24 @@ static int choose(const struct image *image, const char *preloader, struct loade
 	uint16_t machine = loaders->kernel.machine;
 	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(firmwares); i++) {
+	for (size_t i = 0; i < LOADERS_FIRMWARES; i++) {
 		if (firmwares[i].machine != machine)
 			continue;
 		r = choose_set(image, &firmwares[i], preloader, &loaders->sets[0]);
-		if (r == -ENOENT) {
-			log_error(
-				"%s: has no signed boot loaders for %s, and GRUB's files to make one "
-				"are not installed: install %s",
+		if (r == -ENOENT)
+			return refuse(-ERR_REFUSED,
+				"%s: has no signed boot loaders for %s, and GRUB's files to make one are not installed: install %s",
 				image_path(image), firmwares[i].platform,
 				grubimage_package(firmwares[i].platform));
-			return -ERR_REFUSED;
-		}
 		if (r < 0)
 			return r;
 		loaders->count = 1;
 	}
-	if (loaders->count == 0) {
-		log_error("%s: boots no known kind of machine: its kernel is for machine %#x",
+	if (loaders->count == 0)
+		return refuse(-ERR_REFUSED,
+			"%s: boots no known kind of machine: its kernel is for machine %#x",
 			image_path(image), machine);
-		return -ERR_REFUSED;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(firmwares); i++) {
+	for (size_t i = 0; i < LOADERS_FIRMWARES; i++) {
 		if (firmwares[i].machine == machine || !loaderset_is_in_image(image, &firmwares[i]))
 			continue;
 		r = choose_set(image, &firmwares[i], false, &loaders->sets[loaders->count]);
@@ -247,33 +217,4 @@ size_t loaders_prefixes(const struct loaders *loaders, const char **ret_prefixes
 			ret_prefixes[count++] = prefix;
 	}
 	return count;
-}
-
-void loaders_print(const struct loaders *loaders, FILE *out)
-{
-	for (size_t i = 0; i < loaders->count; i++) {
-		const struct loaderset *set = &loaders->sets[i];
-
-		fprintf(out, "%-12s %s%s\n", set->firmware->platform, sources[set->source].text,
-			set->firmware->note);
-		secureboot_print(set, &loaders->kernel, out);
-	}
-}
-
-struct json_object *loaders_json(const struct loaders *loaders)
-{
-	struct json_object *list = json_object_new_array();
-
-	for (size_t i = 0; list && i < loaders->count; i++) {
-		const struct loaderset *set = &loaders->sets[i];
-		struct json_object *object = json_object_new_object();
-
-		json_object_object_add(
-			object, "firmware", json_object_new_string(set->firmware->platform));
-		json_object_object_add(
-			object, "source", json_object_new_string(sources[set->source].name));
-		secureboot_json(set, &loaders->kernel, object);
-		json_object_array_add(list, object);
-	}
-	return list;
 }

@@ -6,13 +6,20 @@
  * for Secure Boot.
  */
 
-#include <stdio.h>
-
-#include "loaderset.h"
 #include "iso/tree.h"
+#include "loaderset.h"
 
-struct loaders;
-struct json_object;
+#define LOADERS_FIRMWARES 3u /* that are known */
+
+/* Beside the GRUB, which the first one starts as loader.efi. */
+enum { PRELOADER, HASHTOOL, PRELOADER_FILES };
+
+struct loaders {
+	struct loaderset sets[LOADERS_FIRMWARES];
+	size_t count;
+	struct efiprogram preloader[PRELOADER_FILES]; /* for the first set; without data: none */
+	struct efiprogram kernel;		      /* without its data */
+};
 
 /**
  * Choose: for the firmware that the stick's @kernel is for, and for each other that the image has
@@ -37,9 +44,3 @@ int loaders_walk(const struct loaders *loaders, loaders_file found, void *data);
 /** The folders, beside /boot/grub, in which one of them looks for grub.cfg ("/EFI/debian"): the
  * first @n of them. Returns how many. */
 size_t loaders_prefixes(const struct loaders *loaders, const char **ret_prefixes, size_t n);
-
-/** Tell people: one line for each firmware, to @out. */
-void loaders_print(const struct loaders *loaders, FILE *out);
-
-/** The same for programs: an array of objects; the caller puts it. NULL: no memory. */
-struct json_object *loaders_json(const struct loaders *loaders);

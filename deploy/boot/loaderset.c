@@ -4,13 +4,13 @@
 
 #include <string.h>
 
-#include "datadir.h"
-#include "image/eltorito.h"
-#include "disk/fat.h"
-#include "grubimage.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "disk/fat.h"
+#include "grubimage.h"
+#include "image/eltorito.h"
 
 #define LOADER_MAX  (16u * MIB)
 #define FOLDER	    "/EFI/boot"
@@ -40,9 +40,9 @@ static int read_from_fat(
 		return r;
 	r = fat_locate(disk, extent, path, &size, NULL, 0);
 	if (r == 0 && size > LOADER_MAX)
-		r = -EFBIG;
+		r = -ERR_TOO_LARGE;
 	if (r < 0)
-		return r == -EMEDIUMTYPE ? -ENOENT : r;
+		return r == -ERR_FOREIGN ? -ENOENT : r;
 	n = (size_t)(ROUND_UP(size, SECTOR_SIZE) / SECTOR_SIZE);
 	sectors = calloc(n + 1, sizeof(*sectors));
 	data = malloc(n * SECTOR_SIZE + 1);
@@ -205,7 +205,7 @@ int loaderset_from_host(const struct firmware *firmware, struct loaderset *ret_s
 			continue;
 		path = host_path(firmware, i);
 		r = path ? 0 : -ENOMEM;
-		if (r == 0 && data_read_file(path, LOADER_MAX, &data, &size) == 0)
+		if (r == 0 && file_read_whole(path, LOADER_MAX, &data, &size) == 0)
 			r = add(&set, host_files[i].role, path, data, size);
 	}
 	if (r == 0 && !is_pair(&set))

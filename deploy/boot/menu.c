@@ -5,9 +5,9 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "datadir.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "datadir.h"
 
 #define TEMPLATE "grub.cfg"
 
@@ -154,7 +154,7 @@ int menu_text(const struct menu *menu, char **ret_text)
 	FILE *out;
 	int r;
 
-	r = data_read(TEMPLATE, (void **)&template, &size);
+	r = datadir_read(TEMPLATE, (void **)&template, &size);
 	if (r < 0)
 		return r;
 	out = open_memstream(&text, &size);
@@ -163,10 +163,8 @@ int menu_text(const struct menu *menu, char **ret_text)
 		is_whole = !ferror(out);
 		is_whole &= fclose(out) == 0;
 	}
-	if (!is_whole) {
-		log_error("no memory for the boot menu");
-		return -ENOMEM;
-	}
+	if (!is_whole)
+		return refuse(-ENOMEM, "no memory for the boot menu");
 	*ret_text = steal_pointer(text);
 	return 0;
 }

@@ -2,10 +2,8 @@
 
 #include "secureboot.h"
 
-#include <json-c/json.h>
 #include <string.h>
 
-#include "program/program.h"
 #include "base/util.h"
 
 /* Whose signatures firmware takes by itself. Of the two, old machines know the first alone, and the
@@ -28,10 +26,7 @@ static bool is_signed_by(const struct efiprogram *program, const char *authority
 	return false;
 }
 
-#define INDENT "             "
-
-/* On which machines does the firmware start it, and does it start what follows? */
-static const char *meaning(const struct loaderset *set, const struct efiprogram *kernel)
+const char *secureboot_meaning(const struct loaderset *set, const struct efiprogram *kernel)
 {
 	const struct efiprogram *shim = &set->programs[LOADER_FIRST];
 	const struct efiprogram *grub = loaderset_grub(set);
@@ -53,52 +48,4 @@ static const char *meaning(const struct loaderset *set, const struct efiprogram 
 	if (new)
 		return "boots, but not where only Microsoft's UEFI CA 2011 is trusted";
 	return "boots only where the shim's authority is enrolled";
-}
-
-static void print_program(
-	const char *role, const struct efiprogram *program, const char *component, FILE *out)
-{
-	unsigned int generation = efiprogram_generation(program, component);
-	char issuer[EFIPROGRAM_ISSUER];
-
-	fprintf(out, INDENT "%s: ", role);
-	if (generation)
-		fprintf(out, "SBAT %s %u, ", component, generation);
-	if (!efiprogram_issuer(program, 0, issuer))
-		fputs("not signed", out);
-	for (size_t i = 0; efiprogram_issuer(program, i, issuer); i++)
-		fprintf(out, "%s%s", i ? " and " : "signed by ", issuer);
-	fputc('\n', out);
-}
-
-void secureboot_print(const struct loaderset *set, const struct efiprogram *kernel, FILE *out)
-{
-	if (set->programs[LOADER_GRUB].data)
-		print_program("shim", &set->programs[LOADER_FIRST], "shim", out);
-	print_program("GRUB", loaderset_grub(set), "grub", out);
-	fprintf(out, INDENT "Secure Boot: %s\n", meaning(set, kernel));
-}
-
-static void add_program(struct json_object *object, const char *role,
-	const struct efiprogram *program, const char *component)
-{
-	struct json_object *description = json_object_new_object();
-	struct json_object *signers = json_object_new_array();
-	char issuer[EFIPROGRAM_ISSUER];
-
-	for (size_t i = 0; efiprogram_issuer(program, i, issuer); i++)
-		json_object_array_add(signers, program_text(issuer));
-	json_object_object_add(description, "signed_by", signers);
-	json_object_object_add(description, "sbat",
-		json_object_new_int((int)efiprogram_generation(program, component)));
-	json_object_object_add(object, role, description);
-}
-
-void secureboot_json(
-	const struct loaderset *set, const struct efiprogram *kernel, struct json_object *object)
-{
-	if (set->programs[LOADER_GRUB].data)
-		add_program(object, "shim", &set->programs[LOADER_FIRST], "shim");
-	add_program(object, "grub", loaderset_grub(set), "grub");
-	json_object_object_add(object, "secure_boot", json_object_new_string(meaning(set, kernel)));
 }

@@ -6,15 +6,8 @@
  * machines that is enough.
  */
 
-#include <stdio.h>
-
 #include "loaderset.h"
 
-struct json_object;
-
-/** Tell people, a few indented lines to @out. @kernel may be NULL: unknown. */
-void secureboot_print(const struct loaderset *set, const struct efiprogram *kernel, FILE *out);
-
-/** Add the same for programs to @object. */
-void secureboot_json(
-	const struct loaderset *set, const struct efiprogram *kernel, struct json_object *object);
+/** On which machines the firmware starts @set, and whether that starts @kernel (NULL: unknown), in
+ * words: "boots". Static text. */
+const char *secureboot_meaning(const struct loaderset *set, const struct efiprogram *kernel);

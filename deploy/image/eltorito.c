@@ -38,13 +38,13 @@ int eltorito_find_efi(const struct disk *disk, struct extent *ret_extent)
 
 	r = disk_read(disk, RECORD_LBA * ISO_BLOCK, record, sizeof(record));
 	if (r < 0)
-		return r == -ENODATA ? -ENOENT : r;
+		return r == -ERR_SHORT ? -ENOENT : r;
 	if (memcmp(record, RECORD_ID, sizeof(RECORD_ID) - 1) != 0)
 		return -ENOENT;
 	memcpy(&block, record + RECORD_CATALOG, sizeof(block));
 	r = disk_read(disk, (uint64_t)le32toh(block) * ISO_BLOCK, entries, sizeof(entries));
 	if (r < 0)
-		return r == -ENODATA ? -ENOENT : r;
+		return r == -ERR_SHORT ? -ENOENT : r;
 
 	platform = entries[0].platform;
 	for (size_t i = 1; i < ARRAY_SIZE(entries); i++) {

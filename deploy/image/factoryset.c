@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "kernel/kernel.h"
 #include "base/log.h"
 #include "base/tempfile.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "kernel/kernel.h"
 
 #define COPY_PIECE MIB
 
@@ -63,15 +63,11 @@ static int open_part(const struct image *image, const char *path_in_image, const
 	if (file) {
 		*ret_name = strdup(file);
 		*ret_fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-		if (!*ret_name || *ret_fd < 0 || fstat(*ret_fd, &st) < 0) {
-			r = -errno;
-			log_error("%s: %m", file);
-			return r;
-		}
+		if (!*ret_name || *ret_fd < 0 || fstat(*ret_fd, &st) < 0)
+			return report(-errno, "%s", file);
 		if (!S_ISREG(st.st_mode) || st.st_size == 0) {
-			log_error("%s: is %s", file,
+			return refuse(-ERR_REFUSED, "%s: is %s", file,
 				S_ISREG(st.st_mode) ? "empty" : "not a plain file");
-			return -ERR_REFUSED;
 		}
 		*ret_file = (struct tree_file){.path = *ret_name};
 		return 0;
@@ -83,10 +79,8 @@ static int open_part(const struct image *image, const char *path_in_image, const
 	r = image_find(image, path_in_image, &part.part);
 	if (r < 0)
 		return read_error(*ret_name, r);
-	if (part.part.extent.size == 0) {
-		log_error("%s: is empty", *ret_name);
-		return -ERR_REFUSED;
-	}
+	if (part.part.extent.size == 0)
+		return refuse(-ERR_REFUSED, "%s: is empty", *ret_name);
 	r = extract(image, part.part.extent, *ret_name, ret_fd);
 	if (r < 0)
 		return r;
@@ -102,11 +96,11 @@ static int size_of(int fd, struct stat *st, uint64_t *ret_size)
 	return 0;
 }
 
-int kernelset_open(const struct image *image, const char *kernel, const char *initrd,
-	struct kernelset *ret_set)
+int factoryset_open(const struct image *image, const char *kernel, const char *initrd,
+	struct factoryset *ret_set)
 {
 	cleanup(candidate_freep) struct candidate *candidate = calloc(1, sizeof(*candidate));
-	struct kernelset set = {.kernel_is_ours = !kernel, .initrd_is_ours = !initrd};
+	struct factoryset set = {.kernel_is_ours = !kernel, .initrd_is_ours = !initrd};
 	struct kernel facts;
 	int r;
 
@@ -134,23 +128,23 @@ int kernelset_open(const struct image *image, const char *kernel, const char *in
 	return 0;
 }
 
-int kernelset_digest(struct kernelset *set, const struct observer *observer)
+int factoryset_digest(struct factoryset *set, const struct observer *observer)
 {
 	return candidate_digest(set->candidate, observer);
 }
 
-void kernelset_close(struct kernelset *set)
+void factoryset_close(struct factoryset *set)
 {
 	candidate_free(set->candidate);
-	*set = (struct kernelset){0};
+	*set = (struct factoryset){0};
 }
 
-uint64_t kernelset_size(const struct kernelset *set)
+uint64_t factoryset_size(const struct factoryset *set)
 {
 	return set->candidate->kernel_size + set->candidate->initrd_size;
 }
 
-bool kernelset_is_unchanged(const struct kernelset *set)
+bool factoryset_is_unchanged(const struct factoryset *set)
 {
 	const struct candidate *candidate = set->candidate;
 
@@ -160,7 +154,7 @@ bool kernelset_is_unchanged(const struct kernelset *set)
 					       candidate->initrd_fd, &candidate->initrd_stat));
 }
 
-const char *kernelset_sources(const struct kernelset *set)
+const char *factoryset_sources(const struct factoryset *set)
 {
 	if (set->kernel_is_ours)
 		return set->initrd.path; /* the image's as well, or the one that is not */

@@ -7,9 +7,9 @@
 
 #include "candidate/candidate.h"
 #include "image.h"
-#include "iso/session.h"
+#include "iso/tree.h"
 
-struct kernelset {
+struct factoryset {
 	struct candidate *candidate;
 	struct tree_file kernel; /* where to read them from; the paths are the candidate's */
 	struct tree_file initrd;
@@ -20,21 +20,22 @@ struct kernelset {
 
 /**
  * Open the set: @kernel and @initrd (NULL: the image's). @image must outlive it. Reports.
- * Returns -ERR_REFUSED if it is no whole kernel; -errno. The caller ends it with kernelset_close().
+ * Returns -ERR_REFUSED if it is no whole kernel; -errno. The caller ends it with
+ * factoryset_close().
  */
-int kernelset_open(const struct image *image, const char *kernel, const char *initrd,
-	struct kernelset *ret_set);
+int factoryset_open(const struct image *image, const char *kernel, const char *initrd,
+	struct factoryset *ret_set);
 
 /** Read all of it for its digests. Reports. Returns -EINTR; -errno. */
-int kernelset_digest(struct kernelset *set, const struct observer *observer);
+int factoryset_digest(struct factoryset *set, const struct observer *observer);
 
-void kernelset_close(struct kernelset *set);
+void factoryset_close(struct factoryset *set);
 
 /** Are files in the place of the image's own still those that were opened? */
-bool kernelset_is_unchanged(const struct kernelset *set);
+bool factoryset_is_unchanged(const struct factoryset *set);
 
 /** What it is read from, for messages: the image, or what takes the place of its own. */
-const char *kernelset_sources(const struct kernelset *set);
+const char *factoryset_sources(const struct factoryset *set);
 
 /** Kernel and initrd, in bytes. */
-uint64_t kernelset_size(const struct kernelset *set);
+uint64_t factoryset_size(const struct factoryset *set);

@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-#include "bootentry.h"
 #include "base/log.h"
 #include "base/size.h"
 #include "base/text.h"
-#include "iso/tree.h"
 #include "base/util.h"
+#include "bootentry.h"
+#include "iso/tree.h"
 
 #define LIVE	 "/live"
 #define TEXT_MAX (256u * 1024u) /* bytes of a boot menu or .disk/info */
@@ -29,9 +29,8 @@ struct image {
 
 static int damaged(const char *path)
 {
-	log_error(
+	return refuse(-ERR_REFUSED,
 		"%s: the ISO 9660 file system is damaged or cut short: get the image again", path);
-	return -ERR_REFUSED;
 }
 
 static int note_nothing(void *data, const char *name, struct extent extent)
@@ -51,7 +50,7 @@ int image_probe(const char *path)
 	r = disk_open(path, false, &disk);
 	if (r == 0)
 		r = pvd_read(disk, (struct extent){0, disk_size(disk)}, PVD_LBA, &pvd);
-	return r == -EUCLEAN ? 0 : r == -ENODATA ? -EMEDIUMTYPE : r;
+	return r == -ERR_DAMAGED ? 0 : r == -ERR_SHORT ? -ERR_FOREIGN : r;
 }
 
 static int open_volume(struct image *image, const char *path)
@@ -63,26 +62,20 @@ static int open_volume(struct image *image, const char *path)
 	int r;
 
 	r = disk_open(path, false, &image->disk);
-	if (r == -ENOTBLK) {
-		log_error("%s: is neither a file nor a disk", path);
-		return -ERR_REFUSED;
-	}
+	if (r == -ERR_NOT_DISK)
+		return refuse(-ERR_REFUSED, "%s: is neither a file nor a disk", path);
 	if (r < 0) {
-		errno = -r;
-		log_error("%s: %m", path);
-		return r;
+		return report(r, "%s", path);
 	}
 	all = (struct extent){0, disk_size(image->disk)};
 	r = pvd_read(image->disk, all, PVD_LBA, &pvd);
-	if (r == -EMEDIUMTYPE || r == -ENODATA) {
-		log_error("%s: is no ISO 9660 image", path);
-		return -ERR_REFUSED;
-	}
-	blocks = r == -EUCLEAN ? 0 : pvd_blocks(&pvd);
+	if (r == -ERR_FOREIGN || r == -ERR_SHORT)
+		return refuse(-ERR_REFUSED, "%s: is no ISO 9660 image", path);
+	blocks = r == -ERR_DAMAGED ? 0 : pvd_blocks(&pvd);
 	if (r == 0 && blocks > all.size / ISO_BLOCK) {
 		size_texts(all.size, blocks * ISO_BLOCK, has, whole);
-		log_error("%s: is cut short: it has %s of %s: get it again", path, has, whole);
-		return -ERR_REFUSED;
+		return refuse(-ERR_REFUSED, "%s: is cut short: it has %s of %s: get it again", path,
+			has, whole);
 	}
 	/* Not what lies behind it: the image may be on a stick that is much larger. */
 	all.size = blocks * ISO_BLOCK;
@@ -91,13 +84,10 @@ static int open_volume(struct image *image, const char *path)
 	/* Every file lies inside. */
 	if (r == 0)
 		r = tree_walk(image->volume, note_nothing, NULL);
-	if (r == -EUCLEAN || r == -ENODATA)
+	if (r == -ERR_DAMAGED || r == -ERR_SHORT)
 		return damaged(path);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read it: %m", path);
-		return r;
-	}
+	if (r < 0)
+		return report(r, "%s: cannot read it", path);
 	snprintf(image->name, sizeof(image->name), "%s", pvd.volume_id);
 	return 0;
 }
@@ -216,32 +206,28 @@ static int find_content(struct image *image)
 	autofree char *plain = NULL, *folder = NULL;
 	int r;
 
-	if (!tree_has(image->volume, LIVE, true) && image_resolve(image, LIVE, &plain) == 0) {
-		log_error("%s: has only the short names of plain ISO 9660, or Joliet: make it with "
-			  "Rock Ridge (xorrisofs -R)",
+	if (!tree_has(image->volume, LIVE, true) && image_resolve(image, LIVE, &plain) == 0)
+		return refuse(-ERR_REFUSED,
+			"%s: has only the short names of plain ISO 9660, or Joliet: make it with Rock Ridge (xorrisofs -R)",
 			path);
-		return -ERR_REFUSED;
-	}
 	if (!tree_has(image->volume, LIVE, true)) {
-		log_error("%s: has no live/ folder: no live image for live-boot", path);
-		return -ERR_REFUSED;
+		return refuse(
+			-ERR_REFUSED, "%s: has no live/ folder: no live image for live-boot", path);
 	}
 	read_name(image);
 	r = read_menu(image);
 	folder = r == 0 ? system_folder(image) : NULL;
 	if (r == 0 && !folder)
 		r = -ENOMEM;
-	if (r == 0 && !has_squashfs(image, folder)) {
-		log_error("%s: has no squashfs in %s/: no live image for live-boot", path,
+	if (r == 0 && !has_squashfs(image, folder))
+		return refuse(-ERR_REFUSED,
+			"%s: has no squashfs in %s/: no live image for live-boot", path,
 			folder + 1);
-		return -ERR_REFUSED;
-	}
 	if (r == 0 && !image->kernel)
 		r = find_set(image);
-	if (r == -ENOENT) {
-		log_error("%s: has no kernel with an initrd in live/ (vmlinuz, initrd.img)", path);
-		return -ERR_REFUSED;
-	}
+	if (r == -ENOENT)
+		return refuse(-ERR_REFUSED,
+			"%s: has no kernel with an initrd in live/ (vmlinuz, initrd.img)", path);
 	if (r < 0) {
 		errno = -r;
 		log_error("%s: cannot read it: %m", path);
@@ -371,7 +357,7 @@ int image_read(
 	if (r < 0)
 		return r;
 	if (file.extent.size > max)
-		return -EFBIG;
+		return -ERR_TOO_LARGE;
 	data = calloc(1, (size_t)file.extent.size + 1);
 	if (!data)
 		return -ENOMEM;

@@ -10,7 +10,7 @@
 
 struct image;
 
-/** Does the file or disk @path begin as an ISO 9660 image does? Returns -EMEDIUMTYPE if not; -errno
+/** Does the file or disk @path begin as an ISO 9660 image does? Returns -ERR_FOREIGN if not; -errno
  * of opening and reading. Does not report. */
 int image_probe(const char *path);
 
@@ -48,11 +48,12 @@ int image_list(const struct image *image, const char *folder, char ***ret_names)
  * frees it. */
 int image_resolve(const struct image *image, const char *path, char **ret_path);
 
-/** Read a whole file, with a 0 behind its last byte. Returns -ENOENT; -EFBIG if it is longer than
+/** Read a whole file, with a 0 behind its last byte. Returns -ENOENT; -ERR_TOO_LARGE if it is
+ * longer than
  * @max bytes; -errno of reading. The caller frees @ret_data. */
 int image_read(
 	const struct image *image, const char *path, size_t max, void **ret_data, size_t *ret_size);
 
-/** Where a plain file lies in the image, bytes, and its date. Returns -ENOENT; -EFBIG if in several
- * pieces. */
+/** Where a plain file lies in the image, bytes, and its date. Returns -ENOENT; -ERR_TOO_LARGE if in
+ * several pieces. */
 int image_find(const struct image *image, const char *path, struct volume_file *ret_file);

@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
+#include "base/util.h"
 #include "iso/pvd.h"
 #include "iso/session.h"
-#include "slots/kernelset.h"
-#include "base/text.h"
 #include "iso/tree.h"
-#include "base/util.h"
+#include "slots/kernelset.h"
 
 #define LABEL	    "LIVENG_SYSTEM"
-#define LIVE	    "/" SET_FOLDER
+#define LIVE	    "/" KERNELSET_FOLDER
 #define HEAD_BLOCKS 18u		   /* the system area and two descriptors */
 #define GAP_MAX	    (256u * 1024u) /* bytes between two files that one write may cover */
 #define PIECE	    (4u * MIB)
@@ -140,20 +140,22 @@ static char *beside_kernel(const struct volume *volume, const char *stem, const 
 }
 
 static int arrange_set(
-	struct volume *volume, const struct image *image, const struct kernelset *set)
+	struct volume *volume, const struct image *image, const struct factoryset *set)
 {
 	const struct candidate *candidate = set->candidate;
 	const char *release = candidate->release;
 	autofree char *config = beside_kernel(volume, "config", release);
 	autofree char *map = beside_kernel(volume, "System.map", release);
 	const struct part parts[] = {
-		{"vmlinuz", BY_STEM, set->kernel_is_ours ? image_kernel(image) : NULL, SET_KERNEL},
-		{"initrd", BY_STEM, set->initrd_is_ours ? image_initrd(image) : NULL, SET_INITRD},
+		{"vmlinuz", BY_STEM, set->kernel_is_ours ? image_kernel(image) : NULL,
+			KERNELSET_KERNEL},
+		{"initrd", BY_STEM, set->initrd_is_ours ? image_initrd(image) : NULL,
+			KERNELSET_INITRD},
 		{"config", BY_KERNEL, set->kernel_is_ours ? config : NULL, "config"},
 		{"System.map", BY_KERNEL, set->kernel_is_ours ? map : NULL, "System.map"},
-		{SET_RELEASE, BY_NAME, NULL, SET_RELEASE},
-		{SET_SUMS, BY_NAME, NULL, SET_SUMS},
-		{SET_MENU, BY_NAME, NULL, SET_MENU},
+		{KERNELSET_RELEASE, BY_NAME, NULL, KERNELSET_RELEASE},
+		{KERNELSET_SUMS, BY_NAME, NULL, KERNELSET_SUMS},
+		{KERNELSET_MENU, BY_NAME, NULL, KERNELSET_MENU},
 	};
 	cleanup(tree_names_freep) char **live = NULL;
 	autofree char *release_text = NULL, *sums = NULL;
@@ -166,17 +168,18 @@ static int arrange_set(
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
 		r = drop_parts(volume, &parts[i], live);
 	if (r == 0 && !set->kernel_is_ours)
-		r = tree_add_file(volume, LIVE, SET_KERNEL, &set->kernel);
+		r = tree_add_file(volume, LIVE, KERNELSET_KERNEL, &set->kernel);
 	if (r == 0 && !set->initrd_is_ours)
-		r = tree_add_file(volume, LIVE, SET_INITRD, &set->initrd);
+		r = tree_add_file(volume, LIVE, KERNELSET_INITRD, &set->initrd);
 	if (r == 0)
-		r = set_release_text(release, &release_text);
+		r = kernelset_release_text(release, &release_text);
 	if (r == 0)
-		r = set_sums_text(release, candidate->kernel_sum, candidate->initrd_sum, &sums);
+		r = kernelset_sums_text(
+			release, candidate->kernel_sum, candidate->initrd_sum, &sums);
 	if (r == 0)
-		r = tree_add_text(volume, LIVE, SET_RELEASE, release_text);
+		r = tree_add_text(volume, LIVE, KERNELSET_RELEASE, release_text);
 	if (r == 0)
-		r = tree_add_text(volume, LIVE, SET_SUMS, sums);
+		r = tree_add_text(volume, LIVE, KERNELSET_SUMS, sums);
 	return r;
 }
 
@@ -219,7 +222,7 @@ static int merge_kept(struct system *system)
 		struct extent next = system->kept[i], *last = n > 0 ? &system->kept[n - 1] : NULL;
 
 		if (next.start < HEAD_BLOCKS * ISO_BLOCK)
-			return -EUCLEAN;
+			return -ERR_DAMAGED;
 		if (last && next.start <= last->start + last->size + GAP_MAX)
 			last->size = MAX(last->size, next.start + next.size - last->start);
 		else
@@ -231,7 +234,7 @@ static int merge_kept(struct system *system)
 	return 0;
 }
 
-static int make(struct system *system, struct image *image, const struct kernelset *set)
+static int make(struct system *system, struct image *image, const struct factoryset *set)
 {
 	const struct volume *original = image_volume(image);
 	struct extent all = volume_partition(original);
@@ -252,11 +255,11 @@ static int make(struct system *system, struct image *image, const struct kernels
 		return r;
 	system->start_lba = ROUND_UP(all.size, MIB) / ISO_BLOCK;
 	if (system->start_lba > UINT32_MAX - MIB)
-		return -EFBIG;
-	return session_of_tree(system->volume, (uint32_t)system->start_lba, &system->session);
+		return -ERR_TOO_LARGE;
+	return session_new(system->volume, (uint32_t)system->start_lba, &system->session);
 }
 
-int system_new(struct image *image, const struct kernelset *set, const char *date,
+int system_new(struct image *image, const struct factoryset *set, const char *date,
 	struct system **ret_system)
 {
 	cleanup(system_freep) struct system *system = calloc(1, sizeof(*system));
@@ -265,13 +268,13 @@ int system_new(struct image *image, const struct kernelset *set, const char *dat
 	if (!system)
 		return -ENOMEM;
 	system->image = image;
-	system->sources = kernelset_sources(set);
+	system->sources = factoryset_sources(set);
 	snprintf(system->date, sizeof(system->date), "%s", date);
 	r = make(system, image, set);
 	if (r < 0) {
 		log_error("%s: cannot take over its file system: %s", image_path(image),
-			text_error(r));
-		return r == -EUCLEAN ? -ERR_REFUSED : r;
+			error_text(r));
+		return r == -ERR_DAMAGED ? -ERR_REFUSED : r;
 	}
 	*ret_system = steal_pointer(system);
 	return 0;

@@ -6,8 +6,8 @@
  * needs. Its files stay where they lie in the image, block for block; behind them comes a new tree.
  */
 
-#include "image.h"
 #include "factoryset.h"
+#include "image.h"
 #include "output/output.h"
 
 struct system;
@@ -17,7 +17,7 @@ struct system;
  * checksums; the volume's UUID will be @date. @image and @set must outlive the system. Reports.
  * Returns -errno. The caller frees it with system_free().
  */
-int system_new(struct image *image, const struct kernelset *set, const char *date,
+int system_new(struct image *image, const struct factoryset *set, const char *date,
 	struct system **ret_system);
 
 void system_free(struct system *system);

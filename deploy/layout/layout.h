@@ -5,13 +5,19 @@
  * Where the partitions of a new stick lie. The numbers are those of the published layout.
  */
 
+#include "base/util.h"
 #include "disk/disk.h"
 #include "stick/stick.h"
-#include "base/util.h"
 
 #define LAYOUT_BIOS	  5u /* GRUB's core image: behind the table, ahead of partition 1 */
 #define LAYOUT_PARTITIONS 5u
 #define LAYOUT_ESP_SIZE	  (64ull * MIB)
+
+/* Of the partition table, at both ends of the disk (UEFI 5.3.1). */
+#define LAYOUT_TABLE_PRIMARY_SIZE (34u * SECTOR_SIZE) /* MBR, header, entries */
+#define LAYOUT_TABLE_BACKUP_SIZE                                        \
+	(33u * SECTOR_SIZE) /* entries, header: the disk's last sectors \
+			     */
 
 #define LAYOUT_SESSION_SIZE MIB /* more than a kernel set takes in its slot beside its files */
 

@@ -7,9 +7,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "output/output.h"
 #include "base/tempfile.h"
 #include "base/util.h"
+#include "output/output.h"
 
 #define TYPE_LINUX "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 #define TYPE_ESP   "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -125,31 +125,29 @@ int table_make(const struct layout *layout, const struct ids *ids, struct table 
 		r = file_read(fd, table.primary, sizeof(table.primary), 0);
 	if (r == 0)
 		r = file_read(fd, table.backup, sizeof(table.backup), table_backup_offset(layout));
-	if (r < 0) {
-		errno = -r;
-		log_error("cannot make the partition table: %m");
-		return r;
-	}
+	if (r < 0)
+		return report(r, "cannot make the partition table");
 	*ret_table = table;
 	return 0;
 }
 
 uint64_t table_backup_offset(const struct layout *layout)
 {
-	return ROUND_DOWN(layout->disk_size, SECTOR_SIZE) - TABLE_BACKUP_SIZE;
+	return ROUND_DOWN(layout->disk_size, SECTOR_SIZE) - LAYOUT_TABLE_BACKUP_SIZE;
 }
 
 int table_write(const struct table *table, const struct layout *layout, struct output *output)
 {
 	int r;
 
-	r = output_write(output, table_backup_offset(layout), table->backup, TABLE_BACKUP_SIZE);
+	r = output_write(
+		output, table_backup_offset(layout), table->backup, LAYOUT_TABLE_BACKUP_SIZE);
 	if (r == 0)
 		r = output_flush(output);
 	/* The entries go ahead of the sector that makes them count. */
 	if (r == 0)
 		r = output_write(output, SECTOR_SIZE, table->primary + SECTOR_SIZE,
-			TABLE_PRIMARY_SIZE - SECTOR_SIZE);
+			LAYOUT_TABLE_PRIMARY_SIZE - SECTOR_SIZE);
 	if (r == 0)
 		r = output_flush(output);
 	if (r == 0)

@@ -7,18 +7,15 @@
 
 #include <stdint.h>
 
+#include "base/util.h"
 #include "ids.h"
 #include "layout.h"
-#include "base/util.h"
 
 struct output;
 
-#define TABLE_PRIMARY_SIZE (34u * SECTOR_SIZE) /* MBR, header, entries */
-#define TABLE_BACKUP_SIZE  (33u * SECTOR_SIZE) /* entries, header: the disk's last sectors */
-
 struct table {
-	uint8_t primary[TABLE_PRIMARY_SIZE];
-	uint8_t backup[TABLE_BACKUP_SIZE];
+	uint8_t primary[LAYOUT_TABLE_PRIMARY_SIZE];
+	uint8_t backup[LAYOUT_TABLE_BACKUP_SIZE];
 };
 
 /** Make the table of a disk with @layout and @ids. Reports. Returns -errno. */

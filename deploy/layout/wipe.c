@@ -5,9 +5,9 @@
 #include <blkid.h>
 #include <stdlib.h>
 
+#include "base/util.h"
 #include "disk/probe.h"
 #include "table.h"
-#include "base/util.h"
 
 #define SIGNATURES_MAX 64u /* on one disk; each is wiped before the next is looked for */
 
@@ -17,7 +17,7 @@
 /* Where the next signature of the whole disk begins. -ENOENT: there is none. */
 static int find_signature(const struct disk *disk, uint64_t *ret_offset)
 {
-	cleanup(identity_free_probe) blkid_probe probe = blkid_new_probe();
+	cleanup(probe_freep) blkid_probe probe = blkid_new_probe();
 	const char *offset = NULL;
 	int r;
 
@@ -71,9 +71,9 @@ int wipe_disk(const struct disk *disk, struct output *output)
 	int r;
 
 	/* The tables first: as long as one is found, all that it leads to is whole. */
-	r = output_zero(output, 0, TABLE_PRIMARY_SIZE);
+	r = output_zero(output, 0, LAYOUT_TABLE_PRIMARY_SIZE);
 	if (r == 0)
-		r = output_zero(output, end - TABLE_BACKUP_SIZE, TABLE_BACKUP_SIZE);
+		r = output_zero(output, end - LAYOUT_TABLE_BACKUP_SIZE, LAYOUT_TABLE_BACKUP_SIZE);
 	if (r == 0)
 		r = output_flush(output);
 	for (unsigned int i = 0; r == 0 && i < SIGNATURES_MAX; i++) {

@@ -3,33 +3,10 @@
 #include "output.h"
 
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/file.h"
-#include "threads.h"
 #include "base/util.h"
-
-#define PIECE LANES_PIECE /* of one write, and of one digest */
-
-/* Not a cryptographic digest: it has to find a worn stick's errors, not a forger's. */
-struct piece {
-	struct extent extent;
-	XXH128_hash_t hash;
-};
-
-struct output {
-	struct disk *disk;
-	const struct observer *observer;
-	struct output_phases phases;
-	uint64_t total; /* bytes of this phase */
-	uint64_t begun; /* written before it */
-	uint64_t written;
-	uint8_t *buffer;    /* PIECE bytes */
-	const char *unread; /* the input that could not be read; set by any lane */
-	struct piece *pieces;
-	size_t n;
-	size_t allocated;
-};
+#include "pieces.h"
 
 int output_new(struct disk *disk, const struct observer *observer, struct output **ret_output)
 {
@@ -67,8 +44,7 @@ void output_begin(struct output *output, struct output_phases phases, uint64_t t
 	output->begun = output->written;
 }
 
-/* Room for @n more digests. */
-static int reserve(struct output *output, size_t n)
+int pieces_reserve(struct output *output, size_t n)
 {
 	if (output->n + n > output->allocated) {
 		size_t more = MAX(2 * output->allocated, output->n + n + 256);
@@ -82,8 +58,7 @@ static int reserve(struct output *output, size_t n)
 	return 0;
 }
 
-/* Note and write; the place for the digest is there. */
-static int fill_piece(struct output *output, struct piece *piece, const void *buffer)
+int pieces_write(struct output *output, struct piece *piece, const void *buffer)
 {
 	piece->hash = XXH3_128bits(buffer, (size_t)piece->extent.size);
 	return disk_write(output->disk, piece->extent.start, buffer, (size_t)piece->extent.size);
@@ -96,7 +71,7 @@ static void tell(const struct output *output, const char *phase, uint64_t done, 
 		observer_progress(output->observer, phase, done, total);
 }
 
-static void tell_written(const struct output *output, uint64_t written)
+void pieces_tell_written(const struct output *output, uint64_t written)
 {
 	uint64_t done = written - output->begun;
 
@@ -109,15 +84,15 @@ static int write_piece(struct output *output, uint64_t offset, const void *buffe
 
 	if (observer_interrupted(output->observer))
 		return -EINTR;
-	r = reserve(output, 1);
+	r = pieces_reserve(output, 1);
 	if (r < 0)
 		return r;
 	output->pieces[output->n] = (struct piece){.extent = {offset, size}};
-	r = fill_piece(output, &output->pieces[output->n++], buffer);
+	r = pieces_write(output, &output->pieces[output->n++], buffer);
 	if (r < 0)
 		return r;
 	output->written += size;
-	tell_written(output, output->written);
+	pieces_tell_written(output, output->written);
 	return 0;
 }
 
@@ -187,7 +162,7 @@ int output_zero_rest(struct output *output, struct extent extent)
 	return r;
 }
 
-static uint64_t pieces_size(const struct piece *pieces, size_t n)
+uint64_t pieces_size(const struct piece *pieces, size_t n)
 {
 	uint64_t size = 0;
 
@@ -195,13 +170,6 @@ static uint64_t pieces_size(const struct piece *pieces, size_t n)
 		size += pieces[i].extent.size;
 	return size;
 }
-
-struct copy {
-	struct output *output;
-	struct piece *pieces;
-	const struct input *input;
-	uint64_t from; /* where the first piece is read */
-};
 
 void output_set_unread(struct output *output, const char *name)
 {
@@ -222,121 +190,6 @@ int output_read(
 	if (r < 0)
 		output_set_unread(output, input->name);
 	return r;
-}
-
-static int copy_piece(void *data, size_t i, uint8_t *buffer)
-{
-	const struct copy *copy = data;
-	struct piece *piece = &copy->pieces[i];
-	uint64_t from = copy->from + (piece->extent.start - copy->pieces[0].extent.start);
-	int r;
-
-	r = output_read(copy->output, copy->input, buffer, (size_t)piece->extent.size, from);
-	return r < 0 ? r : fill_piece(copy->output, piece, buffer);
-}
-
-static int watch_copy(void *data, size_t done)
-{
-	const struct copy *copy = data;
-	const struct output *output = copy->output;
-
-	if (observer_interrupted(output->observer))
-		return -EINTR;
-	tell_written(output, output->written + pieces_size(copy->pieces, done));
-	return 0;
-}
-
-/* Whole blocks together, parts of one alone: to write those, file systems and disks stop for a
- * while, however long the piece. */
-static uint64_t piece_end(uint64_t at, uint64_t end)
-{
-	if (at % DISK_ALIGN != 0)
-		return MIN(ROUND_UP(at, DISK_ALIGN), end);
-	if (end - at >= PIECE)
-		return at + PIECE;
-	return end - at >= DISK_ALIGN ? ROUND_DOWN(end, DISK_ALIGN) : end;
-}
-
-int output_copy(struct output *output, uint64_t offset, const struct input *input, uint64_t from,
-	uint64_t size)
-{
-	const uint64_t end = offset + size;
-	struct copy copy = {.output = output, .input = input, .from = from};
-	size_t n = 0;
-	int r;
-
-	r = reserve(output, (size_t)(size / PIECE) + 3); /* parts of a block, and the last blocks */
-	if (r == 0 && size > PIECE)
-		r = disk_allocate(output->disk, offset, size);
-	if (r < 0)
-		return r;
-	copy.pieces = output->pieces + output->n;
-	for (uint64_t at = offset, next; at < end; at = next) {
-		next = piece_end(at, end);
-		copy.pieces[n++] = (struct piece){.extent = {at, next - at}};
-	}
-	r = lanes_run(n, copy_piece, watch_copy, &copy, output->buffer);
-	if (r < 0)
-		return r;
-	output->n += n;
-	output->written += size;
-	tell_written(output, output->written);
-	return 0;
-}
-
-int output_next_data(int fd, uint64_t at, uint64_t end, struct extent *ret_data)
-{
-	off_t start = lseek(fd, (off_t)at, SEEK_DATA);
-	off_t hole;
-
-	if (start < 0 && errno != ENXIO)
-		return -errno;
-	if (start < 0 || (uint64_t)start >= end) {
-		*ret_data = (struct extent){end, 0};
-		return 0;
-	}
-	hole = lseek(fd, start, SEEK_HOLE);
-	if (hole < 0)
-		return -errno;
-	*ret_data = (struct extent){(uint64_t)start, MIN((uint64_t)hole, end) - (uint64_t)start};
-	return 0;
-}
-
-int output_copy_data(struct output *output, uint64_t offset, const struct input *input,
-	uint64_t from, uint64_t size)
-{
-	const uint64_t end = from + size;
-	struct extent data = {0};
-
-	for (uint64_t at = from; at < end; at = data.start + data.size) {
-		int r = output_next_data(input->fd, at, end, &data);
-
-		if (r < 0)
-			output_set_unread(output, input->name);
-		else
-			r = output_copy(
-				output, offset + (data.start - from), input, data.start, data.size);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-int output_data_size(int fd, uint64_t from, uint64_t size, uint64_t *ret_size)
-{
-	const uint64_t end = from + size;
-	uint64_t sum = 0;
-	struct extent data = {0};
-
-	for (uint64_t at = from; at < end; at = data.start + data.size) {
-		int r = output_next_data(fd, at, end, &data);
-
-		if (r < 0)
-			return r;
-		sum += data.size;
-	}
-	*ret_size = sum;
-	return 0;
 }
 
 int output_flush(struct output *output)
@@ -382,7 +235,7 @@ int output_verify(struct output *output, uint64_t *ret_offset)
 	struct verify verify = {output, pieces_size(output->pieces, output->n), 0};
 	int r;
 
-	r = lanes_run(output->n, verify_piece, watch_verify, &verify, output->buffer);
+	r = threads_run(output->n, verify_piece, watch_verify, &verify, output->buffer);
 	if (r == -ERR_VERIFY)
 		*ret_offset = verify.wrong;
 	if (r < 0)

@@ -6,8 +6,8 @@
  * each piece kept, so that everything can be read back and compared.
  */
 
-#include "disk/disk.h"
 #include "base/observer.h"
+#include "disk/disk.h"
 
 struct output;
 
@@ -50,7 +50,7 @@ int output_zero_rest(struct output *output, struct extent extent);
 
 /**
  * Copy @size bytes from byte @from of @input to byte @offset, in large pieces, holes as zeros. As
- * output_write(); and -errno of reading, -ENODATA if the input ends before: then output_unread()
+ * output_write(); and -errno of reading, -ERR_SHORT if the input ends before: then output_unread()
  * names it.
  */
 int output_copy(struct output *output, uint64_t offset, const struct input *input, uint64_t from,
@@ -69,15 +69,6 @@ void output_set_unread(struct output *output, const char *name);
 
 /** The name of what could not be read: it was not the target that failed; NULL if it was. */
 const char *output_unread(const struct output *output);
-
-/**
- * The next stretch of data of the file @fd at or behind byte @at and before @end: what
- * output_copy_data() copies; at @end with size 0 if there is none. Returns -errno.
- */
-int output_next_data(int fd, uint64_t at, uint64_t end, struct extent *ret_data);
-
-/** Bytes that output_copy_data() would write: for the total. Returns -errno. */
-int output_data_size(int fd, uint64_t from, uint64_t size, uint64_t *ret_size);
 
 /** Make all writes durable. Returns -errno. */
 int output_flush(struct output *output);

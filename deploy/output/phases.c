@@ -7,42 +7,42 @@
 
 #include "base/util.h"
 
-void tally_init(struct tally *tally, const struct observer *observer)
+void phases_init(struct phases *phases, const struct observer *observer)
 {
-	*tally = (struct tally){.observer = observer};
+	*phases = (struct phases){.observer = observer};
 }
 
-void tally_add(struct tally *tally, const char *name, uint64_t bytes)
+void phases_add(struct phases *phases, const char *name, uint64_t bytes)
 {
-	assert(tally->n < TALLY_PHASES_MAX);
-	tally->phases[tally->n].name = name;
-	tally->phases[tally->n++].bytes = bytes;
-	tally->total += bytes;
+	assert(phases->n < PHASES_MAX);
+	phases->list[phases->n].name = name;
+	phases->list[phases->n++].bytes = bytes;
+	phases->total += bytes;
 }
 
 static void on_progress(void *data, const char *phase, uint64_t done, uint64_t total)
 {
-	const struct tally *tally = data;
+	const struct phases *phases = data;
 	uint64_t before = 0;
 
-	for (size_t i = 0; total > 0 && i < tally->n; i++) {
-		if (strcmp(tally->phases[i].name, phase) == 0) {
+	for (size_t i = 0; total > 0 && i < phases->n; i++) {
+		if (strcmp(phases->list[i].name, phase) == 0) {
 			double part = (double)MIN(done, total) / (double)total;
-			uint64_t now = (uint64_t)((double)tally->phases[i].bytes * part);
+			uint64_t now = (uint64_t)((double)phases->list[i].bytes * part);
 
-			observer_progress(tally->observer, phase, before + now, tally->total);
+			observer_progress(phases->observer, phase, before + now, phases->total);
 			return;
 		}
-		before += tally->phases[i].bytes;
+		before += phases->list[i].bytes;
 	}
 }
 
 static bool on_interrupted(void *data)
 {
-	return observer_interrupted(((struct tally *)data)->observer);
+	return observer_interrupted(((struct phases *)data)->observer);
 }
 
-struct observer tally_observer(struct tally *tally)
+struct observer phases_observer(struct phases *phases)
 {
-	return (struct observer){on_progress, on_interrupted, tally};
+	return (struct observer){on_progress, on_interrupted, phases};
 }

@@ -7,23 +7,23 @@
 
 #include "base/observer.h"
 
-#define TALLY_PHASES_MAX 8u
+#define PHASES_MAX 8u
 
-struct tally {
+struct phases {
 	const struct observer *observer; /* of the whole; is asked for interruption, too */
 	struct {
 		const char *name;
 		uint64_t bytes; /* what the phase counts for */
-	} phases[TALLY_PHASES_MAX];
+	} list[PHASES_MAX];
 	size_t n;
 	uint64_t total; /* bytes of all phases */
 };
 
-/** Begin without phases. @observer may be NULL; it has to outlive the tally. */
-void tally_init(struct tally *tally, const struct observer *observer);
+/** Begin without phases. @observer may be NULL; it has to outlive the phases. */
+void phases_init(struct phases *phases, const struct observer *observer);
 
 /** Phase @name (static text) comes next, and counts for @bytes, whatever total it tells itself. */
-void tally_add(struct tally *tally, const char *name, uint64_t bytes);
+void phases_add(struct phases *phases, const char *name, uint64_t bytes);
 
-/** What the phases are to be told to. @tally has to outlive it. */
-struct observer tally_observer(struct tally *tally);
+/** What the phases are to be told to. @phases has to outlive that. */
+struct observer phases_observer(struct phases *phases);

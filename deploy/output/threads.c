@@ -7,12 +7,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "disk/disk.h"
 #include "base/util.h"
+#include "disk/disk.h"
 
-struct lanes {
+struct threads {
 	size_t n;
-	lanes_job job;
+	threads_work work;
 	void *data;
 	pthread_mutex_t lock;
 	size_t next; /* these three under the lock */
@@ -21,60 +21,61 @@ struct lanes {
 };
 
 /* Take the next piece, and give the one before back. */
-static bool take(struct lanes *lanes, bool has_one, int error, size_t *ret_i)
+static bool take(struct threads *threads, bool has_one, int error, size_t *ret_i)
 {
 	bool go_on;
 
-	pthread_mutex_lock(&lanes->lock);
+	pthread_mutex_lock(&threads->lock);
 	if (has_one && error == 0)
-		lanes->done++;
-	if (lanes->error == 0)
-		lanes->error = error;
-	go_on = lanes->error == 0 && lanes->next < lanes->n;
+		threads->done++;
+	if (threads->error == 0)
+		threads->error = error;
+	go_on = threads->error == 0 && threads->next < threads->n;
 	if (go_on)
-		*ret_i = lanes->next++;
-	pthread_mutex_unlock(&lanes->lock);
+		*ret_i = threads->next++;
+	pthread_mutex_unlock(&threads->lock);
 	return go_on;
 }
 
-static size_t done(struct lanes *lanes)
+static size_t done(struct threads *threads)
 {
 	size_t n;
 
-	pthread_mutex_lock(&lanes->lock);
-	n = lanes->done;
-	pthread_mutex_unlock(&lanes->lock);
+	pthread_mutex_lock(&threads->lock);
+	n = threads->done;
+	pthread_mutex_unlock(&threads->lock);
 	return n;
 }
 
-static void *second_lane(void *data)
+static void *second_thread(void *data)
 {
-	struct lanes *lanes = data;
-	autofree uint8_t *buffer = disk_buffer(LANES_PIECE);
+	struct threads *threads = data;
+	autofree uint8_t *buffer = disk_buffer(THREADS_PIECE);
 	size_t i;
 
-	/* Without memory for it the first lane does all. */
+	/* Without memory for it the first thread does all. */
 	if (buffer)
-		for (bool go_on = take(lanes, false, 0, &i); go_on;)
-			go_on = take(lanes, true, lanes->job(lanes->data, i, buffer), &i);
+		for (bool go_on = take(threads, false, 0, &i); go_on;)
+			go_on = take(threads, true, threads->work(threads->data, i, buffer), &i);
 	return NULL;
 }
 
-int lanes_run(size_t n, lanes_job job, lanes_watch watch, void *data, uint8_t *buffer)
+int threads_run(size_t n, threads_work work, threads_watch watch, void *data, uint8_t *buffer)
 {
-	struct lanes lanes = {.n = n, .job = job, .data = data, .lock = PTHREAD_MUTEX_INITIALIZER};
+	struct threads threads = {
+		.n = n, .work = work, .data = data, .lock = PTHREAD_MUTEX_INITIALIZER};
 	pthread_t second;
-	bool has_second = n > 1 && pthread_create(&second, NULL, second_lane, &lanes) == 0;
+	bool has_second = n > 1 && pthread_create(&second, NULL, second_thread, &threads) == 0;
 	size_t i;
 
-	for (bool go_on = take(&lanes, false, 0, &i); go_on;) {
-		int r = watch(data, done(&lanes));
+	for (bool go_on = take(&threads, false, 0, &i); go_on;) {
+		int r = watch(data, done(&threads));
 
 		if (r == 0)
-			r = job(data, i, buffer);
-		go_on = take(&lanes, true, r, &i);
+			r = work(data, i, buffer);
+		go_on = take(&threads, true, r, &i);
 	}
 	if (has_second)
 		pthread_join(second, NULL);
-	return lanes.error;
+	return threads.error;
 }

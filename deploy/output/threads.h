@@ -9,18 +9,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LANES_PIECE (4u * 1024u * 1024u) /* bytes of a lane's buffer */
+#define THREADS_PIECE (4u * 1024u * 1024u) /* bytes of a thread's buffer */
 
 /** Transfer piece number @i by way of @buffer, from any thread. Returns 0 or a negative errno. */
-typedef int (*lanes_job)(void *data, size_t i, uint8_t *buffer);
+typedef int (*threads_work)(void *data, size_t i, uint8_t *buffer);
 
-/** Called between pieces, by the thread that called lanes_run() only, with the number of those that
- * are done. A negative errno ends the transfer. */
-typedef int (*lanes_watch)(void *data, size_t done);
+/** Called between pieces, by the thread that called threads_run() only, with the number of those
+ * that are done. A negative errno ends the transfer. */
+typedef int (*threads_watch)(void *data, size_t done);
 
 /**
- * Do pieces 0 to @n - 1, begun in this order; @buffer (LANES_PIECE bytes, aligned for the disk) is
- * one lane's, the others have their own. After an error no more are begun; those under way end.
- * Returns the first error; -ENOMEM.
+ * Do pieces 0 to @n - 1, begun in this order; @buffer (THREADS_PIECE bytes, aligned for the disk)
+ * is the calling thread's, the other has its own. After an error no more are begun; those under way
+ * end. Returns the first error; -ENOMEM.
  */
-int lanes_run(size_t n, lanes_job job, lanes_watch watch, void *data, uint8_t *buffer);
+int threads_run(size_t n, threads_work work, threads_watch watch, void *data, uint8_t *buffer);

@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 
 #include "base/log.h"
-#include "secret.h"
 #include "base/util.h"
+#include "secret.h"
 
 #define CIPHER	 "aes"
 #define MODE	 "xts-plain64"

@@ -54,10 +54,10 @@ static void close_fs(ext2_filsys *fs)
 }
 
 /* Errors of libext2fs are errno, or numbers of its own. */
-static int report(const char *what, errcode_t error)
+static int report_ext2(const char *what, errcode_t error)
 {
-	log_error("cannot make the persistence: %s: %s", what, error_message(error));
-	return error > 0 && error < 256 ? -(int)error : -EIO;
+	return refuse(error > 0 && error < 256 ? -(int)error : -ERR_TOOL,
+		"cannot make the persistence: %s: %s", what, error_message(error));
 }
 
 /* An inode for about every 16 KiB, as mke2fs has it, but not more than a million of them, up to 64
@@ -157,15 +157,15 @@ static int fill(const char *path)
 
 	e = ext2fs_open(path, EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &fs);
 	if (e)
-		return report("what mke2fs made", e);
+		return report_ext2("what mke2fs made", e);
 	e = seed_journal(fs);
 	if (e)
-		return report("its journal", e);
+		return report_ext2("its journal", e);
 	e = add_file(fs, CONF_NAME, CONF_TEXT);
 	if (!e)
 		e = ext2fs_close_free(&fs);
 	if (e)
-		return report(CONF_NAME, e);
+		return report_ext2(CONF_NAME, e);
 	return 0;
 }
 
@@ -175,11 +175,8 @@ int ext4_build(uint64_t size, int *ret_fd)
 	char path[64];
 	int r = 0;
 
-	if (fd < 0 || ftruncate(fd, (off_t)size) < 0) {
-		r = -errno;
-		log_error("cannot make a file of %ju bytes in memory: %m", (uintmax_t)size);
-		return r;
-	}
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
+		return report(-errno, "cannot make a file of %ju bytes in memory", (uintmax_t)size);
 	tempfile_path(fd, path);
 	r = run_mke2fs(path, size);
 	if (r == 0)

@@ -4,10 +4,10 @@
 
 #include <string.h>
 
-#include "target/contents.h"
-#include "layout/layout.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "layout/layout.h"
+#include "target/contents.h"
 
 /* The new table has no place for what somebody else added: the first partition of that kind; NULL:
  * there is none. */
@@ -35,23 +35,19 @@ static int find_persistence(
 	r = contents_read(disk, &contents);
 	if (r < 0)
 		return r;
-	if (!contents.is_stick && !contents.is_unfinished) {
-		log_error("%s: is no liveng stick, --keep-persistence is for these alone",
+	if (!contents.is_stick && !contents.is_unfinished)
+		return refuse(-ERR_NOT_STICK,
+			"%s: is no liveng stick, --keep-persistence is for these alone",
 			disk_path(disk));
-		return -ERR_NOT_STICK;
-	}
 	persistence = contents_partition(&contents, STICK_PERSISTENCE);
-	if (!persistence || persistence->start + persistence->size > disk_size(disk)) {
-		log_error("%s: has no persistence that could be kept", disk_path(disk));
-		return -ERR_NOT_STICK;
-	}
+	if (!persistence || persistence->start + persistence->size > disk_size(disk))
+		return refuse(-ERR_NOT_STICK, "%s: has no persistence that could be kept",
+			disk_path(disk));
 	foreign = find_foreign(&contents, persistence);
-	if (foreign) {
-		log_error("%s: its partition %u would be lost: save what is in it, and delete it "
-			  "first",
+	if (foreign)
+		return refuse(-ERR_REFUSED,
+			"%s: its partition %u would be lost: save what is in it, and delete it first",
 			disk_path(disk), foreign->number);
-		return -ERR_REFUSED;
-	}
 	*ret_extent = (struct extent){persistence->start, persistence->size};
 	snprintf(ret_uuid, UUID_TEXT, "%s", persistence->uuid);
 	return 0;

@@ -6,8 +6,8 @@
  */
 
 #include "disk/disk.h"
-#include "layout/ids.h"
 #include "disk/luks.h"
+#include "layout/ids.h"
 
 struct kept {
 	struct extent extent;

@@ -10,10 +10,10 @@
 #include <sys/signalfd.h>
 #include <termios.h>
 
-#include "keyboard.h"
 #include "base/log.h"
-#include "secret.h"
 #include "base/util.h"
+#include "keyboard.h"
+#include "secret.h"
 
 #define TRIES	     3	 /* to type a good one, twice alike */
 #define ADVISED_SIZE 12u /* characters */
@@ -126,8 +126,7 @@ static int read_file(const char *name, int fd, struct passphrase *passphrase)
 	fault = find_fault(passphrase);
 	if (!fault)
 		return 0;
-	log_error("%s: %s", name, fault);
-	return -ERR_REFUSED;
+	return refuse(-ERR_REFUSED, "%s: %s", name, fault);
 }
 
 /* A terminal without echo. */
@@ -200,8 +199,7 @@ static int ask_twice(
 		if (!fault)
 			fault = "the passphrases were not the same";
 	}
-	log_error("%s", fault);
-	return -ERR_REFUSED;
+	return refuse(-ERR_REFUSED, "%s", fault);
 }
 
 static int prompt(struct passphrase *passphrase)
@@ -215,11 +213,9 @@ static int prompt(struct passphrase *passphrase)
 
 	if (!second)
 		return -ENOMEM;
-	if (tty < 0) {
-		log_error("there is no terminal to ask for the passphrase: use --passphrase-file "
-			  "or --passphrase-fd");
-		return -ERR_REFUSED;
-	}
+	if (tty < 0)
+		return refuse(-ERR_REFUSED,
+			"there is no terminal to ask for the passphrase: use --passphrase-file or --passphrase-fd");
 	r = signals_hold(&signals);
 	if (r == 0)
 		r = quiet_begin(tty, &quiet);
@@ -246,11 +242,8 @@ int passphrase_get(
 	case PASSPHRASE_FILE:
 		/* A FIFO is waited for where a signal ends that. */
 		file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-		if (file < 0) {
-			r = -errno;
-			log_error("%s: cannot open the passphrase file: %m", path);
-			return r;
-		}
+		if (file < 0)
+			return report(-errno, "%s: cannot open the passphrase file", path);
 		r = read_file(path, file, passphrase);
 		break;
 	case PASSPHRASE_FD:

@@ -2,12 +2,12 @@
 
 #include "persistence.h"
 
-#include "container.h"
-#include "ext4.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/tempfile.h"
 #include "base/util.h"
+#include "container.h"
+#include "ext4.h"
 
 #define PIECE MIB
 
@@ -41,12 +41,9 @@ int persistence_build(
 	r = ext4_build(persistence->size, &persistence->fd);
 	if (r < 0)
 		return r;
-	r = output_data_size(persistence->fd, 0, persistence->size, &persistence->bytes);
-	if (r < 0) {
-		errno = -r;
-		log_error("cannot make the persistence: %m");
-		return r;
-	}
+	r = file_data_size(persistence->fd, 0, persistence->size, &persistence->bytes);
+	if (r < 0)
+		return report(r, "cannot make the persistence");
 	persistence->bytes += header;
 	*ret_persistence = steal_pointer(persistence);
 	return 0;
@@ -108,7 +105,7 @@ static int write_container(
 	r = output_copy(output, offset, &header, 0, container_data(container));
 	offset += container_data(container);
 	for (uint64_t at = 0; r == 0 && at < persistence->size; at = data.start + data.size) {
-		r = output_next_data(persistence->fd, at, persistence->size, &data);
+		r = file_next_data(persistence->fd, at, persistence->size, &data);
 		if (r < 0)
 			output_set_unread(output, TEMPFILE_NAME);
 		else

@@ -2,15 +2,13 @@
 
 #include "contents.h"
 
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <string.h>
 
-#include "program/program.h"
-#include "stick/stick.h"
 #include "base/text.h"
-#include "machine/udev.h"
 #include "base/util.h"
+#include "machine/udev.h"
+#include "stick/stick.h"
 
 #define LUKS	    "crypto_LUKS" /* libblkid's word */
 #define NUMBERS_MAX 128u	  /* the partitions of a usual GPT */
@@ -22,14 +20,14 @@ static void copy_name(const char *name, char *to, size_t size)
 }
 
 /* Nothing known is no error. */
-static int identify(const struct disk *disk, struct extent extent, struct identity *ret_identity)
+static int identify(const struct disk *disk, struct extent extent, struct filesystem *ret_identity)
 {
 	int r;
 
-	*ret_identity = (struct identity){0};
+	*ret_identity = (struct filesystem){0};
 	if (extent.size == 0)
 		return 0;
-	r = identity_read(disk, extent, ret_identity);
+	r = probe_filesystem(disk, extent, ret_identity);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -37,7 +35,7 @@ static int add_partition(
 	const struct disk *disk, blkid_partition partition, struct contents *contents)
 {
 	struct contents_partition *added = &contents->partitions[contents->n];
-	struct extent extent = identity_partition_extent(partition);
+	struct extent extent = probe_extent(partition);
 
 	if (blkid_partition_is_extended(partition))
 		return 0;
@@ -62,11 +60,11 @@ static int add_partition(
 
 static int read_table(const struct disk *disk, struct contents *contents)
 {
-	cleanup(identity_free_probe) blkid_probe probe = NULL;
+	cleanup(probe_freep) blkid_probe probe = NULL;
 	blkid_partlist list;
 	int r;
 
-	r = identity_partitions(disk, &probe, &list);
+	r = probe_partitions(disk, &probe, &list);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	copy_name(blkid_parttable_get_type(blkid_partlist_get_table(list)), contents->table,
@@ -122,7 +120,7 @@ int contents_read(const struct disk *disk, struct contents *ret_contents)
 	return 0;
 }
 
-static void identify_udev(const struct host *host, dev_t devno, struct identity *ret_identity)
+static void identify_udev(const struct host *host, dev_t devno, struct filesystem *ret_identity)
 {
 	udev_property(host, devno, "ID_FS_TYPE", ret_identity->type, sizeof(ret_identity->type));
 	udev_property(
@@ -162,7 +160,7 @@ int contents_read_udev(const struct host *host, dev_t devno, struct contents *re
 	return 0;
 }
 
-void contents_describe(const struct identity *identity, char *text, size_t size)
+void contents_describe(const struct filesystem *identity, char *text, size_t size)
 {
 	const char *type = identity->type;
 
@@ -220,23 +218,4 @@ void contents_summary(const struct contents *contents, char *text, size_t size)
 	} else {
 		append(text, size, "nothing that is known");
 	}
-}
-
-struct json_object *contents_json(const struct contents *contents)
-{
-	struct json_object *partitions = json_object_new_array();
-
-	for (size_t i = 0; i < contents->n; i++) {
-		const struct contents_partition *partition = &contents->partitions[i];
-		struct json_object *object = json_object_new_object();
-
-		json_object_object_add(
-			object, "number", json_object_new_int((int)partition->number));
-		json_object_object_add(object, "size", json_object_new_uint64(partition->size));
-		program_add_text(object, "name", partition->name);
-		program_add_text(object, "type", partition->identity.type);
-		program_add_text(object, "label", partition->identity.label);
-		json_object_array_add(partitions, object);
-	}
-	return partitions;
 }

@@ -9,28 +9,26 @@
 #include <stdbool.h>
 
 #include "disk/disk.h"
-#include "machine/host.h"
 #include "disk/probe.h"
+#include "machine/host.h"
 
 #define CONTENTS_PARTITIONS_MAX 16u
 
-struct json_object;
-
 /* Texts are printable ASCII, anything else is a `?`. */
 struct contents {
-	int error;	       /* -errno of reading it: then nothing is known; else 0 */
-	char table[16];	       /* "gpt", "dos"; "" if there is none */
-	struct identity whole; /* of the disk as a whole: a stick without partitions, a live image;
-				* type "" if there is nothing known */
-	bool is_stick;	       /* a liveng stick, or one of Open Secure-K OS */
-	bool is_unfinished;    /* its persistence alone: --keep-persistence was interrupted */
+	int error;		 /* -errno of reading it: then nothing is known; else 0 */
+	char table[16];		 /* "gpt", "dos"; "" if there is none */
+	struct filesystem whole; /* of the disk as a whole: a stick without partitions, a live
+				  * image; type "" if there is nothing known */
+	bool is_stick;		 /* a liveng stick, or one of Open Secure-K OS */
+	bool is_unfinished;	 /* its persistence alone: --keep-persistence was interrupted */
 	struct contents_partition {
 		unsigned int number;
-		uint64_t start;		  /* bytes; not as udev tells it */
-		uint64_t size;		  /* bytes */
-		char name[40];		  /* by the GPT */
-		char uuid[37];		  /* PARTUUID; not as udev tells it */
-		struct identity identity; /* type "" if there is nothing known */
+		uint64_t start;		    /* bytes; not as udev tells it */
+		uint64_t size;		    /* bytes */
+		char name[40];		    /* by the GPT */
+		char uuid[37];		    /* PARTUUID; not as udev tells it */
+		struct filesystem identity; /* type "" if there is nothing known */
 	} partitions[CONTENTS_PARTITIONS_MAX];
 	size_t n;
 	size_t left_out; /* partitions for which there was no place */
@@ -50,8 +48,5 @@ const struct contents_partition *contents_partition(
 /** All of it in one line: `gpt: vfat "EFI", ext4 "data"`; `liveng stick, with persistence`. */
 void contents_summary(const struct contents *contents, char *text, size_t size);
 
-/** Its partitions for programs: an array of objects. The caller puts it. */
-struct json_object *contents_json(const struct contents *contents);
-
 /** One file system: `ext4 "data"`; "unknown". */
-void contents_describe(const struct identity *identity, char *text, size_t size);
+void contents_describe(const struct filesystem *identity, char *text, size_t size);

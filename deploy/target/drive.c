@@ -10,8 +10,8 @@
 
 #include "base/size.h"
 #include "base/text.h"
-#include "machine/udev.h"
 #include "base/util.h"
+#include "machine/udev.h"
 
 /* What a device's place in sysfs says of how it is attached; the first that fits. A number follows
  * where the name ends in `#`. */

@@ -7,21 +7,21 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "disk/disk.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "machine/mounts.h"
-#include "machine/live.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "disk/disk.h"
+#include "machine/live.h"
+#include "machine/mounts.h"
 
 /* Without what is mounted there the system does not run; /boot also with all that is below it. */
 static const char *const system_points[] = {"/", "/usr", "/var", "/etc", "/boot", "/efi"};
 #define BOOT_FOLDER "/boot/"
 
 /* Set the reason; the way out follows. */
-__attribute__((format(printf, 3, 4))) static void refuse(
+__attribute__((format(printf, 3, 4))) static void set_reason(
 	struct refusal *refusal, int error, const char *format, ...)
 {
 	va_list arguments;
@@ -145,7 +145,7 @@ static int read_running(const struct host *host, const struct drive *drive, stru
 	struct device_disks disks = {0};
 	int r;
 
-	r = running_disks(host, &disks);
+	r = live_disks(host, &disks);
 	for (size_t i = 0; r == 0 && i < disks.n; i++)
 		usage->is_running |= disks.list[i] == drive->devno;
 	return r;
@@ -169,7 +169,7 @@ static bool is_claimed(const struct drive *drive)
 {
 	cleanup(disk_closep) struct disk *disk = NULL;
 
-	return disk_open(drive->node, false, &disk) == 0 && disk_claim(disk) == -EBUSY;
+	return disk_open(drive->node, false, &disk) == 0 && disk_claim(disk) == -ERR_BUSY;
 }
 
 /* The first source that is a partition of the drive, or a file on one that is mounted; NULL: none.
@@ -201,34 +201,32 @@ static int find_use(const struct host *host, const struct drive *drive, const ch
 	r = read_mounts(host, drive, &usage);
 	if (r == 0)
 		r = read_swaps(host, drive, &usage);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot tell whether it is in use: %m", drive->node);
-		return r;
-	}
+	if (r < 0)
+		return report(r, "%s: cannot tell whether it is in use", drive->node);
 	r = read_running(host, drive, &usage);
 	if (r < 0)
 		return r;
 
 	if (usage.is_running) {
-		refuse(refusal, -ERR_REFUSED, "is the stick that the system runs from");
+		set_reason(refusal, -ERR_REFUSED, "is the stick that the system runs from");
 		advise(refusal, "take another one");
 	} else if (usage.system.n > 0) {
-		refuse(refusal, -ERR_REFUSED, "holds the running system (%s)", usage.system.text);
+		set_reason(
+			refusal, -ERR_REFUSED, "holds the running system (%s)", usage.system.text);
 		advise(refusal, "take another disk");
 	} else if (source) {
-		refuse(refusal, -ERR_REFUSED, "holds %s", source);
+		set_reason(refusal, -ERR_REFUSED, "holds %s", source);
 		advise(refusal, "copy that to another disk first");
 	} else if (usage.mounts.n > 0) {
-		refuse(refusal, -ERR_BUSY, "is mounted at %s%s", usage.mounts.text,
+		set_reason(refusal, -ERR_BUSY, "is mounted at %s%s", usage.mounts.text,
 			usage.mounts.left_out ? " and elsewhere" : "");
 		advise(refusal, "unmount it first");
 	} else if (device_holder(host->root, drive->devno, &holder) == 0) {
 		name_holder(host, holder, text, sizeof(text));
-		refuse(refusal, -ERR_BUSY, "is in use by %s", text);
+		set_reason(refusal, -ERR_BUSY, "is in use by %s", text);
 		advise(refusal, "close that first (cryptsetup close, vgchange -an, mdadm --stop)");
 	} else if (is_claimed(drive)) {
-		refuse(refusal, -ERR_BUSY, "is in use by another program");
+		set_reason(refusal, -ERR_BUSY, "is in use by another program");
 		advise(refusal, "close that first");
 	}
 	return 0;
@@ -241,22 +239,22 @@ static void find_property(
 
 	size_text(drive->size, has);
 	if (drive->is_read_only) {
-		refuse(refusal, -ERR_REFUSED, "is read-only");
+		set_reason(refusal, -ERR_REFUSED, "is read-only");
 		advise(refusal, "move its write-protect switch, or take another one");
 	} else if (drive->sector > SECTOR_SIZE) {
 		/* Its firmware would look for the table in another place. */
-		refuse(refusal, -ERR_REFUSED, "has sectors of %llu bytes",
+		set_reason(refusal, -ERR_REFUSED, "has sectors of %llu bytes",
 			(unsigned long long)drive->sector);
 		advise(refusal, "take one with sectors of %u", SECTOR_SIZE);
 	} else if (!drive->is_removable && !rules->allow_fixed) {
-		refuse(refusal, -ERR_REFUSED, "is not removable");
+		set_reason(refusal, -ERR_REFUSED, "is not removable");
 		advise(refusal, "--allow-fixed takes it all the same");
 	} else if (drive->size > DRIVE_LARGE && !rules->allow_large) {
-		refuse(refusal, -ERR_REFUSED, "has %s, that is more than 512 GB", has);
+		set_reason(refusal, -ERR_REFUSED, "has %s, that is more than 512 GB", has);
 		advise(refusal, "--allow-large takes it all the same");
 	} else if (drive->size < rules->needed) {
 		size_texts(drive->size, rules->needed, has, needed);
-		refuse(refusal, -ERR_NO_ROOM, "has %s, %s are needed", has, needed);
+		set_reason(refusal, -ERR_NO_ROOM, "has %s, %s are needed", has, needed);
 		advise(refusal, "take a larger one");
 	}
 }
@@ -272,13 +270,13 @@ int refusal_find(const struct host *host, const struct drive *drive,
 	if (device_of_partition(host->root, drive->devno, &disk, &number) == 0) {
 		autofree char *node = NULL;
 
-		refuse(&refusal, -ERR_REFUSED, "is partition %u of a disk", number);
+		set_reason(&refusal, -ERR_REFUSED, "is partition %u of a disk", number);
 		if (device_node(host->root, disk, &node) == 0)
 			advise(&refusal, "name the whole disk, %s", node);
 		else
 			advise(&refusal, "name the whole disk");
 	} else if (drive->size == 0) {
-		refuse(&refusal, -ERR_REFUSED, "has no medium in it");
+		set_reason(&refusal, -ERR_REFUSED, "has no medium in it");
 		advise(&refusal, "put one in");
 	} else {
 		r = find_use(host, drive, rules->sources, &refusal);

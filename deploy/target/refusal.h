@@ -5,8 +5,8 @@
  * Why a disk is not written to, and what can be done about it.
  */
 
-#include "drive.h"
 #include "base/util.h"
+#include "drive.h"
 
 /* More than this is a disk that somebody keeps something on. As sticks of "512 GB" have a little
  * more than that, in 1024s. */

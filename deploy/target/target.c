@@ -16,13 +16,6 @@
 #define LOCK_TIMEOUT_MS 2000
 #define PIECE		MIB /* of a file, read at once */
 
-static int report(const struct target *target, const char *what, int error)
-{
-	errno = -error;
-	log_error("%s: cannot %s: %m", target->path, what);
-	return error;
-}
-
 /* What cannot be read is not known; of a file that is the end, of a disk target_check() tells,
  * after what weighs more. */
 static int read_contents(struct target *target)
@@ -37,7 +30,7 @@ static int read_contents(struct target *target)
 		return 0;
 	}
 	if (r < 0)
-		return report(target, "open it", r);
+		return report(r, "%s: cannot open it", target->path);
 	target->contents.error = contents_read(disk, &target->contents);
 	/* A file may be one large hole; a disk never is. */
 	if (target->kind == TARGET_FILE)
@@ -51,20 +44,18 @@ static int read_file(const struct stat *st, uint64_t new_size, struct target *ta
 	struct stat link;
 
 	if (lstat(target->path, &link) < 0)
-		return report(target, "look at it", -errno);
-	if (S_ISLNK(link.st_mode)) {
-		log_error("%s: is a symbolic link to a file: name the file itself", target->path);
-		return -ERR_REFUSED;
-	}
+		return report(-errno, "%s: cannot look at it", target->path);
+	if (S_ISLNK(link.st_mode))
+		return refuse(-ERR_REFUSED,
+			"%s: is a symbolic link to a file: name the file itself", target->path);
 	target->kind = TARGET_FILE;
 	target->size = new_size ? new_size : (uint64_t)st->st_size;
 	target->file_size = (uint64_t)st->st_size;
 	target->file_dev = st->st_dev;
 	target->file_inode = st->st_ino;
-	if (target->size == 0) {
-		log_error("%s: is empty: say with --size how large it is to be", target->path);
-		return -ERR_REFUSED;
-	}
+	if (target->size == 0)
+		return refuse(-ERR_REFUSED, "%s: is empty: say with --size how large it is to be",
+			target->path);
 	return st->st_size > 0 ? read_contents(target) : 0;
 }
 
@@ -73,13 +64,12 @@ static int read_drive(
 {
 	int r;
 
-	if (new_size) {
-		log_error("%s: is a disk, --size is for image files: leave it out", target->path);
-		return -ERR_REFUSED;
-	}
+	if (new_size)
+		return refuse(-ERR_REFUSED,
+			"%s: is a disk, --size is for image files: leave it out", target->path);
 	r = drive_read(host, devno, &target->drive);
 	if (r < 0)
-		return report(target, "tell what disk it is", r);
+		return report(r, "%s: cannot tell what disk it is", target->path);
 	target->kind = TARGET_DRIVE;
 	target->size = target->drive.size;
 	return read_contents(target);
@@ -102,7 +92,7 @@ int target_read(
 			r = -ERR_REFUSED;
 		}
 	} else if (errno != ENOENT) {
-		r = report(&target, "look at it", -errno);
+		r = report(-errno, "%s: cannot look at it", target.path);
 	} else if (strncmp(path, "/dev/", 5) == 0) {
 		log_error("%s: there is no such disk: `liveng-deploy list` shows those there are",
 			path);
@@ -181,13 +171,12 @@ static int report_size(const struct target *target, uint64_t needed)
 	size_texts(target->size, needed, has, needs);
 	size_option(needed, enough);
 	if (holds_other(target))
-		log_error("%s: holds something that is no stick, and has %s, %s are needed: name "
-			  "another file, or give --size %s to have it overwritten",
+		return refuse(-ERR_NO_ROOM,
+			"%s: is not a liveng stick and too small (%s of %s): choose another file, or "
+			"overwrite it with --size %s",
 			target->path, has, needs, enough);
-	else
-		log_error("%s: has %s, %s are needed: give --size %s", target->path, has, needs,
-			enough);
-	return -ERR_NO_ROOM;
+	return refuse(-ERR_NO_ROOM, "%s: has %s, %s are needed: give --size %s", target->path, has,
+		needs, enough);
 }
 
 /* Can a new file be made there? */
@@ -199,7 +188,9 @@ static int check_folder(const struct target *target)
 
 	if (!folder)
 		return -ENOMEM;
-	return access(folder, W_OK | X_OK) < 0 ? report(target, "make the file", -errno) : 0;
+	return access(folder, W_OK | X_OK) < 0
+		       ? report(-errno, "%s: cannot make the file", target->path)
+		       : 0;
 }
 
 static int check_file(
@@ -212,12 +203,11 @@ static int check_file(
 	if (target->kind != TARGET_FILE)
 		return check_folder(target);
 	if (access(target->path, W_OK) < 0)
-		return report(target, "write to it", -errno);
-	if (host_find_loop(host, target->file_dev, target->file_inode, loop)) {
-		log_error("%s: is attached as /dev/%s: detach it first (losetup --detach)",
+		return report(-errno, "%s: cannot write to it", target->path);
+	if (host_find_loop(host, target->file_dev, target->file_inode, loop))
+		return refuse(-ERR_BUSY,
+			"%s: is attached as /dev/%s: detach it first (losetup --detach)",
 			target->path, loop);
-		return -ERR_BUSY;
-	}
 	return 0;
 }
 
@@ -240,7 +230,9 @@ int target_check(
 		log_error("%s: cannot open it: only root can write to a disk", target->path);
 		return target->open_error;
 	}
-	return target->open_error < 0 ? report(target, "open it", target->open_error) : 0;
+	return target->open_error < 0
+		       ? report(target->open_error, "%s: cannot open it", target->path)
+		       : 0;
 }
 
 /* The name must not have been there: not even a link to nothing is followed. */
@@ -250,14 +242,12 @@ static int make_file(struct target *target)
 	struct stat st;
 
 	fd = open(target->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (fd < 0 && errno == EEXIST) {
-		log_error("%s: is there by now, it was not when it was looked at: nothing was "
-			  "written, start again",
+	if (fd < 0 && errno == EEXIST)
+		return refuse(-ERR_REFUSED,
+			"%s: is there by now, it was not when it was looked at: nothing was written, start again",
 			target->path);
-		return -ERR_REFUSED;
-	}
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return report(target, "make the file", -errno);
+		return report(-errno, "%s: cannot make the file", target->path);
 	target->file_dev = st.st_dev;
 	target->file_inode = st.st_ino;
 	target->is_made = true;
@@ -269,9 +259,9 @@ static int report_other(const struct target *target)
 	char text[256];
 
 	drive_describe(&target->drive, text, sizeof(text));
-	log_error("%s: is not what was looked at any more (%s): nothing was written, start again",
+	return refuse(-ERR_REFUSED,
+		"%s: is not what was looked at any more (%s): nothing was written, start again",
 		target->path, text);
-	return -ERR_REFUSED;
 }
 
 /* The node can have got another disk, the drive another medium. */
@@ -289,7 +279,7 @@ static int check_drive(const struct host *host, const struct target *target)
 		return report_other(target);
 	r = drive_read(host, target->drive.devno, &now);
 	if (r < 0)
-		return report(target, "tell what disk it is", r);
+		return report(r, "%s: cannot tell what disk it is", target->path);
 	return drive_is_same(&target->drive, &now) ? 0 : report_other(target);
 }
 
@@ -301,14 +291,13 @@ static int check_same_file(const struct target *target)
 	struct stat opened, named;
 
 	if (fstat(fd, &opened) < 0)
-		return report(target, "look at it", -errno);
+		return report(-errno, "%s: cannot look at it", target->path);
 	if (is_file(target, &opened) && lstat(target->path, &named) == 0 &&
 		is_file(target, &named) && (target->holds_data || lseek(fd, 0, SEEK_DATA) < 0))
 		return 0;
-	log_error(
+	return refuse(-ERR_REFUSED,
 		"%s: is not the file any more that was looked at: nothing was written, start again",
 		target->path);
-	return -ERR_REFUSED;
 }
 
 static int claim(struct target *target)
@@ -318,10 +307,10 @@ static int claim(struct target *target)
 	r = disk_claim(target->disk);
 	if (r == 0)
 		r = disk_lock(target->disk, LOCK_TIMEOUT_MS, NULL);
-	if (r == -EBUSY)
+	if (r == -ERR_BUSY)
 		log_error("%s: is in use by another program: close that first", target->path);
 	else if (r < 0)
-		report(target, "have it alone", r);
+		report(r, "%s: cannot have it alone", target->path);
 	return r;
 }
 
@@ -336,10 +325,10 @@ int target_open(const struct host *host, struct target *target)
 	}
 	r = disk_open(target->path, true, &target->disk);
 	if (r < 0)
-		return report(target, "open it for writing", r);
+		return report(r, "%s: cannot open it for writing", target->path);
 	r = claim(target);
 	/* Whoever was quicker to lock the new file goes on with it. */
-	if (r == -EBUSY)
+	if (r == -ERR_BUSY)
 		target_keep(target);
 	if (r == 0)
 		r = target->kind == TARGET_DRIVE ? check_drive(host, target)
@@ -354,7 +343,7 @@ int target_resize(struct target *target)
 	if (target->kind == TARGET_DRIVE || disk_size(target->disk) == target->size)
 		return 0;
 	r = disk_resize(target->disk, target->size);
-	return r < 0 ? report(target, "give it its size", r) : 0;
+	return r < 0 ? report(r, "%s: cannot give it its size", target->path) : 0;
 }
 
 void target_keep(struct target *target)

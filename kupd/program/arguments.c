@@ -105,3 +105,26 @@ enum arguments_result arguments_take_common(
 	}
 	return ARGUMENTS_RUN;
 }
+
+static bool is_word_of(const char *word, const char *list)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = list; (at = strstr(at, word)); at += length)
+		if ((at == list || at[-1] == ' ') && (!at[length] || at[length] == ' '))
+			return true;
+	return false;
+}
+
+bool arguments_check_use(const struct option *table, const bool *given, const char *verb,
+	const char *common, const char *own)
+{
+	for (size_t i = 0; table[i].name; i++) {
+		if (!given[i] || is_word_of(table[i].name, common) ||
+			is_word_of(table[i].name, own))
+			continue;
+		arguments_misuse("%s: does not use --%s", verb, table[i].name);
+		return false;
+	}
+	return true;
+}

@@ -46,5 +46,13 @@ enum arguments_result arguments_read(int argc, char **argv, const struct option 
 enum arguments_result arguments_take_common(
 	const char *program, const struct option *option, bool *dry_run, enum log_level *level);
 
+/**
+ * Are all options of @table that were @given (by their place in it) in one of the two lists, long
+ * names with spaces between? One that does nothing would be taken for one that does. Reports the
+ * first that is not, as one of @verb.
+ */
+bool arguments_check_use(const struct option *table, const bool *given, const char *verb,
+	const char *common, const char *own);
+
 /* Tell of wrong use, and the way out. */
 #define arguments_misuse(format, ...) log_error(format ": see --help", ##__VA_ARGS__)

@@ -10,30 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "interrupt.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "interrupt.h"
+#include "json.h"
 
 #define SCHEMA_VERSION 1 /* of the JSON result; raised when a member goes or changes */
-
-struct json_object *program_text(const char *text)
-{
-	autofree char *clean = strdup(text);
-
-	if (clean)
-		text_make_utf8(clean);
-	return json_object_new_string(clean ? clean : "");
-}
-
-void program_add_text(struct json_object *object, const char *name, const char *text)
-{
-	json_object_object_add(object, name, text[0] ? program_text(text) : NULL);
-}
-
-void program_collect(void *data, const char *text)
-{
-	json_object_array_add(data, program_text(text));
-}
 
 static void on_progress(void *data, const char *phase, uint64_t done, uint64_t total)
 {
@@ -84,8 +66,8 @@ int program_begin(struct program *program, const char *name)
 	json_object_object_add(
 		program->result, "schema_version", json_object_new_int(SCHEMA_VERSION));
 	log_init(name, LOG_NORMAL);
-	log_set_sink(program_collect, program->errors);
-	log_set_warning_sink(program_collect, program->warnings);
+	log_set_sink(json_collect, program->errors);
+	log_set_warning_sink(json_collect, program->warnings);
 	return 0;
 }
 
@@ -97,7 +79,7 @@ void program_run(struct program *program, enum log_level level)
 	program->observer = (struct observer){on_progress, on_interrupted, program};
 }
 
-enum exit_code program_end(struct program *program, enum exit_code code)
+static enum exit_code end(struct program *program, enum exit_code code)
 {
 	log_set_sink(NULL, NULL);
 	log_set_warning_sink(NULL, NULL);
@@ -109,16 +91,26 @@ enum exit_code program_end(struct program *program, enum exit_code code)
 			program->result, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(program->result);
 	errno = 0;
+	/* Of a write before this one nothing more is known than that it failed. */
 	if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_DONE) {
-		errno = errno ?: EIO; /* of a write before this one nothing more is known */
-		log_error("cannot write to standard output: %m");
+		report(errno ? -errno : -EIO, "cannot write to standard output");
 		code = EXIT_FAILED;
 	}
 	return code;
 }
 
+enum exit_code program_end(struct program *program, int error)
+{
+	return end(program, exit_code_of(log_unreported(error, 0)));
+}
+
+enum exit_code program_end_usage(struct program *program)
+{
+	return end(program, EXIT_USAGE);
+}
+
 enum exit_code program_leave(struct program *program)
 {
 	program->json = false;
-	return program_end(program, EXIT_DONE);
+	return end(program, EXIT_DONE);
 }

@@ -8,9 +8,9 @@
 
 #include <json-c/json.h>
 
-#include "exitcode.h"
 #include "base/log.h"
 #include "base/observer.h"
+#include "exitcode.h"
 #include "progress.h"
 
 struct program {
@@ -33,19 +33,13 @@ int program_begin(struct program *program, const char *name);
 /** The command line is read: from now on signals interrupt the work, and progress is shown. */
 void program_run(struct program *program, enum log_level level);
 
-/** End: print the result if it is wanted, and give the code to exit with: @code, or EXIT_FAILED if
- * that, or anything else on standard output, could not be written. */
-enum exit_code program_end(struct program *program, enum exit_code code);
+/** End with what the work returned: print the result if it is wanted, and give the code to exit
+ * with, EXIT_FAILED if the result, or anything else on standard output, could not be written. An
+ * error that nobody reported is reported here. */
+enum exit_code program_end(struct program *program, int error);
+
+/** The same where the command line was wrong, which is reported. */
+enum exit_code program_end_usage(struct program *program);
 
 /** End without a result: help was asked for, and printed. Gives the code to exit with. */
 enum exit_code program_leave(struct program *program);
-
-/** Text for JSON, which is UTF-8; a file name is any bytes: those that are none become question
- * marks. The caller owns it. */
-struct json_object *program_text(const char *text);
-
-/** Give @object this text; null if it is empty. */
-void program_add_text(struct json_object *object, const char *name, const char *text);
-
-/** A sink for log_set_sink(): adds the message to a JSON array, @data. */
-void program_collect(void *data, const char *text);

@@ -15,11 +15,11 @@ void progress_init(struct progress *progress, bool wanted)
 
 void progress_update(struct progress *progress, const char *phase, uint64_t done, uint64_t total)
 {
-	const struct pace *pace = &progress->pace;
+	const struct rate *pace = &progress->pace;
 	char is[SIZE_TEXT], all[SIZE_TEXT], text[160];
 	int length;
 
-	if (!progress->enabled || total == 0 || !pace_update(&progress->pace, phase, done, total))
+	if (!progress->enabled || total == 0 || !rate_update(&progress->pace, phase, done, total))
 		return;
 	if (done >= total) {
 		log_draw(NULL);

@@ -12,7 +12,7 @@
 
 struct progress {
 	bool enabled;
-	struct pace pace;
+	struct rate pace;
 };
 
 /** Enabled only if standard error is a terminal. */

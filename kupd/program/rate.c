@@ -16,14 +16,14 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-bool pace_update(struct pace *pace, const char *phase, uint64_t done, uint64_t total)
+bool rate_update(struct rate *pace, const char *phase, uint64_t done, uint64_t total)
 {
 	double time = now(), elapsed;
 
 	if (!pace->phase || pace->total != total)
-		*pace = (struct pace){.phase = phase, .total = total, .started = time};
+		*pace = (struct rate){.phase = phase, .total = total, .started = time};
 	if (strcmp(pace->phase, phase) != 0)
-		*pace = (struct pace){.phase = phase,
+		*pace = (struct rate){.phase = phase,
 			.total = total,
 			.begun = done,
 			.started = time,

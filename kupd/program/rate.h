@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct pace {
+struct rate {
 	const char *phase;   /* of the running work; NULL: none runs */
 	uint64_t total;	     /* bytes of it */
 	uint64_t begun;	     /* bytes that were done when its phase began */
@@ -24,4 +24,4 @@ struct pace {
  * total, which the former has not reached.
  * Returns whether that is worth telling: at most ten times a second, and at the end.
  */
-bool pace_update(struct pace *pace, const char *phase, uint64_t done, uint64_t total);
+bool rate_update(struct rate *pace, const char *phase, uint64_t done, uint64_t total);

@@ -39,9 +39,9 @@ static void failure_is_told_with_its_words(void **state)
 	(void)state;
 	assert_int_equal(
 		run((const char *const[]){"sh", "-c", "echo the words >&2; exit 3", NULL}, NULL),
-		-EIO);
+		-ERR_TOOL);
 	assert_string_equal(said, "sh: failed (3): the words");
-	assert_int_equal(run((const char *const[]){"sh", "-c", "kill -9 $$", NULL}, NULL), -EIO);
+	assert_int_equal(run((const char *const[]){"sh", "-c", "kill -9 $$", NULL}, NULL), -ERR_TOOL);
 	assert_string_equal(said, "sh: ended by signal 9");
 	assert_int_equal(said_count, 1);
 }
@@ -51,7 +51,7 @@ static void long_words_are_cut_at_the_front(void **state)
 	(void)state;
 	assert_int_equal(
 		run((const char *const[]){"sh", "-c", "seq 100000; echo why; exit 1", NULL}, NULL),
-		-EIO);
+		-ERR_TOOL);
 	assert_true(strlen(said) < 2000);
 	assert_string_equal(said + strlen(said) - 4, " why");
 }
@@ -96,7 +96,7 @@ static void one_that_runs_is_waited_for(void **state)
 	(void)state;
 	assert_int_equal(child_start(argv, NULL, "some-package", &child), 0);
 	assert_true(child.pid > 0);
-	assert_int_equal(child_wait(&child), -EIO);
+	assert_int_equal(child_wait(&child), -ERR_TOOL);
 	end_listening(old);
 	assert_string_equal(said, "sh: failed (5)");
 	assert_int_equal(child.pid, 0);

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "disk/disk.h"
 #include "base/util.h"
+#include "disk/disk.h"
 
 #define SIZE (1024 * 1024)
 
@@ -66,7 +66,7 @@ static void open_refuses_what_is_no_disk(void **state)
 
 	(void)state;
 	assert_int_equal(disk_open("/", false, &disk), -EISDIR);
-	assert_int_equal(disk_open("/dev/null", false, &disk), -ENOTBLK);
+	assert_int_equal(disk_open("/dev/null", false, &disk), -ERR_NOT_DISK);
 	assert_int_equal(disk_open("/no/such/disk", false, &disk), -ENOENT);
 	assert_null(disk);
 }
@@ -78,7 +78,7 @@ static void a_fifo_does_not_block_open(void **state)
 
 	(void)state;
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(disk_open(path, true, &disk), -ENOTBLK);
+	assert_int_equal(disk_open(path, true, &disk), -ERR_NOT_DISK);
 	unlink(path);
 }
 
@@ -141,8 +141,8 @@ static void the_end_is_an_error(void **state)
 	uint8_t bytes[1024];
 
 	assert_int_equal(disk_open(*state, false, &disk), 0);
-	assert_int_equal(disk_read(disk, SIZE - 512, bytes, sizeof(bytes)), -ENODATA);
-	assert_int_equal(disk_read_medium(disk, SIZE - 512, bytes, sizeof(bytes)), -ENODATA);
+	assert_int_equal(disk_read(disk, SIZE - 512, bytes, sizeof(bytes)), -ERR_SHORT);
+	assert_int_equal(disk_read_medium(disk, SIZE - 512, bytes, sizeof(bytes)), -ERR_SHORT);
 	assert_int_equal(disk_write(disk, 0, bytes, sizeof(bytes)), -EBADF);
 }
 
@@ -183,8 +183,8 @@ static void a_lock_excludes_others(void **state)
 	assert_int_equal(disk_open(*state, true, &first), 0);
 	assert_int_equal(disk_open(*state, true, &second), 0);
 	assert_int_equal(disk_lock(first, 0, NULL), 0);
-	assert_int_equal(disk_lock(second, 50, NULL), -EBUSY);
-	assert_int_equal(disk_lock(second, 50, &observer), -EBUSY);
+	assert_int_equal(disk_lock(second, 50, NULL), -ERR_BUSY);
+	assert_int_equal(disk_lock(second, 50, &observer), -ERR_BUSY);
 	interrupted = true;
 	assert_int_equal(disk_lock(second, 10000, &observer), -EINTR);
 	disk_close(steal_pointer(first));

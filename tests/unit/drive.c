@@ -2,10 +2,10 @@
 
 #include "machine.h"
 
+#include "base/size.h"
 #include "target/contents.h"
 #include "target/drive.h"
 #include "target/refusal.h"
-#include "base/size.h"
 
 #define USB  "pci0000:00/0000:00:14.0/usb2/2-1"
 #define SCSI "2-1:1.0/host6/target6:0:0/6:0:0:0/"

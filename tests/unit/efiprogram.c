@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "boot/datadir.h"
 #include "image/eltorito.h"
 #include "said.h"
@@ -38,14 +39,14 @@ int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t siz
 {
 	(void)disk;
 	if (offset > sizeof(bytes) || size > sizeof(bytes) - offset)
-		return -ENODATA;
+		return -ERR_SHORT;
 	memcpy(buffer, bytes + offset, size);
 	return 0;
 }
 
 static void read_file(const char *path, void **ret_data, size_t *ret_size)
 {
-	assert_int_equal(data_read_file(path, 16 * MIB, ret_data, ret_size), 0);
+	assert_int_equal(file_read_whole(path, 16 * MIB, ret_data, ret_size), 0);
 }
 
 static void loaders_tell_what_they_are(void **state)

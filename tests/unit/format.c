@@ -11,10 +11,10 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "slots/format.h"
 #include "slots/kernelset.h"
 #include "slots/slot.h"
-#include "base/util.h"
 
 #define PARTITION_START (1 * MIB) /* so that a wrong offset is seen */
 #define PARTITION_SIZE	(8 * MIB)
@@ -101,7 +101,7 @@ static void a_bare_partition_gets_its_first_set(void **state)
 	struct fixture *fixture = *state;
 	enum pvd_next next;
 	struct pvd pvd, previous;
-	struct set set;
+	struct kernelset set;
 	uint32_t blocks;
 	char date[17];
 
@@ -115,10 +115,10 @@ static void a_bare_partition_gets_its_first_set(void **state)
 	assert_int_equal(next, PVD_NEXT_TERMINATOR);
 
 	assert_int_equal(volume_open(fixture->disk, partition, &pvd, &volume), 0);
-	assert_int_equal(set_read(volume, SET_CURRENT, &set), 0);
+	assert_int_equal(kernelset_read(volume, KERNELSET_CURRENT, &set), 0);
 	assert_string_equal(set.release, "6.1.0-1-amd64");
-	assert_int_equal(set_verify(fixture->disk, &set, NULL), 0);
-	assert_int_equal(set_read(volume, SET_PREVIOUS, &set), -ENOENT);
+	assert_int_equal(kernelset_verify(fixture->disk, &set, NULL), 0);
+	assert_int_equal(kernelset_read(volume, KERNELSET_PREVIOUS, &set), -ENOENT);
 	assert_int_equal(slot_previous(fixture->disk, partition, &previous), -ENOENT);
 
 	/* What status counts on. */
@@ -179,7 +179,7 @@ static void another_content_than_that_of_the_digests_gets_no_head(void **state)
 	fixture->initrd_sum[3] = fixture->initrd_sum[3] == '0' ? '1' : '0';
 	assert_int_equal(
 		format_partition(fixture->disk, partition, &fixture->format, NULL), -ERR_VERIFY);
-	assert_int_equal(pvd_read(fixture->disk, partition, PVD_LBA, &pvd), -EMEDIUMTYPE);
+	assert_int_equal(pvd_read(fixture->disk, partition, PVD_LBA, &pvd), -ERR_FOREIGN);
 }
 
 int main(void)

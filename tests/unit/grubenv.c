@@ -311,7 +311,7 @@ static void a_full_block_is_told(void **state)
 	grubenv = open_block(disk);
 	for (size_t length = room + 1; length < sizeof(value); length = length * 5 / 4) {
 		value[length] = '\0';
-		assert_int_equal(grubenv_set(grubenv, "a", value), -ENOSPC);
+		assert_int_equal(grubenv_set(grubenv, "a", value), -ERR_FULL);
 		assert_null(grubenv_get(grubenv, "a"));
 		value[length] = 'v';
 	}
@@ -319,8 +319,8 @@ static void a_full_block_is_told(void **state)
 	assert_int_equal(grubenv_set(grubenv, "a", value), 0);
 	assert_string_equal(grubenv_get(grubenv, "a"), value);
 	value[room / 2] = '\\'; /* needs two bytes */
-	assert_int_equal(grubenv_set(grubenv, "a", value), -ENOSPC);
-	assert_int_equal(grubenv_set(grubenv, "b", ""), -ENOSPC);
+	assert_int_equal(grubenv_set(grubenv, "a", value), -ERR_FULL);
+	assert_int_equal(grubenv_set(grubenv, "b", ""), -ERR_FULL);
 	assert_int_equal(grubenv_write(grubenv, disk), 0);
 	memcpy(before, block(disk), sizeof(before));
 	assert_int_equal(before[GRUBENV_SIZE - 1], '\n');
@@ -330,7 +330,7 @@ static void a_full_block_is_told(void **state)
 	assert_int_equal(grubenv_set(grubenv, "a", ""), 0);
 	assert_int_equal(grubenv_set(grubenv, value, "1"), -EINVAL);
 	value[room / 2] = 'v';
-	assert_int_equal(grubenv_set(grubenv, value, "1"), -ENOSPC);
+	assert_int_equal(grubenv_set(grubenv, value, "1"), -ERR_FULL);
 	grubenv_free(grubenv);
 }
 
@@ -346,17 +346,17 @@ static void what_is_no_block_is_refused(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		put_lines(disk, lines[i]);
-		assert_int_equal(grubenv_open(disk, esp, &grubenv), -EUCLEAN);
+		assert_int_equal(grubenv_open(disk, esp, &grubenv), -ERR_DAMAGED);
 	}
 	put_lines(disk, "a=1\n");
 	disk->bytes[disk->sectors[0]] = '!';
-	assert_int_equal(grubenv_open(disk, esp, &grubenv), -EUCLEAN);
+	assert_int_equal(grubenv_open(disk, esp, &grubenv), -ERR_DAMAGED);
 	put_lines(disk, "a=1\n");
 	disk->bytes[disk->sectors[1] + 100] = '\0';
-	assert_int_equal(grubenv_open(disk, esp, &grubenv), -EUCLEAN);
+	assert_int_equal(grubenv_open(disk, esp, &grubenv), -ERR_DAMAGED);
 	put_lines(disk, "a=1\n");
 	disk->bytes[disk->sectors[0] + strlen(SIGNATURE) + 2] = '\0';
-	assert_int_equal(grubenv_open(disk, esp, &grubenv), -EUCLEAN);
+	assert_int_equal(grubenv_open(disk, esp, &grubenv), -ERR_DAMAGED);
 	put_lines(disk, "a=\\1\n");
 	grubenv = open_block(disk);
 	assert_string_equal(grubenv_get(grubenv, "a"), "1");
@@ -367,7 +367,7 @@ static void what_is_no_block_is_refused(void **state)
 	entry = memmem(disk->bytes, sizeof(disk->bytes), "GRUBENV    ", 11);
 	assert_non_null(entry);
 	entry[28]--;
-	assert_int_equal(grubenv_open(disk, esp, &grubenv), -EUCLEAN);
+	assert_int_equal(grubenv_open(disk, esp, &grubenv), -ERR_DAMAGED);
 	entry[0] = 'X';
 	assert_int_equal(grubenv_open(disk, esp, &grubenv), -ENOENT);
 	assert_int_equal(grubenv_open(disk, none, &grubenv), -ENOENT);
@@ -410,7 +410,7 @@ static void changes_are_those_of_grub_editenv(void **state)
 			r = grub_editenv("set", argument);
 			ours = grubenv_set(grubenv, name, value);
 		}
-		assert_int_equal(ours, r ? -ENOSPC : 0);
+		assert_int_equal(ours, r ? -ERR_FULL : 0);
 		full += r != 0;
 		assert_int_equal(grubenv_write(grubenv, disk), 0);
 		assert_int_equal(load("block", theirs, sizeof(theirs)), sizeof(theirs));

@@ -432,7 +432,7 @@ static void files_that_are_no_initrd_are_refused(void **state)
 	append(&file, NULL, 5000);
 	assert_refused(&file, "empty");
 	memcpy(file.data, "hello", 5);
-	assert_refused(&file, "no initrd");
+	assert_refused(&file, "not an initrd");
 	memcpy(file.data, "\x04\x22\x4d\x18", 4);
 	assert_refused(&file, "lz4 -l");
 	memcpy(file.data, "\x89LZO", 4);

@@ -139,9 +139,9 @@ static void bzimage_says_its_release(void **state)
 	/* On a stick only the head is read. */
 	assert_int_equal(kernel_release(image.data, 2048, release), 0);
 	assert_string_equal(release, RELEASE);
-	assert_int_equal(kernel_release(image.data, 0x604, release), -ENOEXEC);
-	assert_int_equal(kernel_release(image.data, 0x100, release), -ENOEXEC);
-	assert_int_equal(kernel_release("", 0, release), -ENOEXEC);
+	assert_int_equal(kernel_release(image.data, 0x604, release), -ERR_FOREIGN);
+	assert_int_equal(kernel_release(image.data, 0x100, release), -ERR_FOREIGN);
+	assert_int_equal(kernel_release("", 0, release), -ERR_FOREIGN);
 }
 
 static void bzimage_with_a_flipped_bit_is_refused(void **state)

@@ -51,9 +51,10 @@ static void add_system_disk(void)
 }
 
 /* Run the verb; what goes to standard output is kept. */
-static struct json_object *list(const struct options *options)
+static struct json_object *list(const struct deploy_options *options)
 {
-	struct run run = {.options = options, .host = host, .result = json_object_new_object()};
+	struct deploy_run run = {
+		.options = options, .host = host, .result = json_object_new_object()};
 	int old = dup(STDOUT_FILENO);
 	FILE *file = tmpfile();
 	size_t n;
@@ -74,7 +75,7 @@ static struct json_object *list(const struct options *options)
 
 static void disks_are_listed_with_the_reason_why_not(void **state)
 {
-	static const struct options options = {0};
+	static const struct deploy_options options = {0};
 
 	(void)state;
 	add_stick_with_an_image();
@@ -92,7 +93,7 @@ static void disks_are_listed_with_the_reason_why_not(void **state)
 
 static void no_disk_is_said(void **state)
 {
-	static const struct options options = {0};
+	static const struct deploy_options options = {0};
 
 	(void)state;
 	at("sys/class/block/");
@@ -108,7 +109,7 @@ static const char *text_of(struct json_object *object, const char *name)
 
 static void json_has_all_of_it(void **state)
 {
-	static const struct options options = {.json = true};
+	static const struct deploy_options options = {.json = true};
 	struct json_object *result, *disks, *stick, *disk;
 
 	(void)state;
@@ -137,7 +138,7 @@ static void json_has_all_of_it(void **state)
 
 static void options_make_candidates(void **state)
 {
-	static const struct options options = {.json = true, .allow_fixed = true};
+	static const struct deploy_options options = {.json = true, .allow_fixed = true};
 	struct json_object *result;
 
 	(void)state;

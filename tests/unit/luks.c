@@ -134,7 +134,7 @@ static void second_copy_helps(void **state)
 	assert_int_equal(read_at(partition, &luks), 0);
 	assert_string_equal(luks.ciphers[0], "aes-xts-plain64");
 	overwrite(16384 + 4096 + 10, "damage", 6);
-	assert_int_equal(read_at(partition, &luks), -EUCLEAN);
+	assert_int_equal(read_at(partition, &luks), -ERR_DAMAGED);
 }
 
 static void second_copy_alone_is_enough(void **state)
@@ -162,10 +162,10 @@ static void impossible_size_is_refused(void **state)
 	make_disk(CRYPT_LUKS2, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		overwrite(8, sizes[i], 8);
-		assert_int_equal(read_at(partition, &luks), -EUCLEAN);
+		assert_int_equal(read_at(partition, &luks), -ERR_DAMAGED);
 	}
 	overwrite(6, "\x7f\xff", 2);
-	assert_int_equal(read_at(partition, &luks), -EUCLEAN);
+	assert_int_equal(read_at(partition, &luks), -ERR_DAMAGED);
 }
 
 static void nothing_is_written(void **state)

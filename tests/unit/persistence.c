@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
+#include "layout/wipe.h"
 #include "persistence/container.h"
 #include "persistence/ext4.h"
 #include "said.h"
-#include "layout/wipe.h"
 
 #include <endian.h>
 #include <fcntl.h>

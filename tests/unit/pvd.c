@@ -63,13 +63,13 @@ static void parse_refuses_contradictions(void **state)
 		uint8_t value;
 		int error;
 	} damages[] = {
-		{0, 2, -EMEDIUMTYPE},	/* a supplementary descriptor */
-		{1, 'X', -EMEDIUMTYPE}, /* not CD001 */
-		{6, 2, -EMEDIUMTYPE},	/* another version */
-		{129, 4, -EUCLEAN},	/* blocks of 1024 bytes */
-		{156, 33, -EUCLEAN},	/* a record too short */
-		{158, 49, -EUCLEAN},	/* the two byte orders differ */
-		{166, 1, -EUCLEAN},
+		{0, 2, -ERR_FOREIGN},	 /* a supplementary descriptor */
+		{1, 'X', -ERR_FOREIGN},	 /* not CD001 */
+		{6, 2, -ERR_FOREIGN},	 /* another version */
+		{129, 4, -ERR_DAMAGED},	 /* blocks of 1024 bytes */
+		{156, 33, -ERR_DAMAGED}, /* a record too short */
+		{158, 49, -ERR_DAMAGED}, /* the two byte orders differ */
+		{166, 1, -ERR_DAMAGED},
 	};
 	uint8_t block[ISO_BLOCK];
 	struct pvd pvd;
@@ -81,11 +81,11 @@ static void parse_refuses_contradictions(void **state)
 		assert_int_equal(pvd_parse(block, BLOCKS, &pvd), damages[i].error);
 	}
 	make_block(block, BLOCKS);
-	assert_int_equal(pvd_parse(block, BLOCKS, &pvd), -EUCLEAN);
+	assert_int_equal(pvd_parse(block, BLOCKS, &pvd), -ERR_DAMAGED);
 	make_block(block, UINT32_MAX);
-	assert_int_equal(pvd_parse(block, BLOCKS, &pvd), -EUCLEAN);
+	assert_int_equal(pvd_parse(block, BLOCKS, &pvd), -ERR_DAMAGED);
 	make_block(block, 16);
-	assert_int_equal(pvd_parse(block, BLOCKS, &pvd), -EUCLEAN);
+	assert_int_equal(pvd_parse(block, BLOCKS, &pvd), -ERR_DAMAGED);
 	make_block(block, BLOCKS - 1);
 	assert_int_equal(pvd_parse(block, BLOCKS, &pvd), 0);
 }

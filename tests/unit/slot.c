@@ -10,8 +10,8 @@
 #include <endian.h>
 #include <string.h>
 
-#include "slots/slot.h"
 #include "base/util.h"
+#include "slots/slot.h"
 
 #define PARTITION_START (1 * MIB) /* so that a wrong offset is seen */
 #define PARTITION_SIZE	(8 * MIB)

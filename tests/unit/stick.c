@@ -102,7 +102,7 @@ int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t siz
 	return disk->read_error;
 }
 
-int running_find_stick(const struct host *host, char **ret_path)
+int live_find_stick(const struct host *host, char **ret_path)
 {
 	(void)host, (void)ret_path;
 	return -ERR_NOT_STICK;
@@ -224,18 +224,17 @@ int grubenv_write(struct grubenv *grubenv, struct disk *disk)
 	return grubenv->write_error;
 }
 
-/* What mounted_release() says of a stick that is mounted like that. */
+/* What stickmount_release() says of a stick that is mounted like that. */
 static int release(bool is_block_device, bool is_whole, enum host_mount state, bool dry_run)
 {
 	struct disk disk = {.is_block_device = is_block_device};
-	struct stick stick = {.disk = &disk, .name = "the stick", .is_whole = is_whole};
 	const struct host host = {""};
 	int old = begin_listening();
 	int r;
 
 	mount_state = state;
 	memset(&asked, 0, sizeof(asked));
-	r = mounted_release(&stick, &host, dry_run);
+	r = stickmount_release(&disk, is_whole ? STICK_KERNEL : 0, "the stick", &host, dry_run);
 	end_listening(old);
 	return r;
 }
@@ -331,8 +330,8 @@ static int write_grubenv(const char *folder, bool is_mounted, bool is_writable)
 	log_set_warning_sink(note_error, NULL);
 	assert_int_equal(
 		stick_open(&host, STICK_DISK, "the stick", STICK_WRITABLE, NULL, &stick), 0);
-	assert_int_equal(assessment_set(stick, 3, PREVIOUS_PROVEN), 0);
-	assert_int_equal(assessment_set(stick, -1, PREVIOUS_PROVEN), 0);
+	assert_int_equal(assessment_begin_trial(stick, PREVIOUS_PROVEN, 0), 0);
+	assert_int_equal(assessment_end_trial(stick, PREVIOUS_PROVEN), 0);
 	log_set_warning_sink(NULL, NULL);
 	end_listening(old);
 	stick_close(stick);
@@ -415,40 +414,40 @@ static void the_assessment_is_one_write(void **state)
 	struct stick stick = {.disk = &disk, .grubenv = &grubenv};
 
 	(void)state;
-	assert_int_equal(assessment_set(&stick, 3, PREVIOUS_PROVEN), 0);
+	assert_int_equal(assessment_begin_trial(&stick, PREVIOUS_PROVEN, 0), 0);
 	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=1 liveng_proven=- ");
 	assert_int_equal(grubenv.writes, 1);
 	grubenv = (struct grubenv){0};
-	assert_int_equal(assessment_set(&stick, -1, PREVIOUS_GONE), 0);
+	assert_int_equal(assessment_end_trial(&stick, PREVIOUS_GONE), 0);
 	assert_string_equal(grubenv.set, "liveng_tries=- liveng_previous=0 liveng_proven=- ");
 	grubenv = (struct grubenv){0};
-	assert_int_equal(assessment_set_switch(&stick, 3, 'B'), 0);
+	assert_int_equal(assessment_begin_trial(&stick, PREVIOUS_GONE, 'B'), 0);
 	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=0 liveng_proven=B ");
 	stick.grubenv = NULL;
-	assert_int_equal(assessment_set(&stick, 3, PREVIOUS_PROVEN), 0);
+	assert_int_equal(assessment_begin_trial(&stick, PREVIOUS_PROVEN, 0), 0);
 }
 
 /* A full block is not a want of room for a set; a full file system around an image is. */
 static void a_full_block_is_told(void **state)
 {
 	struct disk disk = {0};
-	struct grubenv grubenv = {.set_error = -ENOSPC};
+	struct grubenv grubenv = {.set_error = -ERR_FULL};
 	struct stick stick = {.disk = &disk, .grubenv = &grubenv};
 	int old = begin_listening(), r;
 
 	(void)state;
-	r = assessment_set(&stick, 3, PREVIOUS_PROVEN);
+	r = assessment_begin_trial(&stick, PREVIOUS_PROVEN, 0);
 	end_listening(old);
-	assert_int_equal(r, -EIO);
+	assert_int_equal(r, -ERR_FULL);
 	assert_string_equal(said, "the stick: boot/grub/grubenv of partition 3 is full: remove "
 				  "variables with grub-editenv");
 	assert_int_equal(grubenv.writes, 0);
 
-	grubenv = (struct grubenv){.write_error = -ENOSPC};
+	grubenv = (struct grubenv){.write_error = -ERR_NO_ROOM};
 	old = begin_listening();
-	r = assessment_set(&stick, 3, PREVIOUS_PROVEN);
+	r = assessment_begin_trial(&stick, PREVIOUS_PROVEN, 0);
 	end_listening(old);
-	assert_int_equal(r, -ENOSPC);
+	assert_int_equal(r, -ERR_NO_ROOM);
 }
 
 int main(void)

@@ -113,7 +113,7 @@ static void a_new_file_that_another_locks_first_is_left_to_it(void **state)
 	(void)state;
 	assert_int_equal(target_read(&this_machine, path, SIZE, &target), 0);
 	is_another_quicker = true;
-	assert_int_equal(target_open(&this_machine, &target), -EBUSY);
+	assert_int_equal(target_open(&this_machine, &target), -ERR_BUSY);
 	is_another_quicker = false;
 	target_close(&target);
 	assert_true(is_there(path));
@@ -273,7 +273,7 @@ static void a_locked_file_is_busy(void **state)
 	(void)state;
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	assert_int_equal(target_read(&this_machine, path, 2 * SIZE, &target), 0);
-	assert_int_equal(target_open(&this_machine, &target), -EBUSY);
+	assert_int_equal(target_open(&this_machine, &target), -ERR_BUSY);
 	target_close(&target);
 	assert_int_equal(size_of(path), SIZE);
 }
@@ -332,7 +332,7 @@ static void a_disk_is_had_alone(void **state)
 	again = target;
 	assert_int_equal(target_open(&this_machine, &target), 0);
 	assert_int_equal(target_check(&this_machine, &again, &rules), -ERR_BUSY);
-	assert_int_equal(target_open(&this_machine, &again), -EBUSY);
+	assert_int_equal(target_open(&this_machine, &again), -ERR_BUSY);
 	target_close(&again);
 	target_close(&target);
 	assert_int_equal(target_open(&this_machine, &again), 0);

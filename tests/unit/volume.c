@@ -19,12 +19,12 @@ static void only_damage_is_called_that(void **state)
 	(void)state;
 	assert_true(iso_init() >= 0);
 	assert_int_equal(volume_error(ISO_SUCCESS), 0);
-	assert_int_equal(volume_error((int)ISO_WRONG_PVD), -EUCLEAN);
-	assert_int_equal(volume_error((int)ISO_WRONG_RR), -EUCLEAN);
+	assert_int_equal(volume_error((int)ISO_WRONG_PVD), -ERR_DAMAGED);
+	assert_int_equal(volume_error((int)ISO_WRONG_RR), -ERR_DAMAGED);
 	assert_int_equal(volume_error((int)ISO_OUT_OF_MEM), -ENOMEM);
 	assert_int_equal(volume_error((int)ISO_DATA_SOURCE_FAILURE), -EIO);
 	assert_int_equal(volume_error((int)ISO_FILE_ACCESS_DENIED), -EACCES);
-	assert_int_equal(volume_error((int)ISO_FILE_TOO_BIG), -EFBIG);
+	assert_int_equal(volume_error((int)ISO_FILE_TOO_BIG), -ERR_TOO_LARGE);
 	assert_int_equal(volume_error((int)ISO_NODE_NAME_NOT_UNIQUE), -ERR_ISOFS);
 	assert_int_equal(volume_error((int)ISO_ASSERT_FAILURE), -ERR_ISOFS);
 }

@@ -101,17 +101,14 @@ static int report_end(const struct child *child, int status)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	read_output(child->output, text);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_START && !*text) {
-		log_error("%s is not installed: install %s", child->name, child->package);
-		return -ENOENT;
-	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_START && !*text)
+		return refuse(
+			-ENOENT, "%s is not installed: install %s", child->name, child->package);
 	if (WIFEXITED(status))
-		log_error("%s: failed (%d)%s%s", child->name, WEXITSTATUS(status),
+		return refuse(-ERR_TOOL, "%s: failed (%d)%s%s", child->name, WEXITSTATUS(status),
 			*text ? ": " : "", text);
-	else
-		log_error("%s: ended by signal %d%s%s", child->name, WTERMSIG(status),
-			*text ? ": " : "", text);
-	return -EIO;
+	return refuse(-ERR_TOOL, "%s: ended by signal %d%s%s", child->name, WTERMSIG(status),
+		*text ? ": " : "", text);
 }
 
 int child_wait(struct child *child)

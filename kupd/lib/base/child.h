@@ -25,7 +25,7 @@ int child_start(const char *const argv[], const char *const environment[], const
 	struct child *ret_child);
 
 /** Wait for its end. Reports, with its package as the way out if the program is missing. Returns
- * -ENOENT then; -EIO if it failed; -errno. */
+ * -ENOENT then; -ERR_TOOL if it failed; -errno. */
 int child_wait(struct child *child);
 
 /** End it, if it runs: nobody wants its work any more. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "error.h"
 #include "text.h"
 
 static struct {
@@ -18,7 +19,9 @@ static struct {
 		void (*take)(void *data, const char *text);
 		void *data;
 	} errors, warnings;
-} logger = {.program = "liveng", .level = LOG_NORMAL};
+	unsigned int count; /* of errors */
+	char step[512];
+} logger = {.program = "liveng", .level = LOG_NORMAL, .step = "starting"};
 
 void log_init(const char *program, enum log_level level)
 {
@@ -73,13 +76,41 @@ __attribute__((format(printf, 3, 0))) static void print(
 	errno = saved_errno;
 }
 
+__attribute__((format(printf, 1, 0))) static void print_error(const char *format, va_list arguments)
+{
+	logger.count++;
+	print(&logger.errors, "", format, arguments);
+}
+
 void log_error(const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	print(&logger.errors, "", format, arguments);
+	print_error(format, arguments);
 	va_end(arguments);
+}
+
+int refuse(int error, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_error(format, arguments);
+	va_end(arguments);
+	return error;
+}
+
+int report(int error, const char *format, ...)
+{
+	char text[1920];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	log_error("%s: %s", text, error_text(error));
+	return error;
 }
 
 void log_warning(const char *format, ...)
@@ -92,7 +123,7 @@ void log_warning(const char *format, ...)
 }
 
 /* Reports of work, not errors: the sink does not see them. */
-__attribute__((format(printf, 2, 0))) static void report(
+__attribute__((format(printf, 2, 0))) static void print_work(
 	enum log_level level, const char *format, va_list arguments)
 {
 	int saved_errno = errno;
@@ -110,7 +141,7 @@ void log_info(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	report(LOG_NORMAL, format, arguments);
+	print_work(LOG_NORMAL, format, arguments);
 	va_end(arguments);
 }
 
@@ -119,6 +150,28 @@ void log_debug(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	report(LOG_VERBOSE, format, arguments);
+	print_work(LOG_VERBOSE, format, arguments);
 	va_end(arguments);
+}
+
+void log_step(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(logger.step, sizeof(logger.step), format, arguments);
+	va_end(arguments);
+	log_debug("%s", logger.step);
+}
+
+unsigned int log_count(void)
+{
+	return logger.count;
+}
+
+int log_unreported(int error, unsigned int count)
+{
+	if (error < 0 && logger.count == count)
+		report(error, "failed while %s", logger.step);
+	return error;
 }

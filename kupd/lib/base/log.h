@@ -3,8 +3,8 @@
 
 /*
  * Messages to people, on stderr, each prefixed by the program's name, and fit for a terminal
- * whatever names are in it. The level, the name and the sink are the only global state of the
- * library.
+ * whatever names are in it. The level, the name, the sinks and the step are the only global
+ * state of the library.
  */
 
 enum log_level {
@@ -32,10 +32,29 @@ int log_shows(enum log_level level);
 void log_draw(const char *text);
 
 /*
- * Lower case, no full stop; name the thing, the number and the way out. `%m` is errno's text.
- * log_error() returns nothing: the caller returns the error that it has.
+ * Lower case, no full stop; name the thing, the number and the way out.
  */
+
+/** Report an error by @format, a colon and error_text() of @error, and return @error:
+ * `return report(r, "cannot read %s", path);` */
+int report(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** The same where @format says it all: `return refuse(-ERR_REFUSED, "%s: is mounted", path);` */
+int refuse(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** An error that is not, or not yet, returned. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** log_debug(), and what is being done from now on: "reading the new session back". */
+void log_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** How many errors were reported so far. */
+unsigned int log_count(void);
+
+/** Return @error. If it is one, and none was reported since log_count() was @count, report it with
+ * the step that failed: no failure is without a word. */
+int log_unreported(int error, unsigned int count);

@@ -42,12 +42,8 @@ int tempfile_in_memory(int *ret_fd)
 {
 	int fd = memfd_create("liveng", MFD_CLOEXEC);
 
-	if (fd < 0) {
-		int r = -errno;
-
-		log_error("cannot make a file in memory: %m");
-		return r;
-	}
+	if (fd < 0)
+		return report(-errno, "cannot make a file in memory");
 	*ret_fd = fd;
 	return 0;
 }

@@ -97,15 +97,3 @@ void text_print(FILE *to, const char *text)
 		text += n ? n : 1;
 	}
 }
-
-const char *text_error(int error)
-{
-	switch (abs(error)) {
-	case EUCLEAN:
-		return "What it holds is damaged";
-	case ERR_ISOFS:
-		return "libisofs could not do it, --verbose tells why";
-	default:
-		return strerror(abs(error));
-	}
-}

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Text: of any length, fit for a terminal, and for an error.
+ * Text: of any length, and fit for a terminal.
  */
 
 #include <stdarg.h>
@@ -23,7 +23,3 @@ void text_make_safe(char *text);
 
 /** Print it as text_make_safe() makes it. */
 void text_print(FILE *to, const char *text);
-
-/** strerror() of @error, an errno of either sign, but in words that mean something to the user:
- * nothing "needs cleaning". */
-const char *text_error(int error);

@@ -2,8 +2,7 @@
 #pragma once
 
 /*
- * What every room uses: cleanup attributes, sizes, and the errors that have an exit code of
- * their own.
+ * What every room uses: cleanup attributes, sizes, and the errors (error.h).
  */
 
 #include <dirent.h>
@@ -13,20 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Errors that mean something to the caller of a program; all others are plain failures. A system
- * call on a disk or file may return them, too, and then they mean much the same: ENOSPC and EBUSY
- * of course, EBADMSG from a file system that is damaged itself, EMEDIUMTYPE from an audio CD. */
-#define ERR_NOT_STICK EMEDIUMTYPE  /* the target is not a liveng stick */
-#define ERR_REFUSED   EKEYREJECTED /* a check before the first byte said no */
-#define ERR_NO_ROOM   ENOSPC	   /* the target is too small */
-#define ERR_VERIFY    EBADMSG	   /* what was read back, or is stored, is damaged */
-#define ERR_BUSY      EBUSY	   /* somebody else uses the target */
-
-/* What libisofs could not do for a reason that has no errno of its own. */
-#define ERR_ISOFS EPROTO
-
-/* Kernel or initrd changed or could not be read while it was written: not the target's fault. */
-#define ERR_SOURCE ENOMSG
+#include "error.h"
 
 #define SECTOR_SIZE 512u  /* GPT, FAT, grubenv and the commit count in these */
 #define ISO_BLOCK   2048u /* ISO 9660 logical blocks; an LBA counts these */

@@ -7,13 +7,13 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "initrd/initrd.h"
-#include "installed.h"
 #include "base/log.h"
-#include "modules.h"
-#include "kernel/pe.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "initrd/initrd.h"
+#include "installed.h"
+#include "kernel/pe.h"
+#include "modules.h"
 
 #define READ_PIECE (256 * 1024u)
 
@@ -24,21 +24,14 @@ static int open_file(
 	struct stat st;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT) {
-		log_error("%s: there is no such %s%s", path, what, way_out);
-		return -ERR_REFUSED;
-	}
+	if (fd < 0 && errno == ENOENT)
+		return refuse(-ERR_REFUSED, "%s: there is no such %s%s", path, what, way_out);
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		int r = -errno;
-
-		log_error("%s: cannot open the %s: %m", path, what);
-		return r;
+		return report(-errno, "%s: cannot open the %s", path, what);
 	}
-	if (!S_ISREG(st.st_mode) || st.st_size == 0) {
-		log_error("%s: the %s is %s", path, what,
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return refuse(-ERR_REFUSED, "%s: the %s is %s", path, what,
 			S_ISREG(st.st_mode) ? "empty" : "not a plain file");
-		return -ERR_REFUSED;
-	}
 	*ret_fd = steal_fd(&fd);
 	*ret_stat = st;
 	return 0;
@@ -64,20 +57,18 @@ static int choose_release(
 	const struct candidate_source *source, char ret_release[KERNEL_RELEASE_MAX])
 {
 	if (source->release) {
-		if (!kernel_is_release(source->release, strlen(source->release))) {
-			log_error("\"%s\" is no kernel release, as `uname -r` tells it",
+		if (!kernel_is_release(source->release, strlen(source->release)))
+			return refuse(-ERR_REFUSED,
+				"\"%s\" is no kernel release, as `uname -r` tells it",
 				source->release);
-			return -ERR_REFUSED;
-		}
 		snprintf(ret_release, KERNEL_RELEASE_MAX, "%s", source->release);
 		return 0;
 	}
 	if (source->kernel)
 		return release_of_file(source->kernel, ret_release);
-	if (installed_newest(source->root, NULL, ret_release) < 0) {
-		log_error("%s/boot: there is no kernel: install one with apt", source->root);
-		return -ERR_REFUSED;
-	}
+	if (installed_newest(source->root, NULL, ret_release) < 0)
+		return refuse(-ERR_REFUSED, "%s/boot: there is no kernel: install one with apt",
+			source->root);
 	return 0;
 }
 
@@ -97,11 +88,9 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 	candidate->kernel_path = source->kernel
 					 ? strdup(source->kernel)
 					 : installed_kernel(source->root, candidate->release);
-	if (!candidate->kernel_path) {
-		log_error("%s/boot/vmlinuz-%s: there is no such kernel", source->root,
-			candidate->release);
-		return -ERR_REFUSED;
-	}
+	if (!candidate->kernel_path)
+		return refuse(-ERR_REFUSED, "%s/boot/vmlinuz-%s: there is no such kernel",
+			source->root, candidate->release);
 	if (source->initrd)
 		candidate->initrd_path = strdup(source->initrd);
 	else
@@ -139,8 +128,7 @@ static int check_unchanged(const char *path, int fd, const struct stat *before)
 {
 	if (candidate_file_is_unchanged(path, fd, before))
 		return 0;
-	log_error("%s: changed while it was written: try again", path);
-	return -ESTALE;
+	return refuse(-ERR_SOURCE, "%s: changed while it was written: try again", path);
 }
 
 int candidate_check_unchanged(const struct candidate *candidate)
@@ -183,22 +171,16 @@ static int digest_file(int fd, const char *path, uint64_t size, const struct obs
 	while ((n = pread(fd, buffer, READ_PIECE, (off_t)done)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			int r = -errno;
-
-			log_error("%s: cannot read it: %m", path);
-			return r;
-		}
+		if (n < 0)
+			return report(-errno, "%s: cannot read it", path);
 		if (observer_interrupted(observer))
 			return -EINTR;
 		if (digest_add(digest, buffer, (size_t)n) < 0)
 			return -EIO;
 		done += (uint64_t)n;
 	}
-	if (done != size) {
-		log_error("%s: changed while it was read: try again", path);
-		return -ERR_REFUSED;
-	}
+	if (done != size)
+		return refuse(-ERR_REFUSED, "%s: changed while it was read: try again", path);
 	return digest_end(digest, ret_sum);
 }
 
@@ -223,16 +205,13 @@ static int check_kernel(const struct candidate *candidate, const struct host *ho
 	r = kernel_read(candidate->kernel_fd, path, &kernel);
 	if (r < 0)
 		return r;
-	if (strcmp(kernel.release, candidate->release) != 0) {
-		log_error("%s: is a kernel of release %s, not %s", path, kernel.release,
-			candidate->release);
-		return -ERR_REFUSED;
-	}
+	if (strcmp(kernel.release, candidate->release) != 0)
+		return refuse(-ERR_REFUSED, "%s: is a kernel of release %s, not %s", path,
+			kernel.release, candidate->release);
 	if (!kernel.is_signed && host && host_enforces_secure_boot(host)) {
-		log_error("%s: is not signed, and this machine enforces Secure Boot: it would not "
-			  "start here",
+		return refuse(-ERR_REFUSED,
+			"%s: is not signed, and this machine enforces Secure Boot: it would not start here",
 			path);
-		return -ERR_REFUSED;
 	}
 	return 0;
 }

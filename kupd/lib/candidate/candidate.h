@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 
 #include "base/digest.h"
-#include "machine/host.h"
-#include "kernel/kernel.h"
-#include "disk/luks.h"
 #include "base/observer.h"
+#include "disk/luks.h"
+#include "kernel/kernel.h"
+#include "machine/host.h"
 
 struct candidate {
 	char release[KERNEL_RELEASE_MAX];
@@ -50,7 +50,7 @@ bool candidate_file_is_unchanged(const char *path, int fd, const struct stat *be
 
 /**
  * Are both files still those that were opened, not written to since? Reports one that is not.
- * Returns -ESTALE: that is no refusal, what was made of it may be on the stick.
+ * Returns -ERR_SOURCE: that is no refusal, what was made of it may be on the stick.
  */
 int candidate_check_unchanged(const struct candidate *candidate);
 

@@ -166,7 +166,7 @@ static enum found look_up(const struct check *check, const char *alias, char ret
 	return LACKS_DEPENDENCY;
 }
 
-static void report(struct check *check, const char *module, const char *lacks)
+static void report_lack(struct check *check, const char *module, const char *lacks)
 {
 	check->failed = true;
 	if (check->has_way_out)
@@ -189,10 +189,10 @@ static void check_module(struct check *check, const char *module)
 	case FOUND:
 		break;
 	case LACKS_DEPENDENCY:
-		report(check, module, lacks);
+		report_lack(check, module, lacks);
 		break;
 	case UNKNOWN:
-		report(check, module, NULL);
+		report_lack(check, module, NULL);
 		break;
 	}
 }
@@ -220,7 +220,7 @@ static void check_crypto(struct check *check, const char *algorithm)
 	if (look_up(check, alias, lacks) == FOUND || look_up(check, algorithm, lacks) == FOUND ||
 		look_up(check, generic, lacks) == FOUND)
 		return;
-	report(check, algorithm, NULL);
+	report_lack(check, algorithm, NULL);
 }
 
 /* Each part of a text like "xchacha12,aes". */
@@ -297,20 +297,16 @@ int modules_check(const struct initrd *initrd, const char *name, const struct lu
 	/* initrd_check() has said so. */
 	if (initrd_releases(initrd, &releases) != 1)
 		return -ERR_REFUSED;
-	if (!index) {
-		log_error("%s: the initrd has no list of its modules (modules.dep.bin)", name);
-		return -ERR_REFUSED;
-	}
+	if (!index)
+		return refuse(-ERR_REFUSED,
+			"%s: the initrd has no list of its modules (modules.dep.bin)", name);
 	kmod = kmod_new(index, &no_config);
 	if (!kmod)
 		return -ENOMEM;
 	kmod_set_log_fn(kmod, ignore_log, NULL);
 	r = dump_dependencies(kmod, &dependencies);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read the list of the initrd's modules: %m", name);
-		return r;
-	}
+	if (r < 0)
+		return report(r, "%s: cannot read the list of the initrd's modules", name);
 	check.kmod = kmod;
 	check.dependencies = dependencies;
 

@@ -5,8 +5,8 @@
  * The kernel modules that a stick needs to come up, asked of libkmod over the initrd's own index.
  */
 
-#include "initrd/initrd.h"
 #include "disk/luks.h"
+#include "initrd/initrd.h"
 
 /**
  * Check that each module a stick boots with is built into the kernel or lies in the initrd, its

@@ -40,6 +40,19 @@ static int get_size(int fd, const struct stat *st, uint64_t *ret_size)
 	return 0;
 }
 
+/* Of a system call on the target: what it means of the target itself. */
+static int target_error(int error)
+{
+	switch (error) {
+	case -ENOSPC:
+		return -ERR_NO_ROOM;
+	case -EBUSY:
+		return -ERR_BUSY;
+	default:
+		return error;
+	}
+}
+
 int disk_open(const char *path, bool writable, struct disk **ret_disk)
 {
 	cleanup(disk_closep) struct disk *disk = NULL;
@@ -53,7 +66,7 @@ int disk_open(const char *path, bool writable, struct disk **ret_disk)
 	if (stat(path, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTBLK;
+		return S_ISDIR(st.st_mode) ? -EISDIR : -ERR_NOT_DISK;
 
 	disk = calloc(1, sizeof(*disk));
 	if (!disk)
@@ -61,11 +74,11 @@ int disk_open(const char *path, bool writable, struct disk **ret_disk)
 	disk->direct_fd = disk->claim_fd = disk->lock_fd = -1;
 	disk->fd = open(path, flags | O_NONBLOCK);
 	if (disk->fd < 0)
-		return -errno;
+		return target_error(-errno);
 	if (fstat(disk->fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		return -ENOTBLK;
+		return -ERR_NOT_DISK;
 	r = get_size(disk->fd, &st, &disk->size);
 	if (r < 0)
 		return r;
@@ -144,7 +157,7 @@ static int lock_fd(int fd, int timeout_ms, const struct observer *observer)
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
 		if (timeout_ms <= 0)
-			return -EBUSY;
+			return -ERR_BUSY;
 		if (observer_interrupted(observer))
 			return -EINTR;
 		nanosleep(&pause, NULL);
@@ -159,7 +172,7 @@ static int check_record_locks(int fd)
 
 	if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
 		return errno == EINVAL ? 0 : -errno; /* a file system without such locks */
-	return lock.l_type == F_UNLCK ? 0 : -EBUSY;
+	return lock.l_type == F_UNLCK ? 0 : -ERR_BUSY;
 }
 
 int disk_lock(struct disk *disk, int timeout_ms, const struct observer *observer)
@@ -189,7 +202,7 @@ int disk_claim(struct disk *disk)
 		return 0;
 	snprintf(same_device, sizeof(same_device), "/proc/self/fd/%d", disk->fd);
 	disk->claim_fd = open(same_device, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
-	return disk->claim_fd < 0 ? -errno : 0;
+	return disk->claim_fd < 0 ? target_error(-errno) : 0;
 }
 
 int disk_resize(struct disk *disk, uint64_t size)
@@ -197,9 +210,9 @@ int disk_resize(struct disk *disk, uint64_t size)
 	if (disk_is_block_device(disk))
 		return -ENOTSUP;
 	if (size > INT64_MAX)
-		return -EFBIG;
+		return -ERR_TOO_LARGE;
 	if (ftruncate(disk->fd, (off_t)size) < 0)
-		return -errno;
+		return target_error(-errno);
 	disk->size = size;
 	return 0;
 }
@@ -209,7 +222,7 @@ int disk_allocate(const struct disk *disk, uint64_t offset, uint64_t size)
 	if (disk_is_block_device(disk) ||
 		fallocate(disk->fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size) == 0)
 		return 0;
-	return errno == ENOSPC ? -ENOSPC : 0;
+	return errno == ENOSPC ? -ERR_NO_ROOM : 0;
 }
 
 int disk_reread_table(const struct disk *disk)
@@ -278,9 +291,9 @@ int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t si
 		}
 		r = file_write(disk->direct_fd, buffer, size, offset);
 		if (r != -EINVAL)
-			return r;
+			return target_error(r);
 	}
-	return file_write(disk->fd, buffer, size, offset);
+	return target_error(file_write(disk->fd, buffer, size, offset));
 }
 
 int disk_flush(struct disk *disk)
@@ -288,7 +301,7 @@ int disk_flush(struct disk *disk)
 	/* Not fdatasync(): a sparse image file gets new blocks, and those are its metadata. On a
 	 * block device both send the cache flush. */
 	if (fsync(disk->fd) < 0)
-		return file_error(errno);
+		return target_error(file_error(errno));
 	return 0;
 }
 

@@ -11,15 +11,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/extent.h"
 #include "base/observer.h"
 
 struct disk;
-
-/* A part of a disk, in bytes: a partition, a slot, a file's extent. */
-struct extent {
-	uint64_t start;
-	uint64_t size;
-};
 
 /* Alignment of buffers, offsets and sizes for which all disks take requests past the page cache;
  * most take full sectors, too. */
@@ -27,7 +22,7 @@ struct extent {
 
 /**
  * Open @path. Read-only unless @writable. Neither locks nor changes anything.
- * Returns -errno: those of open(2), -ENOTBLK if it is neither a block device nor a plain file;
+ * Returns -errno: those of open(2), -ERR_NOT_DISK if it is neither a block device nor a plain file;
  * -EROFS if @writable, and it is a write-protected block device.
  * The caller frees the disk with disk_close().
  */
@@ -52,14 +47,15 @@ int disk_fd(const struct disk *disk);
 /**
  * Take the exclusive lock (flock(2) on the disk, as udev and systemd-repart do; for a block device
  * also on /run/liveng/disk-MAJOR:MINOR.lock, where that can be made: only root can), waiting
- * at most @timeout_ms milliseconds. Returns -EBUSY if another holds it, or of a file has locked any
- * part (fcntl(2), as virtual machines do); -EINTR.
+ * at most @timeout_ms milliseconds. Returns -ERR_BUSY if another holds it, or of a file has locked
+ * any part (fcntl(2), as virtual machines do); -EINTR.
  */
 int disk_lock(struct disk *disk, int timeout_ms, const struct observer *observer);
 
 /**
  * Have a block device for ourselves until disk_close() (O_EXCL): nobody can mount it or a partition
- * of it, nor put another device on it. A plain file is left alone. Returns -EBUSY if somebody did.
+ * of it, nor put another device on it. A plain file is left alone. Returns -ERR_BUSY if somebody
+ * did.
  */
 int disk_claim(struct disk *disk);
 
@@ -68,7 +64,8 @@ int disk_resize(struct disk *disk, uint64_t size);
 
 /**
  * Allocate the blocks of a part of a plain file, which is then written sooner and by several
- * threads at once. Does nothing for a block device, or if the file system cannot. Returns -ENOSPC.
+ * threads at once. Does nothing for a block device, or if the file system cannot. Returns
+ * -ERR_NO_ROOM.
  */
 int disk_allocate(const struct disk *disk, uint64_t offset, uint64_t size);
 
@@ -76,7 +73,7 @@ int disk_allocate(const struct disk *disk, uint64_t offset, uint64_t size);
 int disk_reread_table(const struct disk *disk);
 
 /** Read @size bytes at byte @offset, perhaps from the page cache: for the image files, and what
- * lies outside of all partitions. Returns -errno; -ENODATA only if the disk ends before. */
+ * lies outside of all partitions. Returns -errno; -ERR_SHORT only if the disk ends before. */
 int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t size);
 
 /** Like disk_read(), but what is returned was read from the medium, not from the page cache: that
@@ -84,7 +81,8 @@ int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t siz
  */
 int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, size_t size);
 
-/** Write @size bytes at byte @offset. Durable only after disk_flush(). Returns -errno. */
+/** Write @size bytes at byte @offset. Durable only after disk_flush(). Returns -ERR_NO_ROOM if the
+ * target, a file, has no room; -errno. */
 int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t size);
 
 /** Make all writes durable: returns when the medium holds them. Returns -errno. */

@@ -82,7 +82,7 @@ struct directory {
 static int read_at(const struct fat *fat, uint64_t offset, void *buffer, size_t size)
 {
 	if (offset > fat->partition.size || size > fat->partition.size - offset)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	/* Not from the page cache: that of the whole disk does not see what a mount of the
 	 * partition writes. */
 	return disk_read_medium(fat->disk, fat->partition.start + offset, buffer, size);
@@ -126,12 +126,12 @@ static int open_fat(const struct disk *disk, struct extent partition, struct fat
 	int r;
 
 	if (partition.size < sizeof(boot))
-		return -EMEDIUMTYPE;
+		return -ERR_FOREIGN;
 	r = read_at(&fat, 0, &boot, sizeof(boot));
 	if (r < 0)
 		return r;
 	if (!is_fat(&boot))
-		return -EMEDIUMTYPE;
+		return -ERR_FOREIGN;
 
 	/* All factors are 32 bits or less, so no product of two overflows. */
 	sector_size = le16toh(boot.sector_size);
@@ -139,7 +139,7 @@ static int open_fat(const struct disk *disk, struct extent partition, struct fat
 				     : le32toh(boot.total_sectors32);
 	total *= sector_size;
 	if (total > partition.size)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 
 	/* GRUB and Linux tell FAT32 by the missing 16-bit size, not by the count of clusters as
 	 * fatgen103 has it; mkfs.fat makes small ones. What GRUB writes to is what counts. */
@@ -152,7 +152,7 @@ static int open_fat(const struct disk *disk, struct extent partition, struct fat
 			active = le16toh(boot.flags) & 0x0f;
 	}
 	if (!table_size || active >= boot.fats)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	table_size *= sector_size;
 
 	fat.table = le16toh(boot.reserved_sectors) * sector_size;
@@ -162,7 +162,7 @@ static int open_fat(const struct disk *disk, struct extent partition, struct fat
 	fat.data = fat.root + ROUND_UP(fat.root_size, sector_size);
 	fat.cluster_size = boot.cluster_sectors * (uint32_t)sector_size;
 	if (fat.data >= total)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 
 	clusters = (total - fat.data) / fat.cluster_size;
 	if (!fat.bits)
@@ -170,10 +170,10 @@ static int open_fat(const struct disk *disk, struct extent partition, struct fat
 	/* A table too short for all clusters leaves the last ones unused, as it does in Linux. */
 	entries = table_size * 8 / fat.bits;
 	if (entries <= FIRST_CLUSTER || !clusters)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	clusters = MIN(clusters, entries - FIRST_CLUSTER);
 	if (clusters + FIRST_CLUSTER > bad_cluster(&fat))
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	fat.clusters = (uint32_t)clusters;
 	*ret_fat = fat;
 	return 0;
@@ -189,7 +189,8 @@ static uint64_t cluster_offset(const struct fat *fat, uint32_t cluster)
 	return fat->data + (uint64_t)(cluster - FIRST_CLUSTER) * fat->cluster_size;
 }
 
-/* The cluster that follows @cluster in its chain; 0 at the end. A free or a bad one: -EUCLEAN. */
+/* The cluster that follows @cluster in its chain; 0 at the end. A free or a bad one: -ERR_DAMAGED.
+ */
 static int next_cluster(const struct fat *fat, uint32_t cluster, uint32_t *ret_next)
 {
 	uint32_t next = 0;
@@ -207,7 +208,7 @@ static int next_cluster(const struct fat *fat, uint32_t cluster, uint32_t *ret_n
 	if (next > bad_cluster(fat))
 		next = 0;
 	else if (!is_cluster(fat, next))
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	*ret_next = next;
 	return 0;
 }
@@ -233,7 +234,7 @@ static int read_directory(const struct fat *fat, struct directory *directory,
 		}
 		/* Also what ends a chain that runs in a circle. */
 		if (directory->done >= DIRECTORY_MAX || !is_cluster(fat, directory->cluster))
-			return -EUCLEAN;
+			return -ERR_DAMAGED;
 		offset = cluster_offset(fat, directory->cluster) + within;
 	}
 	r = read_at(fat, offset, ret_entries, SECTOR_SIZE);
@@ -323,7 +324,7 @@ static int find_file(const struct fat *fat, const char *path, struct entry *ret_
 			return -ENOENT;
 		/* Only `..` may name the root by 0, and we never look for that. */
 		if (entry.name[0] && !is_cluster(fat, cluster))
-			return -EUCLEAN;
+			return -ERR_DAMAGED;
 		r = find_entry(fat, cluster, path, length, &entry);
 		if (r < 0)
 			return r;
@@ -350,7 +351,7 @@ static int locate_sectors(const struct fat *fat, uint32_t cluster, uint64_t *sec
 
 		if (within == 0) {
 			if (!is_cluster(fat, cluster))
-				return -EUCLEAN;
+				return -ERR_DAMAGED;
 			offset = fat->partition.start + cluster_offset(fat, cluster);
 		}
 		sectors[i] = offset + within * SECTOR_SIZE;
@@ -361,7 +362,7 @@ static int locate_sectors(const struct fat *fat, uint32_t cluster, uint64_t *sec
 	/* Each leads to one other: if any was met twice, what follows the last one was met, too. */
 	for (size_t i = 0; r == 0 && cluster && i < n; i += per_cluster)
 		if (sectors[i] == fat->partition.start + cluster_offset(fat, cluster))
-			r = -EUCLEAN;
+			r = -ERR_DAMAGED;
 	return r;
 }
 

@@ -13,8 +13,8 @@
  * Find the file @path (parts separated by `/`) in the FAT file system that fills @partition (bytes)
  * of @disk. Gives its size in bytes and, for each of its first @n sectors of 512 bytes, the byte
  * offset on the disk; sectors behind the end of the file get 0.
- * Does not report. Returns -ENOENT if there is no such file, -EMEDIUMTYPE if the partition holds no
- * FAT, -EUCLEAN if its structures contradict each other; -errno of reading.
+ * Does not report. Returns -ENOENT if there is no such file, -ERR_FOREIGN if the partition holds no
+ * FAT, -ERR_DAMAGED if its structures contradict each other; -errno of reading.
  */
 int fat_locate(const struct disk *disk, struct extent partition, const char *path,
 	uint64_t *ret_size, uint64_t *ret_sectors, size_t n);

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "fat.h"
 #include "base/util.h"
+#include "fat.h"
 
 /*
  * The format, as GRUB's reader and writer have it: the signature, then lines of `name=value` or of
@@ -32,7 +32,7 @@ struct line {
 };
 
 /*
- * Parse the line at @offset. Returns 1 if there is one, 0 if only padding follows; -EUCLEAN if
+ * Parse the line at @offset. Returns 1 if there is one, 0 if only padding follows; -ERR_DAMAGED if
  * GRUB would not read it as a line: a name that ends with the line joins the next one, a value
  * without an end runs into the padding.
  */
@@ -49,20 +49,20 @@ static int parse_line(const char block[GRUBENV_SIZE], size_t offset, struct line
 		while (i < GRUBENV_SIZE && block[i] != '=' && block[i] != '\n')
 			i++;
 		if (i == offset || i == GRUBENV_SIZE || block[i] != '=')
-			return -EUCLEAN;
+			return -ERR_DAMAGED;
 		line.value = ++i;
 	}
 	for (; i < GRUBENV_SIZE && block[i] != '\n'; i++)
 		if (block[i] == '\\')
 			i++;
 	if (i >= GRUBENV_SIZE || block[i] != '\n')
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	line.end = i;
 	*ret_line = line;
 	return 1;
 }
 
-/* Check a block; 0 or -EUCLEAN. */
+/* Check a block; 0 or -ERR_DAMAGED. */
 static int check(const char block[GRUBENV_SIZE])
 {
 	struct line line = {.end = SIGNATURE_LENGTH - 1};
@@ -70,7 +70,7 @@ static int check(const char block[GRUBENV_SIZE])
 
 	if (memcmp(block, GRUBENV_SIGNATURE, SIGNATURE_LENGTH) != 0 ||
 		memchr(block, 0, GRUBENV_SIZE))
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	do
 		r = parse_line(block, line.end + 1, &line);
 	while (r > 0);
@@ -117,12 +117,12 @@ int grubenv_open(const struct disk *disk, struct extent esp, struct grubenv **re
 	if (!grubenv)
 		return -ENOMEM;
 	r = fat_locate(disk, esp, GRUBENV_PATH, &size, grubenv->sectors, SECTORS);
-	if (r == -EMEDIUMTYPE)
+	if (r == -ERR_FOREIGN)
 		return -ENOENT;
 	if (r < 0)
 		return r;
 	if (size != GRUBENV_SIZE)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	for (size_t i = 0; i < SECTORS; i++) {
 		r = disk_read_medium(
 			disk, grubenv->sectors[i], grubenv->block + i * SECTOR_SIZE, SECTOR_SIZE);
@@ -168,7 +168,7 @@ static int replace(
 	while (used > end && block[used - 1] == '#')
 		used--;
 	if (at + length + (used - end) > GRUBENV_SIZE)
-		return -ENOSPC;
+		return -ERR_FULL;
 	memmove(block + at + length, block + end, used - end);
 	memcpy(block + at, bytes, length);
 	if (at + length < end)
@@ -205,10 +205,10 @@ int grubenv_set(struct grubenv *grubenv, const char *name, const char *value)
 		int n = snprintf(text, sizeof(text), "%s=", name);
 
 		if (n < 0 || (size_t)n >= sizeof(text))
-			return -ENOSPC;
+			return -ERR_FULL;
 		for (length = (size_t)n; *value; value++) {
 			if (length + 3 > sizeof(text)) /* an escaped byte and the newline */
-				return -ENOSPC;
+				return -ERR_FULL;
 			if (*value == '\\' || *value == '\n')
 				text[length++] = '\\';
 			text[length++] = *value;

@@ -17,10 +17,9 @@ struct grubenv;
 
 /**
  * Load the block from the FAT file system in @esp (bytes) of @disk.
- * Does not report. Returns -ENOENT if there is no FAT or no such file, -EUCLEAN if the file is not
- * an environment block (size, signature, a line that is neither assignment nor comment) or the FAT
- * is damaged; -errno of reading.
- * The caller frees it with grubenv_free().
+ * Does not report. Returns -ENOENT if there is no FAT or no such file, -ERR_DAMAGED if the file is
+ * not an environment block (size, signature, a line that is neither assignment nor comment) or the
+ * FAT is damaged; -errno of reading. The caller frees it with grubenv_free().
  */
 int grubenv_open(const struct disk *disk, struct extent esp, struct grubenv **ret_grubenv);
 
@@ -32,7 +31,7 @@ const char *grubenv_get(const struct grubenv *grubenv, const char *name);
 
 /**
  * Set @name to @value in memory, as `grub-editenv` would; NULL removes it. All other lines,
- * comments too, stay. Returns -ENOSPC if the block is full, -EINVAL for a name that the block
+ * comments too, stay. Returns -ERR_FULL if the block is full, -EINVAL for a name that the block
  * cannot hold.
  */
 int grubenv_set(struct grubenv *grubenv, const char *name, const char *value);

@@ -98,11 +98,11 @@ static int header_size(const struct disk *disk, struct extent partition, uint64_
 	case 2:
 		size = be64toh(start.header_size);
 		if (size < LUKS2_HEADER_MIN || size > LUKS2_HEADER_MAX)
-			return -EUCLEAN;
+			return -ERR_DAMAGED;
 		size *= 2; /* the second copy, which may be the good one */
 		break;
 	default:
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	}
 	*ret_size = MIN(size, partition.size);
 	return 0;
@@ -138,10 +138,10 @@ static int add_cipher(struct luks *luks, const char *text)
 	size_t i = 0;
 
 	if (!text || strlen(text) >= sizeof(luks->ciphers[0]))
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	while (luks->ciphers[i][0] && strcmp(luks->ciphers[i], text) != 0)
 		if (++i == LUKS_CIPHERS_MAX)
-			return -EUCLEAN;
+			return -ERR_DAMAGED;
 	strcpy(luks->ciphers[i], text);
 	return 0;
 }
@@ -188,7 +188,7 @@ int luks_read(const struct disk *disk, struct extent partition, struct luks *ret
 	r = crypt_load(device, CRYPT_LUKS, NULL);
 	/* libcryptsetup says so of a header whose checksum or JSON is wrong. */
 	if (r == -EINVAL)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	if (r < 0)
 		return r;
 

@@ -7,15 +7,15 @@
 #include "base/text.h"
 #include "base/util.h"
 
-void identity_free_probe(blkid_probe *probe)
+void probe_freep(blkid_probe *probe)
 {
 	if (*probe)
 		blkid_free_probe(*probe);
 }
 
-static int probe_extent(const struct disk *disk, struct extent extent, blkid_probe *ret_probe)
+static int open_probe(const struct disk *disk, struct extent extent, blkid_probe *ret_probe)
 {
-	cleanup(identity_free_probe) blkid_probe probe = blkid_new_probe();
+	cleanup(probe_freep) blkid_probe probe = blkid_new_probe();
 
 	if (!probe)
 		return -ENOMEM;
@@ -36,12 +36,12 @@ static void copy_value(blkid_probe probe, const char *name, char *to, size_t siz
 	text_make_safe(to);
 }
 
-int identity_read(const struct disk *disk, struct extent extent, struct identity *ret_identity)
+int probe_filesystem(const struct disk *disk, struct extent extent, struct filesystem *ret_identity)
 {
-	cleanup(identity_free_probe) blkid_probe probe = NULL;
+	cleanup(probe_freep) blkid_probe probe = NULL;
 	int r;
 
-	r = probe_extent(disk, extent, &probe);
+	r = open_probe(disk, extent, &probe);
 	if (r < 0)
 		return r;
 	blkid_probe_enable_superblocks(probe, 1);
@@ -60,14 +60,14 @@ int identity_read(const struct disk *disk, struct extent extent, struct identity
 	return 0;
 }
 
-int identity_partitions(const struct disk *disk, blkid_probe *ret_probe, blkid_partlist *ret_list)
+int probe_partitions(const struct disk *disk, blkid_probe *ret_probe, blkid_partlist *ret_list)
 {
 	const struct extent all = {0, disk_size(disk)};
-	cleanup(identity_free_probe) blkid_probe probe = NULL;
+	cleanup(probe_freep) blkid_probe probe = NULL;
 	blkid_partlist list;
 	int r;
 
-	r = probe_extent(disk, all, &probe);
+	r = open_probe(disk, all, &probe);
 	if (r < 0)
 		return r;
 	blkid_probe_enable_superblocks(probe, 0);
@@ -84,7 +84,7 @@ int identity_partitions(const struct disk *disk, blkid_probe *ret_probe, blkid_p
 	return 0;
 }
 
-struct extent identity_partition_extent(blkid_partition partition)
+struct extent probe_extent(blkid_partition partition)
 {
 	return (struct extent){(uint64_t)blkid_partition_get_start(partition) * SECTOR_SIZE,
 		(uint64_t)blkid_partition_get_size(partition) * SECTOR_SIZE};

@@ -9,7 +9,7 @@
 
 #include "disk.h"
 
-struct identity {
+struct filesystem {
 	char type[32];
 	/* What is not printable ASCII is a `?`: whoever made it chose it, and it goes
 	 * to terminals. */
@@ -21,13 +21,14 @@ struct identity {
  * Identify what lies in @extent (bytes) of @disk. Does not report.
  * Returns -ENOENT if it is nothing that is known, or could be two things; -errno of reading.
  */
-int identity_read(const struct disk *disk, struct extent extent, struct identity *ret_identity);
+int probe_filesystem(
+	const struct disk *disk, struct extent extent, struct filesystem *ret_identity);
 
 /** The partition table of @disk, of any kind. @ret_list lives as long as @ret_probe, which the
  * caller frees. Does not report. Returns -ENOENT if there is none; -errno of reading. */
-int identity_partitions(const struct disk *disk, blkid_probe *ret_probe, blkid_partlist *ret_list);
+int probe_partitions(const struct disk *disk, blkid_probe *ret_probe, blkid_partlist *ret_list);
 
 /** Where a partition of such a list lies, in bytes; a table can say what it likes. */
-struct extent identity_partition_extent(blkid_partition partition);
+struct extent probe_extent(blkid_partition partition);
 
-void identity_free_probe(blkid_probe *probe);
+void probe_freep(blkid_probe *probe);

@@ -59,10 +59,10 @@ static int parse_header(struct cpio_reader *reader)
 
 	/* 070702 has a checksum, which the kernel passes over. */
 	if (memcmp(reader->text, "070701", 6) != 0 && memcmp(reader->text, "070702", 6) != 0)
-		return -EBADMSG;
+		return -ERR_DAMAGED;
 	if (!get_fields(reader->text, fields) || fields[FIELD_NAME_SIZE] == 0 ||
 		fields[FIELD_NAME_SIZE] > CPIO_NAME_MAX)
-		return -EBADMSG;
+		return -ERR_DAMAGED;
 
 	reader->current = (struct cpio_entry){.mode = fields[FIELD_MODE],
 		.links = fields[FIELD_LINKS],
@@ -78,7 +78,7 @@ static int parse_name(struct cpio_reader *reader)
 	int r = 0;
 
 	if (reader->text[reader->name_size - 1] != '\0')
-		return -EBADMSG;
+		return -ERR_DAMAGED;
 	reader->current.path = reader->text;
 	reader->is_trailer = strcmp(reader->text, TRAILER) == 0;
 	if (!reader->is_trailer)

@@ -45,7 +45,7 @@ struct cpio_reader {
 /**
  * Read the next @size bytes. Archives may follow each other, with zeros in between; the reading
  * stops (with @ret_used < @size) at the first byte behind an archive that starts no other. Does not
- * report. Returns -EBADMSG if it is no cpio archive, or damaged: the byte is at reader->offset;
+ * report. Returns -ERR_DAMAGED if it is no cpio archive, or damaged: the byte is at reader->offset;
  * what the callbacks return.
  */
 int cpio_feed(struct cpio_reader *reader, const uint8_t *bytes, size_t size, size_t *ret_used);

@@ -7,17 +7,17 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "modindex.h"
-#include "strset.h"
-#include "segments.h"
 #include "base/util.h"
+#include "modindex.h"
+#include "segments.h"
+#include "strset.h"
 
 /* Bounds for what a hostile file may make us keep. */
 #define RELEASES_MAX 8u
 
 struct initrd {
-	struct names paths;   /* without "usr/" in front; sorted when all are read */
-	struct names modules; /* plain names with `_`; sorted too */
+	struct strset paths;   /* without "usr/" in front; sorted when all are read */
+	struct strset modules; /* plain names with `_`; sorted too */
 	char *releases[RELEASES_MAX];
 	size_t release_count;
 	struct modindex *index; /* NULL: it has none */
@@ -75,7 +75,7 @@ static int add_module(struct initrd *initrd, const char *path)
 		return 0;
 	for (size_t i = 0; i < length; i++)
 		name[i] = base[i] == '-' ? '_' : base[i];
-	return names_add(&initrd->modules, name, length);
+	return strset_add(&initrd->modules, name, length);
 }
 
 /* Begin to copy an index file, if this is one. Returns 1 if its content is wanted. */
@@ -86,11 +86,10 @@ static int begin_index_file(struct reading *reading, const char *file, uint64_t 
 
 	if (!modindex_wants(file))
 		return 0;
-	if (size > MODINDEX_MAX) {
-		log_error("%s: its %s has %llu bytes, more than %u MiB cannot be right",
+	if (size > MODINDEX_MAX)
+		return refuse(-ERR_REFUSED,
+			"%s: its %s has %llu bytes, more than %u MiB cannot be right",
 			reading->name, file, (unsigned long long)size, MODINDEX_MAX / MIB);
-		return -ERR_REFUSED;
-	}
 	if (!initrd->index)
 		r = modindex_new(&initrd->index);
 	if (r == 0)
@@ -134,13 +133,12 @@ static int on_entry(void *data, const struct cpio_entry *entry)
 	const char *path = normalize(entry->path);
 	int r;
 
-	r = names_add(&reading->initrd->paths, path, strlen(path));
+	r = strset_add(&reading->initrd->paths, path, strlen(path));
 	if (r == 0 && strncmp(path, "lib/modules/", 12) == 0)
 		r = on_module_entry(reading, path + 12, entry);
-	if (r == -EFBIG) {
-		log_error("%s: it holds more file names than any initrd does", reading->name);
-		return -ERR_REFUSED;
-	}
+	if (r == -ERR_TOO_LARGE)
+		return refuse(-ERR_REFUSED, "%s: it holds more file names than any initrd does",
+			reading->name);
 	return r;
 }
 
@@ -158,11 +156,10 @@ static int check_index(struct initrd *initrd, const char *name)
 {
 	int r = initrd->index ? modindex_check(initrd->index) : 0;
 
-	if (r == -EBADMSG) {
-		log_error("%s: the initrd's list of modules (modules.dep.bin and kin) is damaged",
+	if (r == -ERR_DAMAGED)
+		return refuse(-ERR_REFUSED,
+			"%s: the initrd's list of modules (modules.dep.bin and kin) is damaged",
 			name);
-		return -ERR_REFUSED;
-	}
 	if (r == -ENOENT) {
 		modindex_free(initrd->index);
 		initrd->index = NULL;
@@ -188,10 +185,8 @@ int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void 
 		return -ENOMEM;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode)) {
-		log_error("%s: the initrd is not a plain file", name);
-		return -ERR_REFUSED;
-	}
+	if (!S_ISREG(st.st_mode))
+		return refuse(-ERR_REFUSED, "%s: the initrd is not a plain file", name);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	r = segments_read(fd, name, &reader);
 	if (r == 0)
@@ -204,8 +199,8 @@ int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void 
 		}
 		return r;
 	}
-	names_sort(&initrd->paths);
-	names_sort(&initrd->modules);
+	strset_sort(&initrd->paths);
+	strset_sort(&initrd->modules);
 
 	*ret_initrd = steal_pointer(initrd);
 	return 0;
@@ -218,8 +213,8 @@ void initrd_free(struct initrd *initrd)
 	modindex_free(initrd->index);
 	for (size_t i = 0; i < initrd->release_count; i++)
 		free(initrd->releases[i]);
-	names_clear(&initrd->paths);
-	names_clear(&initrd->modules);
+	strset_clear(&initrd->paths);
+	strset_clear(&initrd->modules);
 	free(initrd);
 }
 
@@ -230,7 +225,7 @@ void initrd_freep(struct initrd **initrd)
 
 bool initrd_has(const struct initrd *initrd, const char *path)
 {
-	return names_has(&initrd->paths, normalize(path));
+	return strset_has(&initrd->paths, normalize(path));
 }
 
 bool initrd_has_module(const struct initrd *initrd, const char *module)
@@ -241,7 +236,7 @@ bool initrd_has_module(const struct initrd *initrd, const char *module)
 	for (i = 0; module[i] != '\0' && i < sizeof(name) - 1; i++)
 		name[i] = module[i] == '-' ? '_' : module[i];
 	name[i] = '\0';
-	return names_has(&initrd->modules, name);
+	return strset_has(&initrd->modules, name);
 }
 
 size_t initrd_releases(const struct initrd *initrd, const char *const **ret_releases)

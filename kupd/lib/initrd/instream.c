@@ -6,14 +6,14 @@
 
 #include "base/util.h"
 
-int source_open(
-	struct source *source, int fd, uint64_t limit, bool (*interrupted)(void *data), void *data)
+int instream_open(struct instream *source, int fd, uint64_t limit, bool (*interrupted)(void *data),
+	void *data)
 {
-	uint8_t *buffer = malloc(SOURCE_BUFFER);
+	uint8_t *buffer = malloc(INSTREAM_BUFFER);
 
 	if (!buffer)
 		return -ENOMEM;
-	*source = (struct source){.fd = fd,
+	*source = (struct instream){.fd = fd,
 		.interrupted = interrupted,
 		.data = data,
 		.limit = limit,
@@ -21,13 +21,13 @@ int source_open(
 	return 0;
 }
 
-void source_close(struct source *source)
+void instream_close(struct instream *source)
 {
 	free(source->buffer);
-	*source = (struct source){.fd = -1};
+	*source = (struct instream){.fd = -1};
 }
 
-int source_peek(struct source *source, size_t want, const uint8_t **ret_bytes, size_t *ret_size)
+int instream_peek(struct instream *source, size_t want, const uint8_t **ret_bytes, size_t *ret_size)
 {
 	while (source->end - source->start < want) {
 		uint64_t left;
@@ -42,7 +42,7 @@ int source_peek(struct source *source, size_t want, const uint8_t **ret_bytes, s
 		source->start = 0;
 		left = source->limit - MIN(source->limit, source->offset + source->end);
 		n = pread(source->fd, source->buffer + source->end,
-			(size_t)MIN(left, (uint64_t)(SOURCE_BUFFER - source->end)),
+			(size_t)MIN(left, (uint64_t)(INSTREAM_BUFFER - source->end)),
 			(off_t)(source->offset + source->end));
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -58,7 +58,7 @@ int source_peek(struct source *source, size_t want, const uint8_t **ret_bytes, s
 	return 0;
 }
 
-void source_take(struct source *source, size_t size)
+void instream_take(struct instream *source, size_t size)
 {
 	source->start += size;
 	source->offset += size;

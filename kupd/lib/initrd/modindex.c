@@ -47,7 +47,6 @@ int modindex_new(struct modindex **ret_index)
 	cleanup(modindex_freep) struct modindex *index = calloc(1, sizeof(*index));
 	const char *parent = getenv("TMPDIR");
 	autofree char *path = NULL;
-	int r;
 
 	if (!index)
 		return -ENOMEM;
@@ -57,18 +56,12 @@ int modindex_new(struct modindex **ret_index)
 	path = text_new("%s/liveng-initrd-XXXXXX", parent);
 	if (!path)
 		return -ENOMEM;
-	if (!mkdtemp(path)) {
-		r = -errno;
-		log_error("%s: cannot make a temporary folder: %m", parent);
-		return r == -ENOSPC ? -EIO : r;
-	}
+	if (!mkdtemp(path))
+		return report(-errno, "%s: cannot make a temporary folder", parent);
 	index->path = steal_pointer(path);
 	index->folder = open(index->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (index->folder < 0) {
-		r = -errno;
-		log_error("%s: cannot open the temporary folder: %m", index->path);
-		return r;
-	}
+	if (index->folder < 0)
+		return report(-errno, "%s: cannot open the temporary folder", index->path);
 	*ret_index = steal_pointer(index);
 	return 0;
 }
@@ -114,18 +107,14 @@ int modindex_begin(struct modindex *index, const char *file)
 {
 	/* Our own text, not the archive's. */
 	const char *name = find_file(file);
-	int r;
 
 	if (!name)
 		return -EINVAL;
 	close_fd(&index->file);
 	index->file = openat(
 		index->folder, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (index->file < 0) {
-		r = -errno;
-		log_error("%s/%s: cannot create it: %m", index->path, name);
-		return r == -ENOSPC ? -EIO : r;
-	}
+	if (index->file < 0)
+		return report(-errno, "%s/%s: cannot create it", index->path, name);
 	return 0;
 }
 
@@ -139,8 +128,7 @@ int modindex_write(struct modindex *index, const uint8_t *bytes, size_t size)
 			continue;
 		if (n < 0) {
 			log_error("%s: cannot write: %m", index->path);
-			/* -ENOSPC would say that the stick is full. */
-			return r == -ENOSPC ? -EIO : r;
+			return r;
 		}
 		bytes += n;
 		size -= (size_t)n;
@@ -240,7 +228,7 @@ static int check_file(int fd)
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if ((uint64_t)st.st_size > MODINDEX_MAX)
-		return -EBADMSG;
+		return -ERR_DAMAGED;
 	size = (size_t)st.st_size;
 	bytes = malloc(size + 1);
 	if (!bytes)
@@ -248,7 +236,7 @@ static int check_file(int fd)
 	r = file_read(fd, bytes, size, 0);
 	if (r < 0)
 		return r;
-	return check_tree(bytes, (uint32_t)size) ? 0 : -EBADMSG;
+	return check_tree(bytes, (uint32_t)size) ? 0 : -ERR_DAMAGED;
 }
 
 int modindex_check(struct modindex *index)

@@ -38,7 +38,7 @@ int modindex_write(struct modindex *index, const uint8_t *bytes, size_t size);
 
 /**
  * Check that libkmod can walk the files: it takes offsets as they come.
- * Does not report. Returns -EBADMSG if one is damaged, -ENOENT if there is no modules.dep.bin;
+ * Does not report. Returns -ERR_DAMAGED if one is damaged, -ENOENT if there is no modules.dep.bin;
  * -errno.
  */
 int modindex_check(struct modindex *index);

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/util.h"
 #include "instream.h"
 #include "unpack.h"
-#include "base/util.h"
 
 /* A bound for what a hostile file may make us do. */
 #define CONTENT_MAX (4u * (uint64_t)1024 * MIB)
@@ -29,7 +29,7 @@ struct bootconfig_trailer {
 struct reading {
 	const char *name;
 	const struct segments_reader *reader;
-	struct source source;
+	struct instream source;
 	struct cpio_reader cpio;
 	const char *format; /* of the segment being read; NULL: not compressed */
 	uint64_t segment;   /* where it starts in the file */
@@ -40,24 +40,21 @@ struct reading {
 static int bad_content(const struct reading *reading, uint64_t offset, const char *what)
 {
 	if (reading->format)
-		log_error(
+		return refuse(-ERR_REFUSED,
 			"%s: the initrd is damaged: the %s archive at byte %llu holds, at byte %llu "
 			"of its content, %s",
 			reading->name, reading->format, (unsigned long long)reading->segment,
 			(unsigned long long)offset, what);
-	else
-		log_error("%s: the initrd is damaged: at byte %llu there is %s", reading->name,
-			(unsigned long long)(reading->segment + offset), what);
-	return -ERR_REFUSED;
+	return refuse(-ERR_REFUSED, "%s: the initrd is damaged: at byte %llu there is %s",
+		reading->name, (unsigned long long)(reading->segment + offset), what);
 }
 
 static int cut_short(const struct reading *reading)
 {
-	log_error("%s: the initrd is cut short: it ends at byte %llu, within the %s archive that "
-		  "starts at byte %llu",
+	return refuse(-ERR_REFUSED,
+		"%s: the initrd is cut short: it ends at byte %llu, within the %s archive that starts at byte %llu",
 		reading->name, (unsigned long long)reading->source.offset,
 		reading->format ? reading->format : "cpio", (unsigned long long)reading->segment);
-	return -ERR_REFUSED;
 }
 
 /* The unpacker's output goes into the cpio reader. */
@@ -69,13 +66,12 @@ static int on_unpacked(void *data, const uint8_t *bytes, size_t size)
 
 	/* A few MiB can be made to unpack for days. */
 	reading->unpacked += size;
-	if (reading->unpacked > CONTENT_MAX) {
-		log_error("%s: it unpacks to more than %llu GiB, which no initrd does",
-			reading->name, (unsigned long long)(CONTENT_MAX / MIB / 1024));
-		return -ERR_REFUSED;
-	}
+	if (reading->unpacked > CONTENT_MAX)
+		return refuse(-ERR_REFUSED,
+			"%s: it unpacks to more than %llu GiB, which no initrd does", reading->name,
+			(unsigned long long)(CONTENT_MAX / MIB / 1024));
 	r = cpio_feed(&reading->cpio, bytes, size, &used);
-	if (r == -EBADMSG)
+	if (r == -ERR_DAMAGED)
 		return bad_content(reading, reading->cpio.offset, "no cpio header");
 	if (r < 0)
 		return r;
@@ -95,27 +91,21 @@ static int read_packed(struct reading *reading, const struct unpack_format *form
 		if (!cpio_is_whole(&reading->cpio))
 			return cut_short(reading);
 		return 0;
-	case -ENODATA:
+	case -ERR_SHORT:
 		return cut_short(reading);
-	case -EBADMSG:
-		log_error(
-			"%s: the initrd is damaged: the %s archive that starts at byte %llu cannot be "
-			"unpacked at byte %llu",
+	case -ERR_DAMAGED:
+		return refuse(-ERR_REFUSED,
+			"%s: the initrd is damaged: the %s archive that starts at byte %llu cannot be unpacked at byte %llu",
 			reading->name, reading->format, (unsigned long long)reading->segment,
 			(unsigned long long)reading->source.offset);
-		return -ERR_REFUSED;
-	case -EFBIG:
-		log_error(
-			"%s: unpacking the %s archive at byte %llu takes more than 128 MiB of memory: "
-			"compress it with a lower level",
+	case -ERR_TOO_LARGE:
+		return refuse(-ERR_REFUSED,
+			"%s: unpacking the %s archive at byte %llu takes more than 128 MiB of memory: compress it with a lower level",
 			reading->name, reading->format, (unsigned long long)reading->segment);
-		return -ERR_REFUSED;
-	case -EOPNOTSUPP:
-		log_error(
-			"%s: the kernel cannot unpack the xz archive at byte %llu: compress it with "
-			"`xz --check=crc32`",
+	case -ERR_UNSUPPORTED:
+		return refuse(-ERR_REFUSED,
+			"%s: the kernel cannot unpack the xz archive at byte %llu: compress it with `xz --check=crc32`",
 			reading->name, (unsigned long long)reading->segment);
-		return -ERR_REFUSED;
 	default:
 		return r;
 	}
@@ -127,18 +117,18 @@ static int read_plain(struct reading *reading)
 	for (;;) {
 		const uint8_t *bytes;
 		size_t size, used;
-		int r = source_peek(&reading->source, 1, &bytes, &size);
+		int r = instream_peek(&reading->source, 1, &bytes, &size);
 
 		if (r < 0)
 			return r;
 		if (size == 0)
 			return cpio_is_whole(&reading->cpio) ? 0 : cut_short(reading);
 		r = cpio_feed(&reading->cpio, bytes, size, &used);
-		if (r == -EBADMSG)
+		if (r == -ERR_DAMAGED)
 			return bad_content(reading, reading->cpio.offset, "no cpio header");
 		if (r < 0)
 			return r;
-		source_take(&reading->source, used);
+		instream_take(&reading->source, used);
 		if (used < size)
 			return 0;
 	}
@@ -147,36 +137,33 @@ static int read_plain(struct reading *reading)
 static int unknown_segment(const struct reading *reading, const uint8_t *head, size_t size)
 {
 	if (size >= 4 && memcmp(head, "\x04\x22\x4d\x18", 4) == 0)
-		log_error(
+		return refuse(-ERR_REFUSED,
 			"%s: the kernel cannot unpack the lz4 archive at byte %llu: compress it with "
 			"`lz4 -l`",
 			reading->name, (unsigned long long)reading->source.offset);
-	else if (size >= 4 && memcmp(head, "\x89LZO", 4) == 0)
-		log_error(
+	if (size >= 4 && memcmp(head, "\x89LZO", 4) == 0)
+		return refuse(-ERR_REFUSED,
 			"%s: the initrd is compressed with lzo, which is not supported: choose another "
 			"COMPRESS in /etc/initramfs-tools/initramfs.conf",
 			reading->name);
-	else if (reading->source.offset == 0)
-		log_error("%s: this is no initrd", reading->name);
-	else
-		log_error(
-			"%s: the initrd is damaged: at byte %llu there is neither a cpio archive nor a "
-			"compressed one",
-			reading->name, (unsigned long long)reading->source.offset);
-	return -ERR_REFUSED;
+	if (reading->source.offset == 0)
+		return refuse(-ERR_REFUSED, "%s: is not an initrd", reading->name);
+	return refuse(-ERR_REFUSED,
+		"%s: the initrd is damaged: at byte %llu there is neither a cpio archive nor a compressed one",
+		reading->name, (unsigned long long)reading->source.offset);
 }
 
 /* Read segment after segment to the file's end. */
 static int read_segments(struct reading *reading)
 {
-	struct source *source = &reading->source;
+	struct instream *source = &reading->source;
 	bool seen = false;
 
 	for (;;) {
 		const struct unpack_format *format;
 		const uint8_t *bytes;
 		size_t size, zeros = 0;
-		int r = source_peek(source, 6, &bytes, &size);
+		int r = instream_peek(source, 6, &bytes, &size);
 
 		if (r < 0)
 			return r;
@@ -185,7 +172,7 @@ static int read_segments(struct reading *reading)
 		while (zeros < size && bytes[zeros] == 0)
 			zeros++;
 		if (zeros > 0) {
-			source_take(source, zeros);
+			instream_take(source, zeros);
 			continue;
 		}
 
@@ -205,15 +192,13 @@ static int read_segments(struct reading *reading)
 			return r;
 		seen = true;
 	}
-	if (!seen) {
-		log_error("%s: the initrd is empty", reading->name);
-		return -ERR_REFUSED;
-	}
+	if (!seen)
+		return refuse(-ERR_REFUSED, "%s: the initrd is empty", reading->name);
 	return 0;
 }
 
 /* Does a boot configuration end at byte @end? Returns the bytes that it has in all, 0 if there is
- * none, -EBADMSG if it is damaged, -errno. */
+ * none, -ERR_DAMAGED if it is damaged, -errno. */
 static int64_t bootconfig_size(int fd, uint64_t end)
 {
 	struct bootconfig_trailer trailer;
@@ -229,12 +214,13 @@ static int64_t bootconfig_size(int fd, uint64_t end)
 		return 0;
 	size = le32toh(trailer.size);
 	if (size > BOOTCONFIG_MAX || size > end)
-		return -EBADMSG;
+		return -ERR_DAMAGED;
 	if (pread(fd, text, size, (off_t)(end - size)) != (ssize_t)size)
 		return errno ? -errno : -EIO;
 	for (uint32_t i = 0; i < size; i++)
 		checksum += text[i];
-	return checksum == le32toh(trailer.checksum) ? (int64_t)(size + sizeof(trailer)) : -EBADMSG;
+	return checksum == le32toh(trailer.checksum) ? (int64_t)(size + sizeof(trailer))
+						     : -ERR_DAMAGED;
 }
 
 /* Where the archives end: at the file's end, or before its boot configuration. That may be followed
@@ -245,13 +231,10 @@ static int find_end(int fd, const char *name, uint64_t size, uint64_t *ret_end)
 	for (uint64_t extra = 0; extra < 4 && extra < size; extra++) {
 		int64_t n = bootconfig_size(fd, size - extra);
 
-		if (n == -EBADMSG) {
-			log_error(
-				"%s: the boot configuration at its end is damaged: attach it anew "
-				"with `bootconfig -a`",
+		if (n == -ERR_DAMAGED)
+			return refuse(-ERR_REFUSED,
+				"%s: the boot configuration at its end is damaged: attach it anew with `bootconfig -a`",
 				name);
-			return -ERR_REFUSED;
-		}
 		if (n < 0)
 			return (int)n;
 		if (n > 0) {
@@ -278,11 +261,11 @@ int segments_read(int fd, const char *name, const struct segments_reader *reader
 		return -errno;
 	r = find_end(fd, name, (uint64_t)st.st_size, &end);
 	if (r == 0)
-		r = source_open(
+		r = instream_open(
 			&reading->source, fd, end, reader->interrupted, reader->interrupted_data);
 	if (r < 0)
 		return r;
 	r = read_segments(reading);
-	source_close(&reading->source);
+	instream_close(&reading->source);
 	return r;
 }

@@ -6,11 +6,11 @@
 
 #include "base/util.h"
 
-int names_add(struct names *names, const char *name, size_t length)
+int strset_add(struct strset *names, const char *name, size_t length)
 {
-	if (length >= NAMES_MAX || names->text_size + length + 1 > NAMES_MAX ||
-		names->count == NAMES_COUNT_MAX)
-		return -EFBIG;
+	if (length >= STRSET_MAX || names->text_size + length + 1 > STRSET_MAX ||
+		names->count == STRSET_COUNT_MAX)
+		return -ERR_TOO_LARGE;
 	if (names->text_size + length + 1 > names->text_room) {
 		size_t room = MAX(names->text_room * 2, (size_t)ROUND_UP(length + 1, 65536));
 		char *text = realloc(names->text, room);
@@ -41,14 +41,14 @@ static int compare_starts(const void *a, const void *b, void *text)
 	return strcmp((char *)text + *(const uint32_t *)a, (char *)text + *(const uint32_t *)b);
 }
 
-void names_sort(struct names *names)
+void strset_sort(struct strset *names)
 {
 	if (names->count > 0)
 		qsort_r(names->starts, names->count, sizeof(names->starts[0]), compare_starts,
 			names->text);
 }
 
-bool names_has(const struct names *names, const char *name)
+bool strset_has(const struct strset *names, const char *name)
 {
 	size_t low = 0, high = names->count;
 
@@ -66,9 +66,9 @@ bool names_has(const struct names *names, const char *name)
 	return false;
 }
 
-void names_clear(struct names *names)
+void strset_clear(struct strset *names)
 {
 	free(names->text);
 	free(names->starts);
-	*names = (struct names){0};
+	*names = (struct strset){0};
 }

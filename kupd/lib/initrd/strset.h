@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NAMES_MAX	(8u * 1024u * 1024u) /* bytes of text */
-#define NAMES_COUNT_MAX (512u * 1024u)
+#define STRSET_MAX	 (8u * 1024u * 1024u) /* bytes of text */
+#define STRSET_COUNT_MAX (512u * 1024u)
 
 /* All 0: empty. */
-struct names {
+struct strset {
 	char *text; /* one behind the other with their final 0 */
 	size_t text_size;
 	size_t text_room;
@@ -23,14 +23,14 @@ struct names {
 	size_t room;
 };
 
-/** Add the first @length bytes of @name. Returns -EFBIG if the set would grow beyond these
+/** Add the first @length bytes of @name. Returns -ERR_TOO_LARGE if the set would grow beyond these
  * bounds; -ENOMEM. */
-int names_add(struct names *names, const char *name, size_t length);
+int strset_add(struct strset *names, const char *name, size_t length);
 
-/** Sort: from now on names_has() may be called. */
-void names_sort(struct names *names);
+/** Sort: from now on strset_has() may be called. */
+void strset_sort(struct strset *names);
 
-bool names_has(const struct names *names, const char *name);
+bool strset_has(const struct strset *names, const char *name);
 
 /** Free what the set holds. */
-void names_clear(struct names *names);
+void strset_clear(struct strset *names);

@@ -72,7 +72,7 @@ static int gzip_step(union state *state, struct step *step)
 		return 1;
 	if (r == Z_MEM_ERROR)
 		return -ENOMEM;
-	return r == Z_OK || r == Z_BUF_ERROR ? 0 : -EBADMSG;
+	return r == Z_OK || r == Z_BUF_ERROR ? 0 : -ERR_DAMAGED;
 }
 
 static void gzip_close(union state *state)
@@ -114,13 +114,13 @@ static int lzma_step(union state *state, struct step *step)
 		return 1;
 	case LZMA_GET_CHECK:
 		/* The kernel's unpacker has no other (Documentation/staging/xz.rst). */
-		return lzma_get_check(lzma) <= LZMA_CHECK_CRC32 ? 0 : -EOPNOTSUPP;
+		return lzma_get_check(lzma) <= LZMA_CHECK_CRC32 ? 0 : -ERR_UNSUPPORTED;
 	case LZMA_MEM_ERROR:
 		return -ENOMEM;
 	case LZMA_MEMLIMIT_ERROR:
-		return -EFBIG;
+		return -ERR_TOO_LARGE;
 	default:
-		return -EBADMSG;
+		return -ERR_DAMAGED;
 	}
 }
 
@@ -150,7 +150,7 @@ static int bzip2_step(union state *state, struct step *step)
 		return 1;
 	if (r == BZ_MEM_ERROR)
 		return -ENOMEM;
-	return r == BZ_OK ? 0 : -EBADMSG;
+	return r == BZ_OK ? 0 : -ERR_DAMAGED;
 }
 
 static void bzip2_close(union state *state)
@@ -176,8 +176,8 @@ static int zstd_step(union state *state, struct step *step)
 		return r == 0;
 	/* zstd tells its errors apart by name only, short of its unstable interface. */
 	if (strstr(ZSTD_getErrorName(r), "too much memory"))
-		return -EFBIG;
-	return -EBADMSG;
+		return -ERR_TOO_LARGE;
+	return -ERR_DAMAGED;
 }
 
 static void zstd_close(union state *state)
@@ -209,27 +209,27 @@ const char *unpack_name(const struct unpack_format *format)
 }
 
 /* Copy @size bytes of the source to @buffer. */
-static int read_all(struct source *source, uint8_t *buffer, size_t size)
+static int read_all(struct instream *source, uint8_t *buffer, size_t size)
 {
 	while (size > 0) {
 		const uint8_t *bytes;
 		size_t n;
-		int r = source_peek(source, 1, &bytes, &n);
+		int r = instream_peek(source, 1, &bytes, &n);
 
 		if (r < 0)
 			return r;
 		if (n == 0)
-			return -ENODATA;
+			return -ERR_SHORT;
 		n = MIN(n, size);
 		memcpy(buffer, bytes, n);
-		source_take(source, n);
+		instream_take(source, n);
 		buffer += n;
 		size -= n;
 	}
 	return 0;
 }
 
-static int unpack_lz4(struct source *source, unpack_sink sink, void *data)
+static int unpack_lz4(struct instream *source, unpack_sink sink, void *data)
 {
 	autofree uint8_t *buffer = malloc(LZ4_IN_PLACE);
 
@@ -239,7 +239,7 @@ static int unpack_lz4(struct source *source, unpack_sink sink, void *data)
 		const uint8_t *bytes;
 		size_t n;
 		uint32_t size;
-		int r = source_peek(source, 4, &bytes, &n);
+		int r = instream_peek(source, 4, &bytes, &n);
 
 		if (r < 0)
 			return r;
@@ -247,14 +247,14 @@ static int unpack_lz4(struct source *source, unpack_sink sink, void *data)
 		if (n == 0)
 			return 0;
 		if (n < 4)
-			return memcmp(bytes, "\0\0\0", n) == 0 ? 0 : -ENODATA;
+			return memcmp(bytes, "\0\0\0", n) == 0 ? 0 : -ERR_SHORT;
 		size = bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
 		       (uint32_t)bytes[3] << 24;
 		if (size == 0)
 			return 0;
 		if (size != LZ4_MAGIC && size > LZ4_COMPRESSBOUND(LZ4_BLOCK))
-			return -EBADMSG;
-		source_take(source, 4);
+			return -ERR_DAMAGED;
+		instream_take(source, 4);
 		if (size == LZ4_MAGIC)
 			continue;
 
@@ -267,7 +267,7 @@ static int unpack_lz4(struct source *source, unpack_sink sink, void *data)
 		r = LZ4_decompress_safe((const char *)buffer + LZ4_IN_PLACE - size, (char *)buffer,
 			(int)size, LZ4_BLOCK);
 		if (r < 0)
-			return -EBADMSG;
+			return -ERR_DAMAGED;
 		r = sink(data, buffer, (size_t)r);
 		if (r < 0)
 			return r;
@@ -275,7 +275,7 @@ static int unpack_lz4(struct source *source, unpack_sink sink, void *data)
 }
 
 static int unpack_stream(const struct unpack_format *format, union state *state,
-	struct source *source, unpack_sink sink, void *data)
+	struct instream *source, unpack_sink sink, void *data)
 {
 	autofree uint8_t *out = malloc(OUT_SIZE);
 
@@ -286,14 +286,14 @@ static int unpack_stream(const struct unpack_format *format, union state *state,
 		size_t n, used, made;
 		int r, end;
 
-		r = source_peek(source, 1, &step.in, &n);
+		r = instream_peek(source, 1, &step.in, &n);
 		if (r < 0)
 			return r;
 		step.in_size = n;
 		end = format->step(state, &step);
 		used = n - step.in_size;
 		made = OUT_SIZE - step.out_size;
-		source_take(source, used);
+		instream_take(source, used);
 		if (end < 0)
 			return end;
 		if (made > 0) {
@@ -304,11 +304,12 @@ static int unpack_stream(const struct unpack_format *format, union state *state,
 		if (end == 1)
 			return 0;
 		if (used == 0 && made == 0)
-			return n == 0 ? -ENODATA : -EBADMSG;
+			return n == 0 ? -ERR_SHORT : -ERR_DAMAGED;
 	}
 }
 
-int unpack(const struct unpack_format *format, struct source *source, unpack_sink sink, void *data)
+int unpack(
+	const struct unpack_format *format, struct instream *source, unpack_sink sink, void *data)
 {
 	union state state;
 	int r;

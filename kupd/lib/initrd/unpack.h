@@ -23,8 +23,9 @@ typedef int (*unpack_sink)(void *data, const uint8_t *bytes, size_t size);
 
 /**
  * Unpack the one stream that @source stands at, and leave it behind the stream's last byte.
- * Does not report. Returns -ENODATA if the file ends before the stream does, -EBADMSG if the stream
- * is damaged, -EFBIG if it asks for more than 128 MiB of memory, -EOPNOTSUPP if it uses what the
- * kernel cannot unpack, -ENOMEM; the errors of source_peek() and @sink.
+ * Does not report. Returns -ERR_SHORT if the file ends before the stream does, -ERR_DAMAGED if the
+ * stream is damaged, -ERR_TOO_LARGE if it asks for more than 128 MiB of memory, -ERR_UNSUPPORTED if
+ * it uses what the kernel cannot unpack, -ENOMEM; the errors of instream_peek() and @sink.
  */
-int unpack(const struct unpack_format *format, struct source *source, unpack_sink sink, void *data);
+int unpack(
+	const struct unpack_format *format, struct instream *source, unpack_sink sink, void *data);

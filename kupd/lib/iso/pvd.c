@@ -81,15 +81,15 @@ int pvd_parse(const uint8_t block[ISO_BLOCK], uint64_t max_blocks, struct pvd *r
 	memcpy(&raw, block, sizeof(raw));
 	if (raw.type != TYPE_PRIMARY || memcmp(raw.id, standard_id, sizeof(raw.id)) != 0 ||
 		raw.version != 1)
-		return -EMEDIUMTYPE;
+		return -ERR_FOREIGN;
 	if (le16toh(raw.block_size_little) != ISO_BLOCK || !agree(raw.root_lba) ||
 		!agree(raw.root_size) || raw.root_length < 34)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	root_end = (uint64_t)le32toh(raw.root_lba.little) +
 		   ROUND_UP(le32toh(raw.root_size.little), ISO_BLOCK) / ISO_BLOCK;
 	if (le32toh(raw.root_lba.little) <= PVD_LBA || le32toh(raw.root_size.little) == 0 ||
 		root_end > max_blocks)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 
 	memcpy(ret_pvd->block, block, ISO_BLOCK);
 	ret_pvd->root_lba = le32toh(raw.root_lba.little);
@@ -105,7 +105,7 @@ int pvd_read(const struct disk *disk, struct extent partition, uint32_t lba, str
 	int r;
 
 	if (offset + ISO_BLOCK > partition.size)
-		return -EMEDIUMTYPE;
+		return -ERR_FOREIGN;
 	r = disk_read_medium(disk, partition.start + offset, block, sizeof(block));
 	if (r < 0)
 		return r;

@@ -7,8 +7,8 @@
  * switches from one tree to another.
  */
 
-#include "disk/disk.h"
 #include "base/util.h"
+#include "disk/disk.h"
 
 #define PVD_LBA 16u /* of the volume's own, and its place within a session */
 
@@ -20,8 +20,8 @@ struct pvd {
 };
 
 /**
- * Parse @block, a descriptor of a volume of at most @max_blocks blocks. Returns -EMEDIUMTYPE if it
- * is no primary volume descriptor, -EUCLEAN if its fields contradict each other or the size.
+ * Parse @block, a descriptor of a volume of at most @max_blocks blocks. Returns -ERR_FOREIGN if it
+ * is no primary volume descriptor, -ERR_DAMAGED if its fields contradict each other or the size.
  */
 int pvd_parse(const uint8_t block[ISO_BLOCK], uint64_t max_blocks, struct pvd *ret_pvd);
 

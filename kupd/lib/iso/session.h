@@ -6,35 +6,18 @@
  * tree, as a stream of blocks that is only right at one place. Files that stay keep their extents.
  */
 
-#include "tree.h"
+#include "volume.h"
 
 struct session;
 
 #define SESSION_OVERHEAD (128 * 1024u) /* bytes; a session has no more besides its files */
 
-struct session_content {
-	struct tree_file kernel; /* the new set's files */
-	struct tree_file initrd;
-	const char *release; /* text of live/release */
-	const char *sums;    /* text of live/SHA256SUMS */
-	bool keep_current;   /* the tree's present set becomes the `.old` one */
-	/* Texts for the `.old` set of a tree that has none of its own; NULL: keep the tree's. */
-	const char *old_release;
-	const char *old_sums;
-};
-
 /**
- * Begin the session that turns @volume's tree into one with @content, to be written from block
- * @start_lba on. Changes the tree in @volume, which can then only be closed, after the session.
- * Does not report. Returns -errno.
+ * Begin the session that writes @volume's tree as it stands now, to be written from block
+ * @start_lba on: files that lie in the volume keep their extents. @volume can then only be closed,
+ * after the session. Does not report. Returns -errno.
  */
-int session_new(struct volume *volume, uint32_t start_lba, const struct session_content *content,
-	struct session **ret_session);
-
-/**
- * The same with @volume's tree as it stands: its files that lie in the volume keep their extents.
- */
-int session_of_tree(struct volume *volume, uint32_t start_lba, struct session **ret_session);
+int session_new(struct volume *volume, uint32_t start_lba, struct session **ret_session);
 
 void session_free(struct session *session);
 void session_freep(struct session **session);

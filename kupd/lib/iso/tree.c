@@ -126,7 +126,7 @@ static int walk_file(const struct volume *volume, IsoNode *node, tree_extent fou
 		struct extent extent = {(uint64_t)sections[i].block * ISO_BLOCK, sections[i].size};
 
 		if (extent.start + extent.size > all.size)
-			return -EUCLEAN;
+			return -ERR_DAMAGED;
 		extent.start += all.start;
 		r = found(data, iso_node_get_name(node), extent);
 	}
@@ -141,7 +141,7 @@ static int walk(const struct volume *volume, IsoDir *folder, unsigned int depth,
 	int r;
 
 	if (depth > DEPTH_MAX)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	r = children(folder, &nodes, &n);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (iso_node_get_type(nodes[i]) == LIBISO_DIR)

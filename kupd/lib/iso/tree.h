@@ -29,7 +29,7 @@ bool tree_has(const struct volume *volume, const char *path, bool folder);
  * the walk. */
 typedef int (*tree_extent)(void *data, const char *name, struct extent extent);
 
-/** Walk over all extents of all plain files. Returns -EUCLEAN if one does not lie inside the
+/** Walk over all extents of all plain files. Returns -ERR_DAMAGED if one does not lie inside the
  * volume, what @found returns, -errno. */
 int tree_walk(const struct volume *volume, tree_extent found, void *data);
 

@@ -63,11 +63,11 @@ int volume_error(int isofs_code)
 		return -ENOENT;
 	case (int)ISO_FILE_TOO_BIG:
 	case (int)ISO_FILE_OFFSET_TOO_BIG:
-		return -EFBIG;
+		return -ERR_TOO_LARGE;
 	case (int)ISO_WRONG_PVD:
 	case (int)ISO_WRONG_RR:
 	case (int)ISO_WRONG_ECMA119:
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	default:
 		return -ERR_ISOFS;
 	}
@@ -78,16 +78,16 @@ static int import_error(int isofs_code)
 {
 	int r = volume_error(isofs_code);
 
-	return r == 0 || r == -ENOMEM || r == -EAGAIN || r == -EIO ? r : -EUCLEAN;
+	return r == 0 || r == -ENOMEM || r == -EAGAIN || r == -EIO ? r : -ERR_DAMAGED;
 }
 
-static int source_open(IsoDataSource *source)
+static int instream_open(IsoDataSource *source)
 {
 	(void)source;
 	return ISO_SUCCESS;
 }
 
-static int source_close(IsoDataSource *source)
+static int instream_close(IsoDataSource *source)
 {
 	(void)source;
 	return ISO_SUCCESS;
@@ -115,7 +115,7 @@ static int source_read(IsoDataSource *source, uint32_t lba, uint8_t *buffer)
 	if (offset + ISO_BLOCK > volume->partition.size)
 		return (int)ISO_WRONG_ECMA119;
 	if (volume->reads && volume->reads[lba]++ == READS_MAX)
-		volume->read_error = -EUCLEAN;
+		volume->read_error = -ERR_DAMAGED;
 	/* libisofs leaves out what it cannot read, and goes on: all at once is over sooner. */
 	if (volume->reads && volume->read_error < 0)
 		return (int)ISO_DATA_SOURCE_FAILURE;
@@ -141,8 +141,8 @@ static IsoDataSource *source_new(struct volume *volume)
 	if (!source)
 		return NULL;
 	source->refcount = 1;
-	source->open = source_open;
-	source->close = source_close;
+	source->open = instream_open;
+	source->close = instream_close;
 	source->read_block = source_read;
 	source->free_data = source_free;
 	source->data = volume;
@@ -275,12 +275,12 @@ int volume_find(const struct volume *volume, const char *path, struct volume_fil
 	if (code == 0)
 		return -ENOENT;
 	if (n > 1)
-		return -EFBIG;
+		return -ERR_TOO_LARGE;
 
 	file.extent.start = n == 1 ? (uint64_t)sections[0].block * ISO_BLOCK : 0;
 	file.extent.size = n == 1 ? sections[0].size : 0;
 	if (file.extent.start + file.extent.size > volume->partition.size)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	file.extent.start += volume->partition.start;
 	file.mtime = iso_node_get_mtime(node);
 	*ret_file = file;

@@ -22,7 +22,7 @@ struct volume_file {
 /**
  * Import the tree that @pvd describes, whether that descriptor is the volume's own or that of
  * an earlier session. @disk must outlive the volume.
- * Does not report. Returns -EUCLEAN if the tree is damaged; -errno of reading.
+ * Does not report. Returns -ERR_DAMAGED if the tree is damaged; -errno of reading.
  * The caller frees the volume with volume_close().
  */
 int volume_open(const struct disk *disk, struct extent partition, const struct pvd *pvd,
@@ -43,8 +43,8 @@ struct extent volume_partition(const struct volume *volume);
 const struct pvd *volume_pvd(const struct volume *volume);
 
 /**
- * Find a plain file by its path ("/live/vmlinuz"). Returns -ENOENT; -EFBIG if it is in more than
- * one extent; -EUCLEAN if it does not lie inside the partition.
+ * Find a plain file by its path ("/live/vmlinuz"). Returns -ENOENT; -ERR_TOO_LARGE if it is in more
+ * than one extent; -ERR_DAMAGED if it does not lie inside the partition.
  */
 int volume_find(const struct volume *volume, const char *path, struct volume_file *ret_file);
 

@@ -50,7 +50,7 @@ static void md_ctx_free(EVP_MD_CTX **c)
 
 /*
  * Go through the signatures (PKCS #7, DER) until @each returns something else than 0, which is then
- * returned. -EUCLEAN if the table is damaged.
+ * returned. -ERR_DAMAGED if the table is damaged.
  */
 static int walk(int fd, const struct pe *pe, int (*each)(void *data, const uint8_t *der, long size),
 	void *data)
@@ -76,7 +76,7 @@ static int walk(int fd, const struct pe *pe, int (*each)(void *data, const uint8
 		if (length == 0)
 			break;
 		if (length < sizeof(certificate) || length > pe->table_size - at)
-			return -EUCLEAN;
+			return -ERR_DAMAGED;
 		if (le16toh(certificate.type) == WIN_CERT_TYPE_PKCS_SIGNED_DATA) {
 			seen++;
 			r = each(data, table + at + sizeof(certificate),
@@ -214,20 +214,16 @@ int authenticode_check_digest(int fd, const char *name, const struct pe *pe)
 	r = walk(fd, pe, check_signature, &search);
 	if (r == 1)
 		return 0;
-	if (r < 0 && r != -EUCLEAN) {
-		errno = -r;
-		log_error("%s: cannot read the kernel: %m", name);
-		return r;
-	}
-	if (r == -EUCLEAN)
-		log_error("%s: the kernel's signature table is damaged", name);
-	else if (!search.is_named)
-		log_error("%s: the kernel's signature is damaged: it names no digest", name);
-	else
-		log_error("%s: the kernel is damaged: its content does not match its signature's "
-			  "digest",
-			name);
-	return -ERR_REFUSED;
+	if (r < 0 && r != -ERR_DAMAGED)
+		return report(r, "%s: cannot read the kernel", name);
+	if (r == -ERR_DAMAGED)
+		return refuse(-ERR_REFUSED, "%s: the kernel's signature table is damaged", name);
+	if (!search.is_named)
+		return refuse(-ERR_REFUSED,
+			"%s: the kernel's signature is damaged: it names no digest", name);
+	return refuse(-ERR_REFUSED,
+		"%s: the kernel is damaged: its content does not match its signature's digest",
+		name);
 }
 
 struct audience {

@@ -22,6 +22,6 @@ int authenticode_check_digest(int fd, const char *name, const struct pe *pe);
 /** Called for the certificate (OpenSSL's X509) of each signer; it is gone afterwards. */
 typedef void (*authenticode_signer)(void *data, struct x509_st *certificate);
 
-/** Say who signed the image, as its signatures tell. Does not report. Returns -EUCLEAN if the
+/** Say who signed the image, as its signatures tell. Does not report. Returns -ERR_DAMAGED if the
  * table of signatures is damaged; -errno of read(2). */
 int authenticode_signers(int fd, const struct pe *pe, authenticode_signer found, void *data);

@@ -85,9 +85,9 @@ static int copy_release(const uint8_t *text, uint64_t size, char ret_release[KER
 		n++;
 	/* The end must have been seen, or what we have may be a part of the name only. */
 	if (n == size || n == KERNEL_RELEASE_MAX || (text[n] != ' ' && text[n] != '\0'))
-		return -ENOEXEC;
+		return -ERR_FOREIGN;
 	if (!isdigit(text[0]))
-		return -ENOEXEC;
+		return -ERR_FOREIGN;
 	memcpy(ret_release, text, n);
 	ret_release[n] = '\0';
 	return 0;
@@ -106,7 +106,7 @@ static int x86_release(const uint8_t *head, uint64_t size, char ret_release[KERN
 	uint64_t end = MIN(size, x86_setup_size(head));
 
 	if (at == 0x200u || at >= end)
-		return -ENOEXEC;
+		return -ERR_FOREIGN;
 	return copy_release(head + at, end - at, ret_release);
 }
 
@@ -119,7 +119,7 @@ static int find_banner(const uint8_t *data, size_t size, char ret_release[KERNEL
 		if (copy_release(p, (uint64_t)(end - p), ret_release) == 0)
 			return 0;
 	}
-	return -ENOEXEC;
+	return -ERR_FOREIGN;
 }
 
 int kernel_release(const void *head, uint64_t size, char ret_release[KERNEL_RELEASE_MAX])
@@ -128,14 +128,12 @@ int kernel_release(const void *head, uint64_t size, char ret_release[KERNEL_RELE
 		return x86_release(head, size, ret_release);
 	if (is_arm64(head, size))
 		return find_banner(head, (size_t)size, ret_release);
-	return -ENOEXEC;
+	return -ERR_FOREIGN;
 }
 
 static int read_error(const char *name, int r)
 {
-	errno = -r;
-	log_error("%s: cannot read the kernel: %m", name);
-	return r;
+	return report(r, "%s: cannot read the kernel", name);
 }
 
 /* Does a kernel of this release end with a CRC-32? */
@@ -167,10 +165,9 @@ static int x86_check_crc(int fd, const char *name, uint64_t size)
 		crc = crc32(crc, buffer, (uInt)n);
 		at += n;
 	}
-	if (crc != 0xffffffffu) {
-		log_error("%s: the kernel is damaged: its content does not match its CRC-32", name);
-		return -ERR_REFUSED;
-	}
+	if (crc != 0xffffffffu)
+		return refuse(-ERR_REFUSED,
+			"%s: the kernel is damaged: its content does not match its CRC-32", name);
 	return 0;
 }
 
@@ -181,20 +178,16 @@ static int x86_read(int fd, const char *name, const uint8_t *head, uint64_t head
 	uint16_t version = get_u16(head + X86_VERSION);
 
 	kernel->machine = "x86";
-	if (version < X86_VERSION_MIN) {
-		log_error("%s: the kernel speaks boot protocol %u.%02u, 2.08 or later is needed",
+	if (version < X86_VERSION_MIN)
+		return refuse(-ERR_REFUSED,
+			"%s: the kernel speaks boot protocol %u.%02u, 2.08 or later is needed",
 			name, version >> 8, version & 0xffu);
-		return -ERR_REFUSED;
-	}
-	if (x86_release(head, head_size, kernel->release) < 0) {
-		log_error("%s: the kernel does not say its version", name);
-		return -ERR_REFUSED;
-	}
-	if (get_u32(head + X86_SYSSIZE) == 0 || size > file_size) {
-		log_error("%s: the kernel is cut short: it has %llu bytes, its header says %llu",
+	if (x86_release(head, head_size, kernel->release) < 0)
+		return refuse(-ERR_REFUSED, "%s: the kernel does not say its version", name);
+	if (get_u32(head + X86_SYSSIZE) == 0 || size > file_size)
+		return refuse(-ERR_REFUSED,
+			"%s: the kernel is cut short: it has %llu bytes, its header says %llu",
 			name, (unsigned long long)file_size, (unsigned long long)size);
-		return -ERR_REFUSED;
-	}
 	if (!pe || pe->table_size == 0)
 		return has_crc(kernel->release) ? x86_check_crc(fd, name, size) : 0;
 	return 0;
@@ -219,8 +212,7 @@ static int arm64_find_release(
 		if (find_banner(buffer, n, ret_release) == 0)
 			return 0;
 	}
-	log_error("%s: the kernel does not say its version", name);
-	return -ERR_REFUSED;
+	return refuse(-ERR_REFUSED, "%s: the kernel does not say its version", name);
 }
 
 static int arm64_read(int fd, const char *name, const uint8_t *head, uint64_t file_size,
@@ -232,11 +224,9 @@ static int arm64_read(int fd, const char *name, const uint8_t *head, uint64_t fi
 	kernel->machine = "arm64";
 	memcpy(&size, head + ARM64_IMAGE_SIZE, sizeof(size));
 	size = le64toh(size);
-	if (size == 0 || content > size + 4096) {
-		log_error("%s: the kernel has %llu bytes, its header says %llu", name,
-			(unsigned long long)content, (unsigned long long)size);
-		return -ERR_REFUSED;
-	}
+	if (size == 0 || content > size + 4096)
+		return refuse(-ERR_REFUSED, "%s: the kernel has %llu bytes, its header says %llu",
+			name, (unsigned long long)content, (unsigned long long)size);
 	return arm64_find_release(fd, name, file_size, kernel->release);
 }
 
@@ -263,33 +253,26 @@ int kernel_read(int fd, const char *name, struct kernel *ret_kernel)
 		return -ENOMEM;
 	if (fstat(fd, &st) < 0)
 		return read_error(name, -errno);
-	if (!S_ISREG(st.st_mode)) {
-		log_error("%s: the kernel is not a plain file", name);
-		return -ERR_REFUSED;
-	}
+	if (!S_ISREG(st.st_mode))
+		return refuse(-ERR_REFUSED, "%s: the kernel is not a plain file", name);
 	size = (uint64_t)st.st_size;
-	if (size == 0) {
-		log_error("%s: the kernel is empty", name);
-		return -ERR_REFUSED;
-	}
+	if (size == 0)
+		return refuse(-ERR_REFUSED, "%s: the kernel is empty", name);
 	head_size = MIN(size, (uint64_t)head_max);
 	r = file_read(fd, head, (size_t)head_size, 0);
 	if (r < 0)
 		return read_error(name, r);
 
-	if (is_zboot(head, head_size)) {
-		log_error(
+	if (is_zboot(head, head_size))
+		return refuse(-ERR_REFUSED,
 			"%s: the kernel is a compressed EFI image (zboot), which is not supported yet",
 			name);
-		return -ERR_REFUSED;
-	}
-	if (!is_bzimage(head, head_size) && !is_arm64(head, head_size)) {
-		log_error("%s: this is no Linux kernel for x86 or arm64, or it is cut short", name);
-		return -ERR_REFUSED;
-	}
+	if (!is_bzimage(head, head_size) && !is_arm64(head, head_size))
+		return refuse(-ERR_REFUSED,
+			"%s: this is no Linux kernel for x86 or arm64, or it is cut short", name);
 
 	r = pe_read(fd, name, size, &pe);
-	if (r < 0 && r != -ENOEXEC)
+	if (r < 0 && r != -ERR_FOREIGN)
 		return r;
 	is_pe = r == 0;
 	kernel.is_signed = is_pe && pe.table_size > 0;

@@ -34,6 +34,6 @@ bool kernel_is_release(const char *text, size_t length);
 /**
  * The release of the image whose first bytes are @head, without any check of the rest: for a
  * kernel that lies on a stick. 64 KiB are enough for a bzImage.
- * Does not report. Returns -ENOEXEC if they hold no version string.
+ * Does not report. Returns -ERR_FOREIGN if they hold no version string.
  */
 int kernel_release(const void *head, uint64_t size, char ret_release[KERNEL_RELEASE_MAX]);

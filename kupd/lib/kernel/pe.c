@@ -54,17 +54,9 @@ static_assert(sizeof(struct section_header) == 40, "PE format: Section Headers")
 #define PE32_PLUS_RVA_COUNT	 108u
 #define SECURITY_DIRECTORY	 4u /* the 5th of the data directories that follow the count */
 
-static int refuse(const char *name, const char *what)
-{
-	log_error("%s: %s", name, what);
-	return -ERR_REFUSED;
-}
-
 static int read_error(const char *name, int r)
 {
-	errno = -r;
-	log_error("%s: cannot read it: %m", name);
-	return r;
+	return report(r, "%s: cannot read it", name);
 }
 
 /* Where the optional header keeps the checksum and the certificate table's place. */
@@ -77,18 +69,18 @@ static int read_optional_header(
 	int r;
 
 	r = file_read(fd, header, MIN(size, sizeof(header)), offset);
-	if (r == -ENODATA)
-		return refuse(name, "it is cut short within its PE header");
+	if (r == -ERR_SHORT)
+		return refuse(-ERR_REFUSED, "%s: it is cut short within its PE header", name);
 	if (r < 0)
 		return read_error(name, r);
 
 	memcpy(&magic, header, sizeof(magic));
 	magic = le16toh(magic);
 	if (magic != OPTIONAL_MAGIC_PE32 && magic != OPTIONAL_MAGIC_PE32_PLUS)
-		return refuse(name, "its PE header is of an unknown kind");
+		return refuse(-ERR_REFUSED, "%s: its PE header is of an unknown kind", name);
 	count_at = magic == OPTIONAL_MAGIC_PE32 ? PE32_RVA_COUNT : PE32_PLUS_RVA_COUNT;
 	if (size < count_at + 4)
-		return refuse(name, "its PE header is too short");
+		return refuse(-ERR_REFUSED, "%s: its PE header is too short", name);
 
 	pe->checksum = offset + OPTIONAL_CHECKSUM;
 	memcpy(&word, header + count_at, sizeof(word));
@@ -96,7 +88,7 @@ static int read_optional_header(
 	if (count <= SECURITY_DIRECTORY)
 		return 0;
 	if (size < count_at + 4 + (SECURITY_DIRECTORY + 1) * 8)
-		return refuse(name, "its PE header is too short");
+		return refuse(-ERR_REFUSED, "%s: its PE header is too short", name);
 
 	pe->security_entry = offset + count_at + 4 + SECURITY_DIRECTORY * 8;
 	memcpy(&word, header + count_at + 4 + SECURITY_DIRECTORY * 8, sizeof(word));
@@ -115,10 +107,11 @@ static int read_sections(int fd, const char *name, uint64_t offset, uint16_t cou
 	int r;
 
 	if (count == 0 || count > SECTIONS_MAX)
-		return refuse(name, "its PE header names an impossible number of sections");
+		return refuse(-ERR_REFUSED,
+			"%s: its PE header names an impossible number of sections", name);
 	r = file_read(fd, sections, count * sizeof(sections[0]), offset);
-	if (r == -ENODATA)
-		return refuse(name, "it is cut short within its PE header");
+	if (r == -ERR_SHORT)
+		return refuse(-ERR_REFUSED, "%s: it is cut short within its PE header", name);
 	if (r < 0)
 		return read_error(name, r);
 
@@ -128,14 +121,11 @@ static int read_sections(int fd, const char *name, uint64_t offset, uint16_t cou
 
 		if (size == 0)
 			continue;
-		if (start + size > pe->file_size) {
-			log_error(
-				"%s: it is cut short: it has %llu bytes, its section %.8s ends at "
-				"byte %llu",
+		if (start + size > pe->file_size)
+			return refuse(-ERR_REFUSED,
+				"%s: it is cut short: it has %llu bytes, its section %.8s ends at byte %llu",
 				name, (unsigned long long)pe->file_size, sections[i].name,
 				(unsigned long long)(start + size));
-			return -ERR_REFUSED;
-		}
 		pe->raw_end = MAX(pe->raw_end, start + size);
 	}
 	pe->sections = offset;
@@ -188,20 +178,20 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 	int r;
 
 	r = file_read(fd, dos, sizeof(dos), 0);
-	if (r == -ENODATA || (r == 0 && memcmp(dos, "MZ", 2) != 0))
-		return -ENOEXEC;
+	if (r == -ERR_SHORT || (r == 0 && memcmp(dos, "MZ", 2) != 0))
+		return -ERR_FOREIGN;
 	if (r < 0)
 		return read_error(name, r);
 	memcpy(&offset, dos + 0x3c, sizeof(offset));
 	offset = le32toh(offset);
 
 	r = file_read(fd, signature, sizeof(signature), offset);
-	if (r == -ENODATA || (r == 0 && memcmp(signature, "PE\0\0", 4) != 0))
-		return -ENOEXEC;
+	if (r == -ERR_SHORT || (r == 0 && memcmp(signature, "PE\0\0", 4) != 0))
+		return -ERR_FOREIGN;
 	if (r == 0)
 		r = file_read(fd, &coff, sizeof(coff), (uint64_t)offset + 4);
-	if (r == -ENODATA)
-		return refuse(name, "it is cut short within its PE header");
+	if (r == -ERR_SHORT)
+		return refuse(-ERR_REFUSED, "%s: it is cut short within its PE header", name);
 	if (r < 0)
 		return read_error(name, r);
 
@@ -220,14 +210,12 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 
 	if (pe.table_size > 0) {
 		if (pe.table < pe.security_entry + 8 || pe.table_size > TABLE_MAX)
-			return refuse(name, "its signature table is impossible");
-		if (pe.table + pe.table_size > file_size) {
-			log_error("%s: it is cut short: it has %llu bytes, its signature "
-				  "ends at byte %llu",
+			return refuse(-ERR_REFUSED, "%s: its signature table is impossible", name);
+		if (pe.table + pe.table_size > file_size)
+			return refuse(-ERR_REFUSED,
+				"%s: it is cut short: it has %llu bytes, its signature ends at byte %llu",
 				name, (unsigned long long)file_size,
 				(unsigned long long)(pe.table + pe.table_size));
-			return -ERR_REFUSED;
-		}
 	}
 
 	*ret_pe = pe;

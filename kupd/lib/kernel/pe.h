@@ -31,7 +31,7 @@ struct pe {
  * Read the headers of the image open at @fd (a plain file of @file_size bytes) and check that the
  * content of every section and the certificate table lie inside the file.
  * @name is the path, for messages. Reports what is wrong, but not that the file is no PE image.
- * Returns -ENOEXEC if it is no PE image, -ERR_REFUSED if it is cut short or contradicts itself;
+ * Returns -ERR_FOREIGN if it is no PE image, -ERR_REFUSED if it is cut short or contradicts itself;
  * -errno of read(2).
  */
 int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe);

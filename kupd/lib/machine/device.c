@@ -34,7 +34,7 @@ static int read_number(const char *path, unsigned int *ret_number)
 
 	if (r < 0)
 		return r;
-	return sscanf(line, "%u", ret_number) == 1 ? 0 : -EUCLEAN;
+	return sscanf(line, "%u", ret_number) == 1 ? 0 : -ERR_DAMAGED;
 }
 
 static int read_devno(const char *path, dev_t *ret_devno)
@@ -46,7 +46,7 @@ static int read_devno(const char *path, dev_t *ret_devno)
 	if (r < 0)
 		return r;
 	if (sscanf(line, "%u:%u", &major_number, &minor_number) != 2)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	*ret_devno = makedev(major_number, minor_number);
 	return 0;
 }
@@ -201,7 +201,7 @@ static int add(struct device_disks *disks, dev_t disk)
 		if (disks->list[i] == disk)
 			return 0;
 	if (disks->n == DEVICE_DISKS_MAX)
-		return -E2BIG;
+		return -ERR_TOO_LARGE;
 	disks->list[disks->n++] = disk;
 	return 0;
 }

@@ -39,7 +39,8 @@ int device_partition(const char *root, dev_t disk, unsigned int number, dev_t *r
 /**
  * Add to @disks the whole disks beneath a device that are not yet there: its own, or through
  * device-mapper and md those of its slaves. A loop device over a file has none, nor has what is no
- * block device. Returns -ELOOP if the layers do not end, -E2BIG if the disks do not; -errno.
+ * block device. Returns -ELOOP if the layers do not end, -ERR_TOO_LARGE if the disks do not;
+ * -errno.
  */
 int device_add_disks(const char *root, dev_t devno, struct device_disks *disks);
 

@@ -9,13 +9,13 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "cmdline.h"
-#include "device.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "mounts.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "cmdline.h"
+#include "device.h"
+#include "mounts.h"
 
 #define LOOPS "/sys/class/block"
 
@@ -166,21 +166,16 @@ static int unmount(const struct host *host, const struct mount *mount)
 
 	if (!path && !is_listed(host, mount->id))
 		return 0;
-	if (!path) {
-		log_error("%s%s: cannot unmount it, another mount hides it: unmount that first",
+	if (!path)
+		return refuse(-ERR_BUSY,
+			"%s%s: cannot unmount it, another mount hides it: unmount that first",
 			host->root, mount->target);
-		return -EBUSY;
-	}
 	if (umount2(path, UMOUNT_NOFOLLOW) < 0) {
-		int r = -errno;
-
-		if (r == -EBUSY)
-			log_error("%s: cannot unmount it, a program uses it: close that, then try "
-				  "again",
-				path);
-		else
-			log_error("%s: cannot unmount it: %m", path);
-		return r;
+		if (errno != EBUSY)
+			return report(-errno, "%s: cannot unmount it", path);
+		return refuse(-ERR_BUSY,
+			"%s: a program uses it, it cannot be unmounted: close that, then try again",
+			path);
 	}
 	log_info("%s: unmounted", path);
 	return 0;

@@ -47,7 +47,7 @@ int host_mount_state(
 int host_mount_point(const struct host *host, dev_t disk, unsigned int number, bool *ret_writable,
 	char **ret_path);
 
-/** Undo every mount of that device in this namespace. Reports. Returns -EBUSY if one is in use
+/** Undo every mount of that device in this namespace. Reports. Returns -ERR_BUSY if one is in use
  * or hidden by another mount; -errno. */
 int host_unmount(const struct host *host, dev_t disk, unsigned int number);
 

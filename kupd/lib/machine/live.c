@@ -5,12 +5,12 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "cmdline.h"
 #include "base/log.h"
-#include "mounts.h"
 #include "base/text.h"
-#include "udev.h"
 #include "base/util.h"
+#include "cmdline.h"
+#include "mounts.h"
+#include "udev.h"
 
 /* live-boot mounts there; the second ones are those of before Debian 10. */
 static const char *const medium_points[] = {"/run/live/medium", "/lib/live/mount/medium"};
@@ -118,11 +118,8 @@ static int read_origin(const struct host *host, struct origin *ret_origin)
 	int r;
 
 	r = mounts_read(host->root, &mounts);
-	if (r < 0) {
-		errno = -r;
-		log_error("cannot read the mount table %s/proc/self/mountinfo: %m", host->root);
-		return r;
-	}
+	if (r < 0)
+		return report(r, "cannot read the mount table %s/proc/self/mountinfo", host->root);
 	r = add_medium(host, &mounts, &origin.medium);
 	if (r == 0)
 		r = add_persistence(host, &mounts, &origin.persistence);
@@ -150,9 +147,9 @@ static int report_doubt(const struct host *host, const char *what, dev_t one, de
 
 	if (!first || !second)
 		return -ENOMEM;
-	log_error("cannot tell which stick the system runs from, %s %s and %s: name it with --disk",
+	return refuse(-ERR_REFUSED,
+		"cannot tell which stick the system runs from, %s %s and %s: name it with --disk",
 		what, first, second);
-	return -ERR_REFUSED;
 }
 
 /* The disk of the stick, by its number. */
@@ -162,11 +159,9 @@ static int choose(const struct host *host, const struct origin *origin, dev_t *r
 	const struct device_disks *disks = is_medium ? &origin->medium : &origin->persistence;
 	const struct device_disks *named = &origin->named;
 
-	if (disks->n == 0 && named->n == 0) {
-		log_error("the system runs from no stick that could be found, neither live medium "
-			  "nor persistence lies on a disk: name it with --disk");
-		return -ERR_NOT_STICK;
-	}
+	if (disks->n == 0 && named->n == 0)
+		return refuse(-ERR_NOT_STICK,
+			"the system runs from no stick that could be found, neither live medium nor persistence lies on a disk: name it with --disk");
 	/* A mounted medium is beyond doubt. Persistence may lie anywhere. */
 	if (is_medium && disks->n == 1)
 		*ret_stick = disks->list[0];
@@ -188,7 +183,7 @@ static int choose(const struct host *host, const struct origin *origin, dev_t *r
 	return 0;
 }
 
-int running_find_stick(const struct host *host, char **ret_path)
+int live_find_stick(const struct host *host, char **ret_path)
 {
 	struct origin origin;
 	dev_t stick = 0;
@@ -221,7 +216,7 @@ static int add_all(
 	return r;
 }
 
-int running_disks(const struct host *host, struct device_disks *ret_disks)
+int live_disks(const struct host *host, struct device_disks *ret_disks)
 {
 	struct device_disks disks = {0};
 	bool is_told = false; /* which of the disks with the named partition it is */

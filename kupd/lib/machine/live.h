@@ -19,9 +19,9 @@
  * Returns -ERR_NOT_STICK if there is none; -ERR_REFUSED if there are two and nothing tells which;
  * -errno. The caller frees @ret_path ("/dev/sdb").
  */
-int running_find_stick(const struct host *host, char **ret_path);
+int live_find_stick(const struct host *host, char **ret_path);
 
 /** All disks that the running live system may need, or was booted from, as above: those of its
  * medium, of its persistence, and the one that the boot menu named, with its copies if the medium
  * does not tell which of them it was. None if it is no live system. Reports. Returns -errno. */
-int running_disks(const struct host *host, struct device_disks *ret_disks);
+int live_disks(const struct host *host, struct device_disks *ret_disks);

@@ -55,7 +55,7 @@ static int parse(char *line, struct mount *ret_mount)
 		fields[i] = strtok_r(NULL, " \n", &rest);
 	if (!fields[5] || sscanf(fields[0], "%u", &mount.id) != 1 ||
 		sscanf(fields[2], "%u:%u", &major, &minor) != 2)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	do
 		type = strtok_r(NULL, " \n", &rest);
 	while (type && strcmp(type, "-") != 0);
@@ -68,7 +68,7 @@ static int parse(char *line, struct mount *ret_mount)
 		source = fields[0] + strlen(fields[0]);
 	}
 	if (!type || !super)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 
 	unescape(fields[4]);
 	unescape(source);

@@ -24,7 +24,7 @@ struct mounts {
 
 /**
  * Read the table below the root folder @root ("" for this machine).
- * Returns -EUCLEAN for a line that is none; -errno of reading. Free it with mounts_free().
+ * Returns -ERR_DAMAGED for a line that is none; -errno of reading. Free it with mounts_free().
  */
 int mounts_read(const char *root, struct mounts *ret_mounts);
 

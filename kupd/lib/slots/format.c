@@ -4,30 +4,34 @@
 
 #include <string.h>
 
-#include "kernelset.h"
-#include "slot.h"
 #include "base/util.h"
+#include "iso/session.h"
+#include "kernelset.h"
+#include "settree.h"
+#include "slot.h"
 
 /* The first session of an empty volume. */
 static int begin_session(struct volume *volume, const struct slot *slot,
 	const struct format *format, struct session **ret_session)
 {
 	autofree char *release = NULL, *sums = NULL;
-	struct session_content content;
+	struct settree content;
 	int r;
 
-	r = set_release_text(format->release, &release);
+	r = kernelset_release_text(format->release, &release);
 	if (r == 0)
-		r = set_sums_text(format->release, format->kernel_sum, format->initrd_sum, &sums);
+		r = kernelset_sums_text(
+			format->release, format->kernel_sum, format->initrd_sum, &sums);
 	if (r < 0)
 		return r;
-	content = (struct session_content){
+	content = (struct settree){
 		.kernel = format->kernel,
 		.initrd = format->initrd,
 		.release = release,
 		.sums = sums,
 	};
-	return session_new(volume, slot->start_lba, &content, ret_session);
+	r = settree_fill(volume, &content);
+	return r == 0 ? session_new(volume, slot->start_lba, ret_session) : r;
 }
 
 /* Read what the head is about to lead to, as the first boot will. */
@@ -35,15 +39,15 @@ static int verify(const struct disk *disk, struct extent partition, const struct
 	const struct observer *observer)
 {
 	cleanup(volume_closep) struct volume *volume = NULL;
-	struct set set;
+	struct kernelset set;
 	int r;
 
 	r = volume_open(disk, partition, &written->pvd, &volume);
 	if (r == 0)
-		r = set_read(volume, SET_CURRENT, &set);
+		r = kernelset_read(volume, KERNELSET_CURRENT, &set);
 	if (r == 0)
 		r = slot_verify(disk, written, &set, observer);
-	return r == -EUCLEAN || r == -ENOENT ? -ERR_VERIFY : r;
+	return r == -ERR_DAMAGED || r == -ENOENT ? -ERR_VERIFY : r;
 }
 
 int format_partition(struct disk *disk, struct extent partition, const struct format *format,

@@ -7,7 +7,7 @@
  */
 
 #include "base/observer.h"
-#include "iso/session.h"
+#include "iso/tree.h"
 
 struct format {
 	const char *label; /* volume identifier: 1 to 32 printable ASCII characters */

@@ -4,26 +4,26 @@
 
 #include <string.h>
 
-#include "disk/grubenv.h"
 #include "base/text.h"
 #include "base/util.h"
+#include "disk/grubenv.h"
 
 #define TEXT_MAX 4096u	      /* bytes of release and SHA256SUMS that are read */
 #define HEAD_MAX (64 * 1024u) /* bytes of a kernel that hold its version string */
 #define PIECE	 MIB	      /* bytes read at a time */
 
-static int find(const struct volume *volume, enum set_which which, const char *name,
+static int find(const struct volume *volume, enum kernelset_which which, const char *name,
 	struct volume_file *ret_file)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/" SET_FOLDER "/%s%s", name,
-		which == SET_PREVIOUS ? SET_OLD : "");
+	snprintf(path, sizeof(path), "/" KERNELSET_FOLDER "/%s%s", name,
+		which == KERNELSET_PREVIOUS ? KERNELSET_OLD : "");
 	return volume_find(volume, path, ret_file);
 }
 
 /* A small text file; -ENOENT if there is none. */
-static int read_text(const struct volume *volume, enum set_which which, const char *name,
+static int read_text(const struct volume *volume, enum kernelset_which which, const char *name,
 	struct volume_file *ret_file, char ret_text[TEXT_MAX + 1])
 {
 	struct volume_file file;
@@ -33,7 +33,7 @@ static int read_text(const struct volume *volume, enum set_which which, const ch
 	if (r < 0)
 		return r;
 	if (file.extent.size > TEXT_MAX)
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	r = disk_read_medium(
 		volume_disk(volume), file.extent.start, ret_text, (size_t)file.extent.size);
 	if (r < 0)
@@ -49,7 +49,7 @@ static int parse_release(const char *text, char ret_release[KERNEL_RELEASE_MAX])
 	size_t length = strcspn(text, "\n");
 
 	if (!kernel_is_release(text, length))
-		return -EUCLEAN;
+		return -ERR_DAMAGED;
 	memcpy(ret_release, text, length);
 	ret_release[length] = 0;
 	return 0;
@@ -74,11 +74,11 @@ static int parse_sum(const char *text, const char *name, char ret_sum[DIGEST_TEX
 		line += length;
 		line += *line == '\n';
 	}
-	return -EUCLEAN;
+	return -ERR_DAMAGED;
 }
 
 static int read_kernel_release(
-	const struct disk *disk, const struct set *set, char ret_release[KERNEL_RELEASE_MAX])
+	const struct disk *disk, const struct kernelset *set, char ret_release[KERNEL_RELEASE_MAX])
 {
 	size_t size = (size_t)MIN(set->kernel.extent.size, HEAD_MAX);
 	autofree uint8_t *head = disk_buffer(HEAD_MAX);
@@ -94,21 +94,22 @@ static int read_kernel_release(
 	return 0;
 }
 
-int set_read(const struct volume *volume, enum set_which which, struct set *ret_set)
+int kernelset_read(
+	const struct volume *volume, enum kernelset_which which, struct kernelset *ret_set)
 {
-	struct set set = {0};
+	struct kernelset set = {0};
 	struct volume_file sums;
 	char text[TEXT_MAX + 1];
 	int r;
 
-	r = find(volume, which, SET_KERNEL, &set.kernel);
+	r = find(volume, which, KERNELSET_KERNEL, &set.kernel);
 	if (r < 0)
 		return r;
-	r = find(volume, which, SET_INITRD, &set.initrd);
+	r = find(volume, which, KERNELSET_INITRD, &set.initrd);
 	if (r < 0)
 		return r;
 
-	r = read_text(volume, which, SET_RELEASE, &set.release_text, text);
+	r = read_text(volume, which, KERNELSET_RELEASE, &set.release_text, text);
 	if (r == 0) {
 		set.has_release = true;
 		r = parse_release(text, set.release);
@@ -117,18 +118,18 @@ int set_read(const struct volume *volume, enum set_which which, struct set *ret_
 	}
 	if (r < 0)
 		return r;
-	r = find(volume, which, SET_MENU, &set.menu_text);
+	r = find(volume, which, KERNELSET_MENU, &set.menu_text);
 	if (r < 0 && r != -ENOENT)
 		return r;
 
-	r = read_text(volume, which, SET_SUMS, &sums, text);
+	r = read_text(volume, which, KERNELSET_SUMS, &sums, text);
 	if (r == 0) {
 		set.has_sums = true;
-		r = parse_sum(text, SET_KERNEL, set.kernel_sum);
+		r = parse_sum(text, KERNELSET_KERNEL, set.kernel_sum);
 		if (r == 0)
-			r = parse_sum(text, SET_INITRD, set.initrd_sum);
+			r = parse_sum(text, KERNELSET_INITRD, set.initrd_sum);
 		if (r == 0 && set.has_release)
-			r = parse_sum(text, SET_RELEASE, set.release_sum);
+			r = parse_sum(text, KERNELSET_RELEASE, set.release_sum);
 	} else if (r == -ENOENT) {
 		r = 0;
 	}
@@ -138,7 +139,7 @@ int set_read(const struct volume *volume, enum set_which which, struct set *ret_
 	return 0;
 }
 
-uint64_t set_size(const struct set *set)
+uint64_t kernelset_size(const struct kernelset *set)
 {
 	return set->kernel.extent.size + set->initrd.extent.size;
 }
@@ -148,7 +149,7 @@ static bool is_same_extent(struct extent a, struct extent b)
 	return a.start == b.start && a.size == b.size;
 }
 
-bool set_is_same(const struct set *a, const struct set *b)
+bool kernelset_is_same(const struct kernelset *a, const struct kernelset *b)
 {
 	/* An old stick's first set gets its checksums one session later: they may be on one side
 	 * only. */
@@ -166,7 +167,7 @@ static bool overlaps(struct extent a, struct extent b)
 	return a.start < b.start + b.size && b.start < a.start + a.size;
 }
 
-bool set_touches(const struct set *set, struct extent extent)
+bool kernelset_touches(const struct kernelset *set, struct extent extent)
 {
 	return overlaps(set->kernel.extent, extent) || overlaps(set->initrd.extent, extent);
 }
@@ -197,8 +198,9 @@ static int digest_extent(const struct disk *disk, struct extent extent, uint8_t 
 	return digest_end(digest, ret_sum);
 }
 
-int set_digest(const struct disk *disk, const struct set *set, const struct observer *observer,
-	char ret_kernel_sum[DIGEST_TEXT], char ret_initrd_sum[DIGEST_TEXT])
+int kernelset_digest(const struct disk *disk, const struct kernelset *set,
+	const struct observer *observer, char ret_kernel_sum[DIGEST_TEXT],
+	char ret_initrd_sum[DIGEST_TEXT])
 {
 	autofree uint8_t *buffer = disk_buffer(PIECE);
 	char kernel_sum[DIGEST_TEXT];
@@ -208,17 +210,17 @@ int set_digest(const struct disk *disk, const struct set *set, const struct obse
 	if (!buffer)
 		return -ENOMEM;
 	r = digest_extent(
-		disk, set->kernel.extent, buffer, observer, &done, set_size(set), kernel_sum);
+		disk, set->kernel.extent, buffer, observer, &done, kernelset_size(set), kernel_sum);
 	if (r == 0)
-		r = digest_extent(disk, set->initrd.extent, buffer, observer, &done, set_size(set),
-			ret_initrd_sum);
+		r = digest_extent(disk, set->initrd.extent, buffer, observer, &done,
+			kernelset_size(set), ret_initrd_sum);
 	if (r == 0)
 		memcpy(ret_kernel_sum, kernel_sum, sizeof(kernel_sum));
 	return r;
 }
 
 /* The release, for people and for the boot menu: does it say what it said when it was written? */
-static int verify_texts(const struct disk *disk, const struct set *set)
+static int verify_texts(const struct disk *disk, const struct kernelset *set)
 {
 	char release_sum[DIGEST_TEXT], read_back[TEXT_MAX];
 	autofree uint8_t *buffer = disk_buffer(PIECE);
@@ -226,7 +228,7 @@ static int verify_texts(const struct disk *disk, const struct set *set)
 	uint64_t done = 0;
 	int r;
 
-	if (!buffer || set_menu_text(set->release, &menu) < 0)
+	if (!buffer || kernelset_menu_text(set->release, &menu) < 0)
 		return -ENOMEM;
 	if (set->has_release) {
 		r = digest_extent(
@@ -246,14 +248,15 @@ static int verify_texts(const struct disk *disk, const struct set *set)
 	return r;
 }
 
-int set_verify(const struct disk *disk, const struct set *set, const struct observer *observer)
+int kernelset_verify(
+	const struct disk *disk, const struct kernelset *set, const struct observer *observer)
 {
 	char kernel_sum[DIGEST_TEXT], initrd_sum[DIGEST_TEXT];
 	int r;
 
 	if (!set->has_sums)
-		return -ENOKEY;
-	r = set_digest(disk, set, observer, kernel_sum, initrd_sum);
+		return -ERR_NO_SUMS;
+	r = kernelset_digest(disk, set, observer, kernel_sum, initrd_sum);
 	if (r < 0)
 		return r;
 	if (strcmp(kernel_sum, set->kernel_sum) != 0 || strcmp(initrd_sum, set->initrd_sum) != 0)
@@ -269,19 +272,19 @@ static int give(char *text, char **ret_text)
 	return 0;
 }
 
-int set_release_text(const char *release, char **ret_text)
+int kernelset_release_text(const char *release, char **ret_text)
 {
 	return give(text_new("%s\n", release), ret_text);
 }
 
-int set_menu_text(const char *release, char **ret_text)
+int kernelset_menu_text(const char *release, char **ret_text)
 {
 	return give(text_new(GRUBENV_SIGNATURE "liveng_release=%.*s\n", (int)strcspn(release, "\n"),
 			    release),
 		ret_text);
 }
 
-int set_sums_text(
+int kernelset_sums_text(
 	const char *release, const char *kernel_sum, const char *initrd_sum, char **ret_text)
 {
 	cleanup(digest_freep) struct digest *digest = digest_new();
@@ -289,7 +292,7 @@ int set_sums_text(
 	char release_sum[DIGEST_TEXT];
 	int r;
 
-	r = set_release_text(release, &release_text);
+	r = kernelset_release_text(release, &release_text);
 	if (r < 0 || !digest)
 		return -ENOMEM;
 	r = digest_add(digest, release_text, strlen(release_text));
@@ -297,7 +300,8 @@ int set_sums_text(
 		r = digest_end(digest, release_sum);
 	if (r < 0)
 		return r;
-	return give(text_new("%s  " SET_KERNEL "\n%s  " SET_INITRD "\n%s  " SET_RELEASE "\n",
+	return give(text_new("%s  " KERNELSET_KERNEL "\n%s  " KERNELSET_INITRD
+			     "\n%s  " KERNELSET_RELEASE "\n",
 			    kernel_sum, initrd_sum, release_sum),
 		ret_text);
 }

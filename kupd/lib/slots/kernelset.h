@@ -6,21 +6,21 @@
  */
 
 #include "base/digest.h"
-#include "kernel/kernel.h"
 #include "base/observer.h"
 #include "iso/volume.h"
+#include "kernel/kernel.h"
 
-#define SET_FOLDER  "live"
-#define SET_KERNEL  "vmlinuz"
-#define SET_INITRD  "initrd.img"
-#define SET_RELEASE "release"
-#define SET_SUMS    "SHA256SUMS"
-#define SET_MENU    "release.env" /* the release once more, as GRUB can read it */
-#define SET_OLD	    ".old"	  /* ends the names of the previous set */
+#define KERNELSET_FOLDER  "live"
+#define KERNELSET_KERNEL  "vmlinuz"
+#define KERNELSET_INITRD  "initrd.img"
+#define KERNELSET_RELEASE "release"
+#define KERNELSET_SUMS	  "SHA256SUMS"
+#define KERNELSET_MENU	  "release.env" /* the release once more, as GRUB can read it */
+#define KERNELSET_OLD	  ".old"	/* ends the names of the previous set */
 
-enum set_which { SET_CURRENT, SET_PREVIOUS };
+enum kernelset_which { KERNELSET_CURRENT, KERNELSET_PREVIOUS };
 
-struct set {
+struct kernelset {
 	char release[KERNEL_RELEASE_MAX];
 	struct volume_file kernel;
 	struct volume_file initrd;
@@ -36,43 +36,46 @@ struct set {
 /**
  * Find a set in @volume, reading no more of it than its small files. On old sticks a set has no
  * release file and no checksums: the release is then the kernel's own, or "unknown".
- * Does not report. Returns -ENOENT if there is none; -EUCLEAN if its small files are damaged.
+ * Does not report. Returns -ENOENT if there is none; -ERR_DAMAGED if its small files are damaged.
  */
-int set_read(const struct volume *volume, enum set_which which, struct set *ret_set);
+int kernelset_read(
+	const struct volume *volume, enum kernelset_which which, struct kernelset *ret_set);
 
 /** Kernel and initrd together, in bytes. */
-uint64_t set_size(const struct set *set);
+uint64_t kernelset_size(const struct kernelset *set);
 
 /** Are these the same files: the same extents and the same content? */
-bool set_is_same(const struct set *a, const struct set *b);
+bool kernelset_is_same(const struct kernelset *a, const struct kernelset *b);
 
 /** Does any file of the set lie, wholly or in part, in @extent (bytes on the disk)? */
-bool set_touches(const struct set *set, struct extent extent);
+bool kernelset_touches(const struct kernelset *set, struct extent extent);
 
 /**
  * Read kernel and initrd past the cache and give their digests. Tells @observer "reading".
  * Does not report. Returns -EINTR; -errno of reading.
  */
-int set_digest(const struct disk *disk, const struct set *set, const struct observer *observer,
-	char ret_kernel_sum[DIGEST_TEXT], char ret_initrd_sum[DIGEST_TEXT]);
+int kernelset_digest(const struct disk *disk, const struct kernelset *set,
+	const struct observer *observer, char ret_kernel_sum[DIGEST_TEXT],
+	char ret_initrd_sum[DIGEST_TEXT]);
 
 /**
  * Do kernel, initrd and release have the digests that the volume states, and does the boot menu
  * read the same release? All of it is read past the cache. Does not report.
- * Returns -ERR_VERIFY if not; -ENOKEY if it states none; set_digest()'s errors.
+ * Returns -ERR_VERIFY if not; -ERR_NO_SUMS if it states none; kernelset_digest()'s errors.
  */
-int set_verify(const struct disk *disk, const struct set *set, const struct observer *observer);
+int kernelset_verify(
+	const struct disk *disk, const struct kernelset *set, const struct observer *observer);
 
 /**
  * The text of SHA256SUMS for a set of @release with these digests: what `sha256sum -c` in the
  * folder reads. The caller frees it. Returns -ENOMEM.
  */
-int set_sums_text(
+int kernelset_sums_text(
 	const char *release, const char *kernel_sum, const char *initrd_sum, char **ret_text);
 
 /** The text of the release file. The caller frees it. Returns -ENOMEM. */
-int set_release_text(const char *release, char **ret_text);
+int kernelset_release_text(const char *release, char **ret_text);
 
 /** The text from which the boot menu reads the release: an environment block that sets
  * `liveng_release`. @release may end with its newline. The caller frees it. Returns -ENOMEM. */
-int set_menu_text(const char *release, char **ret_text);
+int kernelset_menu_text(const char *release, char **ret_text);

@@ -96,7 +96,7 @@ static int forget_preserved(struct disk *disk, struct extent partition, const st
 	int r;
 
 	r = pvd_read(disk, partition, SAVED_LBA, &copy);
-	if (r == -EMEDIUMTYPE || r == -EUCLEAN)
+	if (r == -ERR_FOREIGN || r == -ERR_DAMAGED)
 		return 0;
 	if (r < 0 || (copy.root_lba < middle ? slot->start_lba >= middle
 					     : slot->start_lba + slot->blocks <= middle))
@@ -187,7 +187,7 @@ static int digest_part(struct digest *digest, struct extent part, const uint8_t 
 	return from < to ? digest_add(digest, bytes + (from - start), (size_t)(to - from)) : 0;
 }
 
-int slot_verify(const struct disk *disk, const struct written *written, const struct set *set,
+int slot_verify(const struct disk *disk, const struct written *written, const struct kernelset *set,
 	const struct observer *observer)
 {
 	const struct extent extent = written->extent;
@@ -338,7 +338,7 @@ int slot_find_trees(
 		r = pvd_read(disk, partition, places[i], &ret_trees[n]);
 		if (r == 0)
 			n++;
-		else if (r != -EMEDIUMTYPE && r != -EUCLEAN)
+		else if (r != -ERR_FOREIGN && r != -ERR_DAMAGED)
 			return r;
 	}
 	return n;
@@ -359,12 +359,12 @@ int slot_previous(const struct disk *disk, struct extent partition, struct pvd *
 
 	/* On an old stick slot A begins with file data, which is no descriptor of a tree in it. */
 	r = pvd_read(disk, partition, other.start_lba + PVD_LBA, &previous);
-	if (r < 0 && r != -EMEDIUMTYPE && r != -EUCLEAN)
+	if (r < 0 && r != -ERR_FOREIGN && r != -ERR_DAMAGED)
 		return r;
 	if (r < 0 || slot_holding(partition.size, &previous) != other_id ||
 		previous.root_lba < other.start_lba)
 		r = pvd_read(disk, partition, SAVED_LBA, &previous);
-	if (r == -EMEDIUMTYPE || r == -EUCLEAN)
+	if (r == -ERR_FOREIGN || r == -ERR_DAMAGED)
 		return -ENOENT;
 	if (r < 0)
 		return r;

@@ -60,7 +60,7 @@ int slot_write(struct disk *disk, struct extent partition, const struct slot *sl
  * and initrd have the digests of @set, which the session's tree leads to? Tells @observer
  * "reading". Does not report. Returns -ERR_VERIFY if not; -EINTR; -errno of reading.
  */
-int slot_verify(const struct disk *disk, const struct written *written, const struct set *set,
+int slot_verify(const struct disk *disk, const struct written *written, const struct kernelset *set,
 	const struct observer *observer);
 
 /** Write the session's own descriptor: its tree is current now, and will be found when another is.

@@ -5,15 +5,17 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "stickmount.h"
 #include "base/util.h"
+#include "stickmount.h"
+
+#define NO_TRIAL (-1)
 
 int assessment_tries(const struct stick *stick)
 {
 	const char *value = stick->grubenv ? grubenv_get(stick->grubenv, "liveng_tries") : NULL;
 
 	if (!value || !*value)
-		return -1;
+		return NO_TRIAL;
 	/* We and GRUB write one digit. Whatever else stands there is no proof of the current set,
 	 * and the boot menu gives no boots for it: as a trial without boots left it costs a
 	 * `bless`, as none it could cost the proven set. */
@@ -49,20 +51,17 @@ static int write_block(struct stick *stick, int set)
 {
 	int r = set;
 
-	if (r == -ENOSPC) {
-		log_error("%s: %s of partition %d is full: remove variables with grub-editenv",
+	if (r == -ERR_FULL)
+		return refuse(r,
+			"%s: %s of partition %d is full: remove variables with grub-editenv",
 			disk_path(stick->disk), GRUBENV_PATH, STICK_ESP);
-		return -EIO; /* not for want of room for a kernel set */
-	}
 	if (r == 0)
 		r = grubenv_write(stick->grubenv, stick->disk);
-	mounted_refresh_grubenv(stick);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot set the boot assessment in %s: %m", disk_path(stick->disk),
+	stickmount_refresh_grubenv(stick->esp_point);
+	if (r < 0)
+		return report(r, "%s: cannot set the boot assessment in %s", disk_path(stick->disk),
 			GRUBENV_PATH);
-	}
-	return r;
+	return 0;
 }
 
 static int set_all(struct stick *stick, int tries, enum assessment_previous previous, char proven)
@@ -89,19 +88,24 @@ static int set_all(struct stick *stick, int tries, enum assessment_previous prev
 	return write_block(stick, r);
 }
 
-int assessment_set(struct stick *stick, int tries, enum assessment_previous previous)
-{
-	return set_all(stick, tries, previous, 0);
-}
-
-int assessment_set_switch(struct stick *stick, int tries, char proven)
-{
-	return set_all(stick, tries, PREVIOUS_GONE, proven);
-}
-
-int assessment_set_trial(struct stick *stick, enum assessment_previous previous, char proven)
+int assessment_begin_trial(struct stick *stick, enum assessment_previous previous, char proven)
 {
 	return set_all(stick, ASSESSMENT_TRIES, previous, proven);
+}
+
+int assessment_end_trial(struct stick *stick, enum assessment_previous previous)
+{
+	return set_all(stick, NO_TRIAL, previous, 0);
+}
+
+int assessment_forget_previous(struct stick *stick, char proven)
+{
+	return set_all(stick, assessment_tries(stick), PREVIOUS_GONE, proven);
+}
+
+int assessment_give_up(struct stick *stick)
+{
+	return set_all(stick, 0, PREVIOUS_GONE, 0);
 }
 
 const char *assessment_once(const struct stick *stick)

@@ -30,27 +30,33 @@ bool assessment_has_previous(const struct stick *stick);
  * trees was current cannot be told from them if each names the other as its `.old` set. */
 char assessment_proven_slot(const struct stick *stick);
 
-/**
- * Set both, in one write: @tries boots left (-1: no trial), what is said of the `.old` set; one
- * that is gone is not the next boot's choice any more. Nothing if the assessment is off. Reports.
- * Returns -EIO also if the block is full; -errno.
+/*
+ * The transitions. Each is one write, and nothing if the assessment is off; a previous set that is
+ * gone is not the next boot's choice any more. Each reports. Returns -ERR_FULL if grubenv has no
+ * room; -errno.
  */
-int assessment_set(struct stick *stick, int tries, enum assessment_previous previous);
 
-/** The same for a switch to another slot, @tries being that of what is current behind it: the
- * `.old` set is gone, the set in slot @proven (0: none) is proven. */
-int assessment_set_switch(struct stick *stick, int tries, char proven);
+/** The current set is on trial, with all its boots; @previous is said of the `.old` set, and
+ * @proven is the slot ('A', 'B') of a set that is proven meanwhile, 0: none is. */
+int assessment_begin_trial(struct stick *stick, enum assessment_previous previous, char proven);
 
-/** The set that was switched to is on trial, with all its boots. Arguments and results as above. */
-int assessment_set_trial(struct stick *stick, enum assessment_previous previous, char proven);
+/** The current set is proven: no trial. */
+int assessment_end_trial(struct stick *stick, enum assessment_previous previous);
+
+/** The `.old` set is going to be overwritten, or its names to lead elsewhere; a trial that is under
+ * way goes on. @proven as above. */
+int assessment_forget_previous(struct stick *stick, char proven);
+
+/** No set is whole from now on: the next boot takes the fallback. */
+int assessment_give_up(struct stick *stick);
 
 /** The entry that the next boot takes, and only that one; NULL: it takes the usual one. */
 const char *assessment_once(const struct stick *stick);
 
 /** Choose it: "standard", "previous" or "fallback". Nothing if the assessment is off. Reports.
- * Returns as assessment_set(). */
+ * Returns as the transitions do. */
 int assessment_set_once(struct stick *stick, const char *entry);
 
 /** Another set is going to be current: whatever was chosen for the next boot was meant for what the
- * stick held before. Reports, also that there was a choice. Returns as assessment_set(). */
+ * stick held before. Reports, also that there was a choice. Returns as the transitions do. */
 int assessment_drop_once(struct stick *stick);

@@ -2,9 +2,9 @@
 
 #include "bootloader.h"
 
+#include "base/util.h"
 #include "disk/fat.h"
 #include "kernel/pe.h"
-#include "base/util.h"
 
 #define HEAD_SECTORS 8u /* a PE image's headers lie at its beginning */
 
@@ -22,7 +22,7 @@ static bool is_signed(const struct disk *disk, struct extent esp, const char *pa
 	return pe_head_is_signed(head, n * SECTOR_SIZE);
 }
 
-bool loader_is_signed(const struct disk *disk, struct extent esp)
+bool bootloader_is_signed(const struct disk *disk, struct extent esp)
 {
 	static const char *const paths[] = {
 		"EFI/BOOT/BOOTX64.EFI", "EFI/BOOT/BOOTAA64.EFI", "EFI/BOOT/BOOTIA32.EFI"};

@@ -12,4 +12,4 @@
  * Is one of them signed, as those are that start with Secure Boot? Read without a mount, its
  * headers only; the signature is not verified. False also if nothing can be read there.
  */
-bool loader_is_signed(const struct disk *disk, struct extent esp);
+bool bootloader_is_signed(const struct disk *disk, struct extent esp);

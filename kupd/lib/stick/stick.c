@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "disk/probe.h"
 #include "base/log.h"
-#include "stickmount.h"
-#include "machine/live.h"
 #include "base/util.h"
+#include "disk/probe.h"
+#include "machine/live.h"
+#include "stickmount.h"
 
 #define LOCK_TIMEOUT_MS 2000
 #define LOCK_PATIENT_MS (10 * 60 * 1000)
@@ -26,12 +26,12 @@ static const char *const system_labels[] = {"LIVENG_SYSTEM", "SK-SYSTEM"};
 /* Fill in the partitions. -ERR_NOT_STICK: no GPT. */
 static int read_table(struct stick *stick)
 {
-	cleanup(identity_free_probe) blkid_probe probe = NULL;
+	cleanup(probe_freep) blkid_probe probe = NULL;
 	const char *type, *name;
 	blkid_partlist list;
 	int r;
 
-	r = identity_partitions(stick->disk, &probe, &list);
+	r = probe_partitions(stick->disk, &probe, &list);
 	if (r < 0)
 		return r == -ENOENT ? -ERR_NOT_STICK : r;
 	type = blkid_parttable_get_type(blkid_partlist_get_table(list));
@@ -44,7 +44,7 @@ static int read_table(struct stick *stick)
 
 		if (!partition)
 			continue;
-		extent = identity_partition_extent(partition);
+		extent = probe_extent(partition);
 		/* An image cut short keeps its table. */
 		if (extent.start + extent.size <= disk_size(stick->disk))
 			stick->partitions[n] = extent;
@@ -62,13 +62,13 @@ static int read_table(struct stick *stick)
 static bool is_otherwise_liveng(struct stick *stick)
 {
 	struct extent system = stick->partitions[STICK_SYSTEM];
-	struct identity identity;
+	struct filesystem identity;
 	const char *label;
 	bool is_known;
 
 	if (!stick->is_whole)
 		return false;
-	is_known = system.size > 0 && identity_read(stick->disk, system, &identity) == 0;
+	is_known = system.size > 0 && probe_filesystem(stick->disk, system, &identity) == 0;
 	label = stick_label_by_others(
 		stick->is_named ? KERNEL_NAME : NULL, is_known ? identity.label : NULL);
 	if (!label)
@@ -93,8 +93,8 @@ bool stick_is_kernel_label(const char *text)
 	return false;
 }
 
-/* Why this is no kernel partition; @error is identity_read()'s. */
-static int refuse_partition(const struct stick *stick, const struct identity *identity, int error)
+/* Why this is no kernel partition; @error is probe_filesystem()'s. */
+static int refuse_partition(const struct stick *stick, const struct filesystem *identity, int error)
 {
 	struct stick table = {.disk = stick->disk};
 	const char *name = stick->name;
@@ -104,33 +104,34 @@ static int refuse_partition(const struct stick *stick, const struct identity *id
 		log_error("%s: cannot read the kernel partition: %m", name);
 		return error;
 	}
-	if (stick->is_blank) {
-		log_error("%s: holds no file system any more: `livengkupd repair` makes it anew",
+	if (stick->is_blank)
+		return refuse(-ERR_VERIFY,
+			"%s: holds no file system any more: `livengkupd repair` makes it anew",
 			name);
-		return -ERR_VERIFY;
-	}
 	if (!stick->is_whole && read_table(&table) == 0)
-		log_error("%s: has a partition table: if it is a whole stick, name it with --disk",
+		return refuse(-ERR_NOT_STICK,
+			"%s: has a partition table: if it is a whole stick, name it with --disk",
 			name);
-	else if (error == -ENOENT)
-		log_error("%s: holds no file system that could be identified: not a liveng kernel "
-			  "partition",
+	if (error == -ENOENT)
+		return refuse(-ERR_NOT_STICK,
+			"%s: holds no file system that could be identified: not a liveng kernel "
+			"partition",
 			name);
-	else if (strcmp(identity->type, "iso9660") != 0)
-		log_error("%s: holds %s, not ISO 9660: not a liveng kernel partition", name,
+	if (strcmp(identity->type, "iso9660") != 0)
+		return refuse(-ERR_NOT_STICK,
+			"%s: holds %s, not ISO 9660: not a liveng kernel partition", name,
 			identity->type);
-	else
-		log_error("%s: is labelled \"%s\", not \"%s\": not a liveng kernel partition", name,
-			identity->label, labels[0]);
-	return -ERR_NOT_STICK;
+	return refuse(-ERR_NOT_STICK,
+		"%s: is labelled \"%s\", not \"%s\": not a liveng kernel partition", name,
+		identity->label, labels[0]);
 }
 
 static int check_kernel_partition(struct stick *stick, bool blank_too)
 {
-	struct identity identity;
+	struct filesystem identity;
 	int r;
 
-	r = identity_read(stick->disk, stick_kernel(stick), &identity);
+	r = probe_filesystem(stick->disk, stick_kernel(stick), &identity);
 	if (r == 0 && strcmp(identity.type, "iso9660") == 0 &&
 		stick_is_kernel_label(identity.label)) {
 		memcpy(stick->label, identity.label, sizeof(stick->label));
@@ -159,9 +160,9 @@ static int read_table_places(const struct disk *disk)
 static bool is_kernel_partition(const struct disk *disk)
 {
 	const struct extent all = {0, disk_size(disk)};
-	struct identity identity;
+	struct filesystem identity;
 
-	return identity_read(disk, all, &identity) == 0 && stick_is_kernel_label(identity.label);
+	return probe_filesystem(disk, all, &identity) == 0 && stick_is_kernel_label(identity.label);
 }
 
 static int find_kernel_partition(struct stick *stick)
@@ -175,18 +176,17 @@ static int find_kernel_partition(struct stick *stick)
 	/* libblkid takes a header or entries that it cannot read for none. */
 	if (r == -ERR_NOT_STICK && (s = read_table_places(stick->disk)) < 0)
 		r = s;
-	if (r == -ERR_NOT_STICK && is_kernel_partition(stick->disk)) {
-		log_error("%s: is a kernel partition, not a whole stick: name it with --partition",
+	if (r == -ERR_NOT_STICK && is_kernel_partition(stick->disk))
+		return refuse(r,
+			"%s: is a kernel partition, not a whole stick: name it with --partition",
 			path);
-	} else if (r == -ERR_NOT_STICK) {
-		log_error("%s: has no GPT with a second partition, or is cut short: not a liveng "
-			  "stick",
+	if (r == -ERR_NOT_STICK)
+		return refuse(r,
+			"%s: has no GPT with a second partition, or is cut short: not a liveng stick",
 			path);
-	} else if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read the partition table: %m", path);
-	}
-	return r;
+	if (r < 0)
+		return report(r, "%s: cannot read the partition table", path);
+	return 0;
 }
 
 /* A missing or damaged block turns the assessment off. One that cannot be read does not: it may
@@ -198,12 +198,9 @@ static int find_grubenv(struct stick *stick)
 	if (stick->partitions[STICK_ESP].size == 0)
 		return 0;
 	r = grubenv_open(stick->disk, stick->partitions[STICK_ESP], &stick->grubenv);
-	if (r < 0 && r != -ENOENT && r != -EUCLEAN) {
-		errno = -r;
-		log_error("%s: cannot read %s: %m", disk_path(stick->disk), GRUBENV_PATH);
-		return r;
-	}
-	if (r == -EUCLEAN) {
+	if (r < 0 && r != -ENOENT && r != -ERR_DAMAGED)
+		return report(r, "%s: cannot read %s", disk_path(stick->disk), GRUBENV_PATH);
+	if (r == -ERR_DAMAGED) {
 		stick->grubenv_damaged = true;
 		log_warning("%s: %s of partition %d is damaged, the boot assessment is off",
 			disk_path(stick->disk), GRUBENV_PATH, STICK_ESP);
@@ -221,16 +218,15 @@ static int resolve(const struct host *host, enum stick_target target, const char
 
 	if (target == STICK_RUNNING) {
 		*ret_whole = true;
-		return running_find_stick(host, ret_path);
+		return live_find_stick(host, ret_path);
 	}
 	/* A partition device leads to its stick, and so to grubenv. */
 	if (target == STICK_ALONE && stat(path, &st) == 0 && S_ISBLK(st.st_mode) &&
 		host_partition_disk(host, st.st_rdev, &found, &number) == 0) {
-		if (number != STICK_KERNEL) {
-			log_error("%s: is partition %u, the kernel sets lie in partition %d", path,
+		if (number != STICK_KERNEL)
+			return refuse(-ERR_NOT_STICK,
+				"%s: is partition %u, the kernel sets lie in partition %d", path,
 				number, STICK_KERNEL);
-			return -ERR_NOT_STICK;
-		}
 		*ret_whole = true;
 		*ret_path = steal_pointer(found);
 		return 0;
@@ -250,11 +246,11 @@ static int lock_disk(const struct host *host, const struct stick *stick, bool pa
 	int r;
 
 	r = disk_lock(stick->disk, LOCK_TIMEOUT_MS, observer);
-	if (r == -EBUSY && patient) {
+	if (r == -ERR_BUSY && patient) {
 		log_info("%s: another program uses it: waiting until it is done", path);
 		r = disk_lock(stick->disk, LOCK_PATIENT_MS, observer);
 	}
-	if (r == -EBUSY) {
+	if (r == -ERR_BUSY) {
 		log_error("%s: another program uses it: try again when it is done", path);
 	} else if (r == -EINTR) {
 		log_error("interrupted: nothing was changed");
@@ -266,7 +262,7 @@ static int lock_disk(const struct host *host, const struct stick *stick, bool pa
 		log_error("%s: is attached as /dev/%s: name that, or detach it first (losetup "
 			  "--detach)",
 			path, loop);
-		r = -EBUSY;
+		r = -ERR_BUSY;
 	}
 	return r;
 }
@@ -279,24 +275,15 @@ static int open_disk(const struct host *host, struct stick *stick, const char *p
 	int r;
 
 	r = disk_open(path, writable, &stick->disk);
-	if (r == -EROFS && stat(path, &st) == 0 && S_ISBLK(st.st_mode)) {
-		log_error("%s: is write-protected", path);
-		return r;
-	}
-	if (r == -EROFS || r == -EACCES) {
-		errno = -r;
-		log_error("%s: cannot open it for %s: %m", path, writable ? "writing" : "reading");
-		return r;
-	}
-	if (r == -EISDIR || r == -ENOTBLK) {
-		log_error("%s: is neither a block device nor a plain file", path);
-		return r;
-	}
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: %m", path);
-		return r;
-	}
+	if (r == -EROFS && stat(path, &st) == 0 && S_ISBLK(st.st_mode))
+		return refuse(r, "%s: is write-protected", path);
+	if (r == -EROFS || r == -EACCES)
+		return report(
+			r, "%s: cannot open it for %s", path, writable ? "writing" : "reading");
+	if (r == -EISDIR || r == -ERR_NOT_DISK)
+		return refuse(r, "%s: is neither a block device nor a plain file", path);
+	if (r < 0)
+		return report(r, "%s", path);
 	return writable ? lock_disk(host, stick, flags & STICK_PATIENT, observer) : 0;
 }
 
@@ -332,8 +319,8 @@ int stick_open(const struct host *host, enum stick_target target, const char *pa
 	r = check_kernel_partition(stick, flags & STICK_BLANK_TOO);
 	if (r < 0)
 		return r;
-	if (flags & STICK_WRITABLE)
-		r = mounted_settle(stick, host, &stick->esp_point);
+	if ((flags & STICK_WRITABLE) && stick->partitions[STICK_ESP].size > 0)
+		r = stickmount_settle(stick->disk, STICK_ESP, host, &stick->esp_point);
 	if (r == 0)
 		r = find_grubenv(stick);
 	if (r < 0)
@@ -364,10 +351,10 @@ struct extent stick_kernel(const struct stick *stick)
 
 int stick_check_identity(const struct stick *stick)
 {
-	struct identity identity;
+	struct filesystem identity;
 	int r;
 
-	r = identity_read(stick->disk, stick_kernel(stick), &identity);
+	r = probe_filesystem(stick->disk, stick_kernel(stick), &identity);
 	if (r == -ENOENT)
 		return -ERR_VERIFY;
 	if (r < 0)

@@ -26,7 +26,7 @@ struct stick {
 	struct extent partitions[STICK_PARTITIONS + 1]; /* bytes; by number; size 0: none */
 	bool is_blank; /* its kernel partition lost its file system; only with STICK_BLANK_TOO */
 	bool is_named; /* its kernel partition has the GPT name that liveng-deploy gives */
-	/* Of the kernel partition, as identity_read() tells; of a blank one the label it has to
+	/* Of the kernel partition, as probe_filesystem() tells; of a blank one the label it has to
 	 * get. */
 	char label[48];
 	char uuid[48];
@@ -51,7 +51,7 @@ enum { STICK_WRITABLE = 1, STICK_BLANK_TOO = 2, STICK_PATIENT = 4 };
  * takes a kernel partition that holds nothing known, on a stick that is plainly liveng's by that
  * partition's name or by the label of partition 1; STICK_PATIENT waits ten minutes for the lock,
  * not two seconds. Reports. Returns -ERR_NOT_STICK; -ERR_VERIFY if it plainly is one, but its
- * kernel partition holds nothing known; -EBUSY if it is locked; -EINTR; -errno of opening and
+ * kernel partition holds nothing known; -ERR_BUSY if it is locked; -EINTR; -errno of opening and
  * reading. The caller frees it with stick_close().
  */
 int stick_open(const struct host *host, enum stick_target target, const char *path,

@@ -11,7 +11,7 @@ static void assert_stick(const char *node)
 	char expected[64];
 	char *path = NULL;
 
-	assert_int_equal(running_find_stick(&host, &path), 0);
+	assert_int_equal(live_find_stick(&host, &path), 0);
 	snprintf(expected, sizeof(expected), "%s/dev/%s", root, node);
 	assert_string_equal(path, expected);
 	assert_string_equal(told, "");
@@ -23,7 +23,7 @@ static void assert_error(int error, const char *one, const char *other)
 {
 	char *path = NULL;
 
-	assert_int_equal(running_find_stick(&host, &path), error);
+	assert_int_equal(live_find_stick(&host, &path), error);
 	assert_null(path);
 	assert_non_null(strstr(told, one));
 	assert_non_null(strstr(told, other));
@@ -122,7 +122,7 @@ static void layers_without_an_end_are_told(void **state)
 	add_slave("dm-0", "dm-1", "dm-1");
 	add_slave("dm-1", "dm-0", "dm-0");
 	set_mounts("42 28 254:0 / /run/live/persistence/dm-0 rw - ext4 /dev/mapper/x rw\n");
-	assert_int_equal(running_find_stick(&host, &path), -ELOOP);
+	assert_int_equal(live_find_stick(&host, &path), -ELOOP);
 	assert_non_null(strstr(told, "/run/live/persistence/dm-0"));
 }
 
@@ -219,11 +219,11 @@ static void copies_may_be_what_a_live_system_needs(void **state)
 
 	(void)state;
 	add_copies();
-	assert_int_equal(running_disks(&host, &disks), 0);
+	assert_int_equal(live_disks(&host, &disks), 0);
 	assert_int_equal(disks.n, 2);
 	/* Not the one that it does not run from. */
 	set_mounts("40 28 8:1 / /run/live/medium ro - iso9660 /dev/sda1 ro\n");
-	assert_int_equal(running_disks(&host, &disks), 0);
+	assert_int_equal(live_disks(&host, &disks), 0);
 	assert_int_equal(disks.n, 1);
 	assert_int_equal(disks.list[0], makedev(8, 0));
 }
@@ -233,7 +233,7 @@ static void all_disks_of_a_live_system_are_told(void **state)
 	struct device_disks disks = {0};
 
 	(void)state;
-	assert_int_equal(running_disks(&host, &disks), 0);
+	assert_int_equal(live_disks(&host, &disks), 0);
 	assert_int_equal(disks.n, 0);
 	add_stick("sda", 0);
 	add_stick("sdb", 16);
@@ -242,7 +242,7 @@ static void all_disks_of_a_live_system_are_told(void **state)
 	set_command_line("boot=live toram live-media=/dev/disk/by-partuuid/" UUID "\n");
 	set_mounts("40 28 8:1 / /run/live/medium ro - iso9660 /dev/sda1 ro\n"
 		   "42 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
-	assert_int_equal(running_disks(&host, &disks), 0);
+	assert_int_equal(live_disks(&host, &disks), 0);
 	assert_int_equal(disks.n, 3);
 	assert_int_equal(disks.list[0], makedev(8, 0));
 	assert_int_equal(disks.list[1], makedev(8, 16));
@@ -276,11 +276,11 @@ static void a_broken_table_is_told(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		set_mounts(lines[i]);
-		assert_int_equal(running_find_stick(&host, &path), -EUCLEAN);
+		assert_int_equal(live_find_stick(&host, &path), -ERR_DAMAGED);
 		assert_non_null(strstr(told, "mountinfo"));
 	}
 	unlink(at("proc/self/mountinfo"));
-	assert_int_equal(running_find_stick(&host, &path), -ENOENT);
+	assert_int_equal(live_find_stick(&host, &path), -ENOENT);
 }
 
 int main(void)

@@ -19,15 +19,15 @@
 #define BYTES	1000u
 #define WARNING "test: warning: "
 
-static const struct team_wish quiet = {.progress_fd = -1};
+static const struct workers_settings quiet = {.progress_fd = -1};
 
 /* Run with standard error into a file; its text. */
-static const char *run(struct team_member *members, size_t n, team_work work, void *data,
-	const struct team_wish *wish)
+static const char *run(struct worker *members, size_t n, workers_work work, void *data,
+	const struct workers_settings *wish)
 {
 	static char text[300000];
 	struct caught caught = begin_catching();
-	int r = team_run(members, n, work, data, wish);
+	int r = workers_run(members, n, work, data, wish);
 
 	end_catching(&caught, text, sizeof(text));
 	assert_int_equal(r, 0);
@@ -45,7 +45,7 @@ static int say_number(void *data, size_t i, const struct observer *observer)
 	return 0;
 }
 
-static const char *text_of(const struct team_member *member, const char *name)
+static const char *text_of(const struct worker *member, const char *name)
 {
 	return json_object_to_json_string_ext(
 		json_object_object_get(member->said, name), JSON_C_TO_STRING_PLAIN);
@@ -53,7 +53,7 @@ static const char *text_of(const struct team_member *member, const char *name)
 
 static void each_is_heard_for_itself(void **state)
 {
-	struct team_member members[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
+	struct worker members[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
 	int base = 40;
 	const char *said_text;
 
@@ -84,7 +84,7 @@ static int die(void *data, size_t i, const struct observer *observer)
 
 static void a_crash_is_one_members_failure(void **state)
 {
-	struct team_member members[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
+	struct worker members[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
 	const char *said_text;
 
 	(void)state;
@@ -116,7 +116,7 @@ static int say_much(void *data, size_t i, const struct observer *observer)
 
 static void lines_stay_whole(void **state)
 {
-	struct team_member members[2] = {{.name = "a"}, {.name = "b"}};
+	struct worker members[2] = {{.name = "a"}, {.name = "b"}};
 	const char *said_text;
 	unsigned int n = 0;
 
@@ -153,8 +153,8 @@ static int progress(void *data, size_t i, const struct observer *observer)
 static void progress_names_the_target(void **state)
 {
 	autoclose int fd = file_with("", 0);
-	const struct team_wish wish = {.progress_fd = fd, .draws = true};
-	struct team_member members[2] = {{.name = "/dev/sda"}, {.name = "b\033[1m"}};
+	const struct workers_settings wish = {.progress_fd = fd, .draws = true};
+	struct worker members[2] = {{.name = "/dev/sda"}, {.name = "b\033[1m"}};
 	const char *said_text;
 	char text[4096];
 	ssize_t n;
@@ -207,12 +207,12 @@ static void all_are_told_of_an_interruption(void **state)
 	if (pid == 0) {
 		int fd = interrupt_open();
 		const struct observer observer = {NULL, was_asked, &fd};
-		const struct team_wish wish = {.observer = &observer, .progress_fd = -1};
-		struct team_member members[2] = {{.name = "a"}, {.name = "b"}};
+		const struct workers_settings wish = {.observer = &observer, .progress_fd = -1};
+		struct worker members[2] = {{.name = "a"}, {.name = "b"}};
 
 		/* Only the parent gets it. */
 		(void)raise(SIGTERM);
-		(void)team_run(members, 2, wait_for_interruption, NULL, &wish);
+		(void)workers_run(members, 2, wait_for_interruption, NULL, &wish);
 		_exit(members[0].error == -EINTR && members[1].error == -EINTR ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -222,17 +222,17 @@ static void all_are_told_of_an_interruption(void **state)
 
 static void a_reader_that_went_away_is_no_error(void **state)
 {
-	struct meter meter;
+	struct progressfd progressfd;
 	int fds[2];
 
 	(void)state;
 	assert_int_equal(pipe(fds), 0);
 	close(fds[0]);
 	(void)signal(SIGPIPE, SIG_IGN);
-	meter_init(&meter, fds[1], "x");
-	meter_update(&meter, "writing", 0, BYTES);
-	assert_int_equal(meter.fd, -1);
-	meter_update(&meter, "writing", BYTES, BYTES);
+	progressfd_init(&progressfd, fds[1], "x");
+	progressfd_update(&progressfd, "writing", 0, BYTES);
+	assert_int_equal(progressfd.fd, -1);
+	progressfd_update(&progressfd, "writing", BYTES, BYTES);
 	close(fds[1]);
 }
 
@@ -241,17 +241,18 @@ static void rate_and_time_left_are_told(void **state)
 {
 	const struct timespec pause = {.tv_nsec = 300000000};
 	autoclose int fd = file_with("", 0);
-	struct meter meter;
+	struct progressfd progressfd;
 	char text[2048];
 	ssize_t n;
 	struct json_object *line;
 	char *last;
 
 	(void)state;
-	meter_init(&meter, fd, "x");
+	progressfd_init(&progressfd, fd, "x");
 	for (unsigned int i = 0; i < 3; i++) {
-		meter_update(&meter, "writing", i * 100000000u, 1000000000u);
-		meter_update(&meter, "writing", i * 100000000u + 1, 1000000000u); /* too soon */
+		progressfd_update(&progressfd, "writing", i * 100000000u, 1000000000u);
+		progressfd_update(
+			&progressfd, "writing", i * 100000000u + 1, 1000000000u); /* too soon */
 		nanosleep(&pause, NULL);
 	}
 	n = pread(fd, text, sizeof(text) - 1, 0);

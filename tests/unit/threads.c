@@ -16,8 +16,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "disk/disk.h"
 #include "base/util.h"
+#include "disk/disk.h"
 
 #define MANY 200u
 
@@ -28,13 +28,13 @@ struct work {
 	pthread_t watcher;
 };
 
-static int job(void *data, size_t i, uint8_t *buffer)
+static int work_on(void *data, size_t i, uint8_t *buffer)
 {
 	const struct timespec moment = {.tv_nsec = 100000};
 	struct work *work = data;
 
 	nanosleep(&moment, NULL);
-	memset(buffer, (int)i, LANES_PIECE / 1024);
+	memset(buffer, (int)i, THREADS_PIECE / 1024);
 	__atomic_add_fetch(&work->times[i], 1, __ATOMIC_SEQ_CST);
 	return i == work->fails_at ? -EIO : 0;
 }
@@ -50,10 +50,10 @@ static int watch(void *data, size_t done)
 
 static int run(struct work *work, size_t n)
 {
-	autofree uint8_t *buffer = disk_buffer(LANES_PIECE);
+	autofree uint8_t *buffer = disk_buffer(THREADS_PIECE);
 
 	work->watcher = pthread_self();
-	return lanes_run(n, job, watch, work, buffer);
+	return threads_run(n, work_on, watch, work, buffer);
 }
 
 static unsigned int sum(const struct work *work)

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The inside of an output, for the files of this room: the pieces that were written, each with its
+ * digest.
+ */
+
+#include <xxhash.h>
+
+#include "output.h"
+#include "threads.h"
+
+#define PIECE THREADS_PIECE /* bytes at the most of one write, and of one digest */
+
+/* Not a cryptographic digest: it has to find a worn stick's errors, not a forger's. */
+struct piece {
+	struct extent extent;
+	XXH128_hash_t hash;
+};
+
+struct output {
+	struct disk *disk;
+	const struct observer *observer;
+	struct output_phases phases;
+	uint64_t total; /* bytes of this phase */
+	uint64_t begun; /* written before it */
+	uint64_t written;
+	uint8_t *buffer;    /* PIECE bytes */
+	const char *unread; /* the input that could not be read; set by any thread */
+	struct piece *pieces;
+	size_t n;
+	size_t allocated;
+};
+
+/** Make room for @n more pieces. Returns -ENOMEM. */
+int pieces_reserve(struct output *output, size_t n);
+
+/** Write what @piece, which has its place, is to hold, and keep its digest. From any thread.
+ * Returns disk_write()'s errors. */
+int pieces_write(struct output *output, struct piece *piece, const void *buffer);
+
+/** The bytes of the first @n pieces. */
+uint64_t pieces_size(const struct piece *pieces, size_t n);
+
+/** Tell the observer that @written bytes in all are written. */
+void pieces_tell_written(const struct output *output, uint64_t written);
