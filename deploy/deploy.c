@@ -120,9 +120,9 @@ static int write_together(struct deploy *deploy)
 	log_step("writing %zu targets", shared->n);
 	if (!workers)
 		return -ENOMEM;
-	r = tempfile_in_memory(&shared->turn_fd);
+	r = tempfile_in_memory(0, &shared->turn_fd);
 	if (r < 0)
-		return r;
+		return report(r, "cannot make a lock in memory");
 	for (size_t i = 0; i < shared->n; i++)
 		workers[i].name = shared->sticks[i].path;
 	r = workers_run(workers, shared->n, write_in_worker, shared, &settings);

@@ -50,8 +50,8 @@ static void read_contents(const struct host *host, struct entry *entry)
 	} else if ((r == -EACCES || r == -EPERM) && geteuid() != 0) {
 		strcpy(entry->holds, "what it holds only root can see");
 	} else {
-		errno = -r;
-		snprintf(entry->holds, sizeof(entry->holds), "what it holds cannot be read: %m");
+		snprintf(entry->holds, sizeof(entry->holds), "what it holds cannot be read: %s",
+			error_text(r));
 	}
 }
 

@@ -288,12 +288,9 @@ int workers_run(struct worker *members, size_t n, workers_work work, void *data,
 		members[i].error = 0;
 		members[i].said = NULL;
 		r = start(&children[i], i, work, data, wish);
-		if (r < 0) {
-			errno = -r;
-			log_error(
-				"%s: cannot start the process that writes it: %m", members[i].name);
-			members[i].error = r;
-		}
+		if (r < 0)
+			members[i].error = report(
+				r, "%s: cannot start the process that writes it", members[i].name);
 	}
 	while (wait_for_news(&team)) {
 		if (was_told || !observer_interrupted(wish->observer))

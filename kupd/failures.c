@@ -114,11 +114,9 @@ static void save(const struct kupd_run *run, const struct failures *failed)
 	int r;
 
 	r = write_list(run->options->root, failed);
-	if (r < 0) {
-		errno = -r;
-		log_warning("%s" FILE_NAME ": cannot note which kernel sets failed: %m",
-			run->options->root);
-	}
+	if (r < 0)
+		log_warning("%s" FILE_NAME ": cannot note which kernel sets failed: %s",
+			run->options->root, error_text(r));
 }
 
 static void drop(struct failures *failed, size_t i)

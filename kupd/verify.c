@@ -50,8 +50,7 @@ static int verify_set(struct kupd_run *run, const struct stick *stick, const str
 			set->release);
 		verdict = "no checksums";
 	} else if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read the %s kernel set: %m", stick->name, which);
+		(void)report(r, "%s: cannot read the %s kernel set", stick->name, which);
 		verdict = "unreadable";
 	} else {
 		log_info("%s: the %s kernel set, %s, is whole", stick->name, which, set->release);

@@ -22,11 +22,10 @@ int datadir_read(const char *name, void **ret_data, size_t *ret_size)
 	if (!path)
 		return -ENOMEM;
 	r = file_read_whole(path, DATA_MAX, ret_data, ret_size);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read a part of the boot menu: %m: `make install` puts it "
-			  "there, LIVENG_DEPLOY_DATA=deploy/grub takes that of the source",
-			path);
-	}
-	return r;
+	if (r < 0)
+		return refuse(r,
+			"%s: cannot read a part of the boot menu: %s: `make install` puts it there, "
+			"LIVENG_DEPLOY_DATA=deploy/grub takes the source's",
+			path, error_text(r));
+	return 0;
 }

@@ -6,9 +6,9 @@
 #include <openssl/x509.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/log.h"
+#include "base/tempfile.h"
 #include "base/text.h"
 #include "base/util.h"
 #include "kernel/authenticode.h"
@@ -149,15 +149,16 @@ static int inspect(int fd, const char *path, struct efiprogram *program)
 int efiprogram_read(const char *path, void *data, size_t size, struct efiprogram *ret_program)
 {
 	cleanup(efiprogram_clear) struct efiprogram program = {.data = data, .size = size};
-	autoclose int fd = memfd_create("program", MFD_CLOEXEC);
+	autoclose int fd = -1;
 	const char *slash = strrchr(path, '/');
 	int r;
 
 	program.name = strdup(slash ? slash + 1 : path);
 	if (!program.name)
 		return -ENOMEM;
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
-		return -EIO;
+	r = tempfile_with(data, size, &fd);
+	if (r < 0)
+		return report(r, "%s: cannot keep it in memory", path);
 	r = inspect(fd, path, &program);
 	if (r < 0)
 		return r;

@@ -3,7 +3,6 @@
 #include "esp.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/child.h"
 #include "base/file.h"
@@ -54,7 +53,8 @@ static int make_folder(struct fat *fat, const char *path)
 	while (i < FOLDERS_MAX && fat->folders[i] && strcasecmp(fat->folders[i], path) != 0)
 		i++;
 	if (i == FOLDERS_MAX)
-		return refuse(-ENOSPC, "the ESP would have more than %u folders", FOLDERS_MAX);
+		return refuse(
+			-ERR_TOO_LARGE, "the ESP would have more than %u folders", FOLDERS_MAX);
 	if (fat->folders[i])
 		return 0;
 	fat->folders[i] = strdup(path);
@@ -68,16 +68,15 @@ static int make_folder(struct fat *fat, const char *path)
 /* Put one file there; its folder exists. */
 static int put(const struct fat *fat, const char *path, const void *content, size_t size)
 {
-	autoclose int fd = memfd_create("esp", MFD_CLOEXEC);
+	autoclose int fd = -1;
 	autofree char *target = NULL;
 	char source[64];
 	const char *argv[] = {"mcopy", "-i", fat->image, source, NULL, NULL};
+	int r;
 
-	if (fd < 0 || write(fd, content, size) != (ssize_t)size) {
-		int r = fd < 0 ? -errno : -EIO;
-
-		return refuse(r, "cannot keep %s in memory: %s", path, strerror(-r));
-	}
+	r = tempfile_with(content, size, &fd);
+	if (r < 0)
+		return report(r, "cannot keep %s in memory", path);
 	tempfile_path(fd, source);
 	target = text_new("::%s", path);
 	if (!target)
@@ -188,11 +187,9 @@ int esp_build(
 		"mkfs.fat", "-F", "32", "-n", ESP_LABEL, "-i", id_text, fat.image, NULL};
 	int r;
 
-	r = tempfile_in_memory(&fd);
+	r = tempfile_in_memory(size, &fd);
 	if (r < 0)
-		return r;
-	if (ftruncate(fd, (off_t)size) < 0)
-		return -errno;
+		return report(r, "cannot make the ESP, %ju bytes, in memory", (uintmax_t)size);
 	tempfile_path(fd, fat.image);
 	snprintf(id_text, sizeof(id_text), "%08x", id);
 	r = child_run(argv, NULL, "dosfstools");

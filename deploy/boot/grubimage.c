@@ -74,9 +74,9 @@ int grubimage_begin(
 
 	if (!folder)
 		return -ENOENT;
-	r = tempfile_in_memory(&fd);
+	r = tempfile_in_memory(0, &fd);
 	if (r < 0)
-		return r;
+		return report(r, "cannot make a file in memory for grub-mkimage");
 	tempfile_path(fd, path);
 	argv[n++] = "-d";
 	argv[n++] = folder;
@@ -107,11 +107,9 @@ int grubimage_finish(struct grubimage *image, void **ret_data, size_t *ret_size)
 		return r;
 	tempfile_path(fd, path);
 	r = file_read_whole(path, IMAGE_MAX, ret_data, ret_size);
-	if (r < 0) {
-		errno = -r;
-		log_error("cannot read what grub-mkimage made: %m");
-	}
-	return r;
+	if (r < 0)
+		return report(r, "cannot read what grub-mkimage made");
+	return 0;
 }
 
 void grubimage_stop(struct grubimage *image)

@@ -160,8 +160,7 @@ int loaderset_from_image(
 		} else if (r == -ENOENT && role == LOADER_MOK) {
 			r = 0;
 		} else if (r != -ENOENT) {
-			errno = -r;
-			log_error("%s: cannot read %s: %m", image_path(image), name);
+			(void)report(r, "%s: cannot read %s", image_path(image), name);
 		}
 	}
 	if (r == 0 && !is_pair(&set))

@@ -15,13 +15,6 @@
 
 #define COPY_PIECE MIB
 
-static int read_error(const char *name, int error)
-{
-	errno = -error;
-	log_error("%s: cannot read it: %m", name);
-	return error;
-}
-
 /* The checks read a file from its first byte to its last: take it out of the image. */
 static int extract(const struct image *image, struct extent extent, const char *name, int *ret_fd)
 {
@@ -39,13 +32,11 @@ static int extract(const struct image *image, struct extent extent, const char *
 
 		r = disk_read(image_disk(image), extent.start + done, buffer, size);
 		if (r < 0)
-			return read_error(name, r);
+			return report(r, "%s: cannot read it", name);
 		r = file_write(fd, buffer, size, done);
-		if (r < 0) {
-			errno = -r;
-			log_error("cannot write a temporary file: %m: set TMPDIR");
-			return r;
-		}
+		if (r < 0)
+			return refuse(
+				r, "cannot write a temporary file: %s: set TMPDIR", error_text(r));
 		done += size;
 	}
 	*ret_fd = steal_fd(&fd);
@@ -78,7 +69,7 @@ static int open_part(const struct image *image, const char *path_in_image, const
 	part.path = image_path(image);
 	r = image_find(image, path_in_image, &part.part);
 	if (r < 0)
-		return read_error(*ret_name, r);
+		return report(r, "%s: cannot read it", *ret_name);
 	if (part.part.extent.size == 0)
 		return refuse(-ERR_REFUSED, "%s: is empty", *ret_name);
 	r = extract(image, part.part.extent, *ret_name, ret_fd);

@@ -228,11 +228,9 @@ static int find_content(struct image *image)
 	if (r == -ENOENT)
 		return refuse(-ERR_REFUSED,
 			"%s: has no kernel with an initrd in live/ (vmlinuz, initrd.img)", path);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot read it: %m", path);
-	}
-	return r;
+	if (r < 0)
+		return report(r, "%s: cannot read it", path);
+	return 0;
 }
 
 int image_open(const char *path, struct image **ret_image)

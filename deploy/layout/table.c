@@ -114,11 +114,7 @@ int table_make(const struct layout *layout, const struct ids *ids, struct table 
 	struct table table;
 	int r;
 
-	r = tempfile_in_memory(&fd);
-	if (r < 0)
-		return r;
-	if (ftruncate(fd, (off_t)layout->disk_size) < 0)
-		r = -errno;
+	r = tempfile_in_memory(layout->disk_size, &fd);
 	if (r == 0)
 		r = make_in_file(fd, layout, ids);
 	if (r == 0)

@@ -6,9 +6,9 @@
 #include <libcryptsetup.h>
 #include <openssl/evp.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/log.h"
+#include "base/tempfile.h"
 #include "base/util.h"
 #include "secret.h"
 
@@ -137,9 +137,9 @@ static int build(struct container *container, uint64_t size, const struct passph
 	char path[64];
 	int r;
 
-	container->fd = memfd_create("liveng-luks", MFD_CLOEXEC);
-	if (container->fd < 0 || ftruncate(container->fd, (off_t)size) < 0)
-		return -errno;
+	r = tempfile_in_memory(size, &container->fd);
+	if (r < 0)
+		return r;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", container->fd);
 	r = crypt_init(&device, path);
 	if (r < 0)
@@ -167,13 +167,11 @@ int container_new(
 	container->fd = -1;
 	r = build(container, size, passphrase, &words);
 	if (r == -ENOMEM)
-		log_error(
-			"cannot make the encrypted persistence: it takes %u MiB of memory", MEMORY);
-	else if (r < 0)
-		log_error("cannot make the encrypted persistence: %s",
-			words.text[0] ? words.text : strerror(-r));
+		return refuse(r, "cannot make the encrypted persistence: it takes %u MiB of memory",
+			MEMORY);
 	if (r < 0)
-		return r;
+		return refuse(r, "cannot make the encrypted persistence: %s",
+			words.text[0] ? words.text : error_text(r));
 	*ret_container = steal_pointer(container);
 	return 0;
 }

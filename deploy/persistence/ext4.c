@@ -5,7 +5,6 @@
 #include <endian.h>
 #include <ext2fs/ext2fs.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -171,12 +170,13 @@ static int fill(const char *path)
 
 int ext4_build(uint64_t size, int *ret_fd)
 {
-	autoclose int fd = memfd_create("liveng-ext4", MFD_CLOEXEC);
+	autoclose int fd = -1;
 	char path[64];
-	int r = 0;
+	int r;
 
-	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
-		return report(-errno, "cannot make a file of %ju bytes in memory", (uintmax_t)size);
+	r = tempfile_in_memory(size, &fd);
+	if (r < 0)
+		return report(r, "cannot make a file of %ju bytes in memory", (uintmax_t)size);
 	tempfile_path(fd, path);
 	r = run_mke2fs(path, size);
 	if (r == 0)

@@ -64,10 +64,8 @@ int kept_read(const struct disk *disk, struct kept *ret_kept)
 	kept.is_encrypted = r == 0;
 	if (kept.extent.size > 0 && r == -ENOENT)
 		r = 0;
-	if (r < 0 && r != -ERR_NOT_STICK && r != -ERR_REFUSED) {
-		errno = -r;
-		log_error("%s: cannot read its persistence: %m", disk_path(disk));
-	}
+	if (r < 0 && r != -ERR_NOT_STICK && r != -ERR_REFUSED)
+		return report(r, "%s: cannot read its persistence", disk_path(disk));
 	if (r == 0)
 		*ret_kept = kept;
 	return r;

@@ -117,12 +117,8 @@ static int read_file(const char *name, int fd, struct passphrase *passphrase)
 	r = signals_hold(&signals);
 	if (r == 0)
 		r = read_text(&signals, fd, false, passphrase);
-	if (r < 0 && r != -EINTR) {
-		errno = -r;
-		log_error("%s: cannot read the passphrase: %m", name);
-	}
 	if (r < 0)
-		return r;
+		return r == -EINTR ? r : report(r, "%s: cannot read the passphrase", name);
 	fault = find_fault(passphrase);
 	if (!fault)
 		return 0;
@@ -221,10 +217,8 @@ static int prompt(struct passphrase *passphrase)
 		r = quiet_begin(tty, &quiet);
 	if (r == 0)
 		r = ask_twice(&signals, tty, passphrase, second);
-	if (r < 0 && r != -EINTR && r != -ERR_REFUSED) {
-		errno = -r;
-		log_error("/dev/tty: cannot ask for the passphrase: %m");
-	}
+	if (r < 0 && r != -EINTR && r != -ERR_REFUSED)
+		return report(r, "/dev/tty: cannot ask for the passphrase");
 	return r;
 }
 

@@ -194,7 +194,7 @@ void contents_summary(const struct contents *contents, char *text, size_t size)
 
 	text[0] = '\0';
 	if (contents->error < 0) {
-		append(text, size, "what cannot be read: %s", strerror(-contents->error));
+		append(text, size, "what cannot be read: %s", error_text(contents->error));
 	} else if (contents->is_stick) {
 		append(text, size, "liveng stick");
 		if (persistence && strcmp(persistence->identity.type, LUKS) == 0)

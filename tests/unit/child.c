@@ -41,7 +41,8 @@ static void failure_is_told_with_its_words(void **state)
 		run((const char *const[]){"sh", "-c", "echo the words >&2; exit 3", NULL}, NULL),
 		-ERR_TOOL);
 	assert_string_equal(said, "sh: failed (3): the words");
-	assert_int_equal(run((const char *const[]){"sh", "-c", "kill -9 $$", NULL}, NULL), -ERR_TOOL);
+	assert_int_equal(
+		run((const char *const[]){"sh", "-c", "kill -9 $$", NULL}, NULL), -ERR_TOOL);
 	assert_string_equal(said, "sh: ended by signal 9");
 	assert_int_equal(said_count, 1);
 }

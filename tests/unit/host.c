@@ -268,13 +268,15 @@ static void every_mount_is_undone(void **state)
 static void a_mount_in_use_is_told(void **state)
 {
 	(void)state;
-	assert_int_equal(unmount_in_child(true, false, false, false), ERR_BUSY & 0xff); /* an exit status */
+	assert_int_equal(
+		unmount_in_child(true, false, false, false), ERR_BUSY & 0xff); /* an exit status */
 }
 
 static void a_hidden_mount_is_told(void **state)
 {
 	(void)state;
-	assert_int_equal(unmount_in_child(false, true, false, false), ERR_BUSY & 0xff); /* an exit status */
+	assert_int_equal(
+		unmount_in_child(false, true, false, false), ERR_BUSY & 0xff); /* an exit status */
 }
 
 /*

@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "log.h"
+#include "tempfile.h"
 #include "util.h"
 
 #define SBIN	      "/usr/local/sbin:/usr/sbin:/sbin"
@@ -61,25 +61,20 @@ static void read_output(int fd, char ret_text[OUTPUT_MAX])
 			*c = ' ';
 }
 
-static int report_start(const char *name, int error)
-{
-	errno = -error;
-	log_error("cannot start %s: %m", name);
-	return error;
-}
-
 int child_start(const char *const argv[], const char *const environment[], const char *package,
 	struct child *ret_child)
 {
-	autoclose int output = memfd_create("output", MFD_CLOEXEC);
+	autoclose int output = -1;
 	pid_t pid;
+	int r;
 
-	if (output < 0)
-		return report_start(argv[0], -errno);
+	r = tempfile_in_memory(0, &output);
+	if (r < 0)
+		return report(r, "cannot start %s", argv[0]);
 	fflush(NULL); /* or the child has it to write, too */
 	pid = fork();
 	if (pid < 0)
-		return report_start(argv[0], -errno);
+		return report(-errno, "cannot start %s", argv[0]);
 	if (pid == 0)
 		start(argv, environment, output);
 	*ret_child = (struct child){pid, steal_fd(&output), argv[0], package};

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "file.h"
 #include "log.h"
 #include "text.h"
 #include "util.h"
@@ -28,24 +29,34 @@ int tempfile_open(int *ret_fd)
 		if (fd >= 0)
 			unlink(name);
 	}
-	if (fd < 0) {
-		int r = -errno;
-
-		log_error("%s: cannot make a temporary file: %m: set TMPDIR", folder);
-		return r;
-	}
+	if (fd < 0)
+		return refuse(-errno, "%s: cannot make a temporary file: %s: set TMPDIR", folder,
+			error_text(errno));
 	*ret_fd = fd;
 	return 0;
 }
 
-int tempfile_in_memory(int *ret_fd)
+int tempfile_in_memory(uint64_t size, int *ret_fd)
 {
-	int fd = memfd_create("liveng", MFD_CLOEXEC);
+	autoclose int fd = memfd_create("liveng", MFD_CLOEXEC);
 
-	if (fd < 0)
-		return report(-errno, "cannot make a file in memory");
-	*ret_fd = fd;
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
+		return -errno;
+	*ret_fd = steal_fd(&fd);
 	return 0;
+}
+
+int tempfile_with(const void *content, size_t size, int *ret_fd)
+{
+	autoclose int fd = -1;
+	int r;
+
+	r = tempfile_in_memory(0, &fd);
+	if (r == 0)
+		r = file_write(fd, content, size, 0);
+	if (r == 0)
+		*ret_fd = steal_fd(&fd);
+	return r;
 }
 
 void tempfile_path(int fd, char ret_path[64])

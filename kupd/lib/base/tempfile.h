@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+/*
+ * Files that are gone when they are closed.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
 /* As messages call one. */
 #define TEMPFILE_NAME "a temporary file"
 
@@ -10,9 +17,12 @@
  */
 int tempfile_open(int *ret_fd);
 
-/** The same in memory: for what is small. Programs that flush what they made wait for nothing
- * there. */
-int tempfile_in_memory(int *ret_fd);
+/** Make a file of @size bytes, all of them a hole, in memory: programs that flush what they made
+ * wait for nothing there. Does not report. Returns -errno. */
+int tempfile_in_memory(uint64_t size, int *ret_fd);
+
+/** The same with @content in it; it stands at its beginning. */
+int tempfile_with(const void *content, size_t size, int *ret_fd);
 
 /** The path under which another process of ours finds it: "/proc/PID/fd/N". @ret_path holds 64
  * bytes. */

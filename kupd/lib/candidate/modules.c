@@ -4,10 +4,10 @@
 
 #include <libkmod.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/tempfile.h"
 #include "base/util.h"
 
 /* What a stick needs between the kernel's start and the persistence's mount, whatever it is plugged
@@ -68,13 +68,15 @@ static void ignore_log(void *data, int priority, const char *file, int line, con
  */
 static int dump_dependencies(struct kmod_ctx *kmod, char **ret_text)
 {
-	autoclose int fd = memfd_create("modules.dep", MFD_CLOEXEC);
+	autoclose int fd = -1;
 	autofree char *text = NULL;
 	struct stat st;
 	ssize_t n;
+	int r;
 
-	if (fd < 0)
-		return -errno;
+	r = tempfile_in_memory(0, &fd);
+	if (r < 0)
+		return r;
 	if (kmod_dump_index(kmod, KMOD_INDEX_MODULES_DEP, fd) < 0)
 		return -EIO;
 	if (fstat(fd, &st) < 0)

@@ -5,9 +5,9 @@
 #include <endian.h>
 #include <libcryptsetup.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/file.h"
+#include "base/tempfile.h"
 #include "base/text.h"
 #include "base/util.h"
 
@@ -111,19 +111,19 @@ static int header_size(const struct disk *disk, struct extent partition, uint64_
 /* A file in memory, as large as the partition, that holds the first @size bytes of it. */
 static int copy_header(const struct disk *disk, struct extent partition, uint64_t size, int *ret_fd)
 {
-	autoclose int fd = memfd_create("luks-header", MFD_CLOEXEC);
+	autoclose int fd = -1;
 	autofree char *buffer = disk_buffer(LUKS2_HEADER_MIN);
+	int r;
 
-	if (fd < 0)
-		return -errno;
 	if (!buffer)
 		return -ENOMEM;
-	if (ftruncate(fd, (off_t)partition.size) < 0)
-		return -errno;
+	r = tempfile_in_memory(partition.size, &fd);
+	if (r < 0)
+		return r;
 	for (uint64_t at = 0; at < size; at += LUKS2_HEADER_MIN) {
 		size_t n = (size_t)MIN(size - at, (uint64_t)LUKS2_HEADER_MIN);
-		int r = disk_read_medium(disk, partition.start + at, buffer, n);
 
+		r = disk_read_medium(disk, partition.start + at, buffer, n);
 		if (r == 0)
 			r = file_write(fd, buffer, n, at);
 		if (r < 0)

@@ -193,10 +193,8 @@ int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void 
 		r = check_index(initrd, name);
 	if (r < 0) {
 		/* What read(2), the memory or the user ended; all else has been reported. */
-		if (r != -ERR_REFUSED && r != -EINTR && !reading.reported) {
-			errno = -r;
-			log_error("%s: cannot read the initrd: %m", name);
-		}
+		if (r != -ERR_REFUSED && r != -EINTR && !reading.reported)
+			return report(r, "%s: cannot read the initrd", name);
 		return r;
 	}
 	strset_sort(&initrd->paths);

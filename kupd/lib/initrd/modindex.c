@@ -122,14 +122,11 @@ int modindex_write(struct modindex *index, const uint8_t *bytes, size_t size)
 {
 	while (size > 0) {
 		ssize_t n = write(index->file, bytes, size);
-		int r = -errno;
 
-		if (n < 0 && r == -EINTR)
+		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			log_error("%s: cannot write: %m", index->path);
-			return r;
-		}
+		if (n < 0)
+			return report(-errno, "%s: cannot write to it", index->path);
 		bytes += n;
 		size -= (size_t)n;
 	}

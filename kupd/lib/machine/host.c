@@ -192,10 +192,8 @@ int host_unmount(const struct host *host, dev_t disk, unsigned int number)
 		return 0;
 	if (r == 0)
 		r = mounts_read(host->root, &mounts);
-	if (r < 0) {
-		errno = -r;
-		log_error("cannot tell what is mounted: %m");
-	}
+	if (r < 0)
+		return report(r, "cannot tell what is mounted");
 	/* The last one first: it may lie within an earlier one. */
 	for (size_t i = mounts.n; r == 0 && i > 0; i--)
 		if (mounts.list[i - 1].devno == partition)

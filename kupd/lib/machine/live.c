@@ -31,11 +31,9 @@ static int add_mount(const struct host *host, const struct mount *mount, struct 
 		device_find(host->root, mount->source, &devno) < 0)
 		return 0;
 	r = device_add_disks(host->root, devno, disks);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot tell what disk this mount lies on: %m", mount->target);
-	}
-	return r;
+	if (r < 0)
+		return report(r, "%s: cannot tell what disk this mount lies on", mount->target);
+	return 0;
 }
 
 static int add_medium(
@@ -91,11 +89,9 @@ static int add_named(const struct host *host, struct device_disks *disks)
 	r = device_add_disks(host->root, devno, disks);
 	if (r == 0)
 		r = udev_add_disks(host, "ID_PART_ENTRY_UUID", name + strlen(PARTUUIDS), disks);
-	if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot tell what disk it lies on: %m", name);
-	}
-	return r;
+	if (r < 0)
+		return report(r, "%s: cannot tell what disk it lies on", name);
+	return 0;
 }
 
 static bool contains(const struct device_disks *disks, dev_t disk)
@@ -195,11 +191,10 @@ int live_find_stick(const struct host *host, char **ret_path)
 	if (r < 0)
 		return r;
 	r = device_node(host->root, stick, ret_path);
-	if (r < 0) {
-		errno = -r;
-		log_error("cannot tell the name of the disk %u:%u: %m", major(stick), minor(stick));
-	}
-	return r;
+	if (r < 0)
+		return report(
+			r, "cannot tell the name of the disk %u:%u", major(stick), minor(stick));
+	return 0;
 }
 
 static int add_all(
@@ -209,11 +204,9 @@ static int add_all(
 
 	for (size_t i = 0; r == 0 && i < from->n; i++)
 		r = device_add_disks(host->root, from->list[i], to);
-	if (r < 0) {
-		errno = -r;
-		log_error("cannot tell all disks of the running system: %m");
-	}
-	return r;
+	if (r < 0)
+		return report(r, "cannot tell all disks of the running system");
+	return 0;
 }
 
 int live_disks(const struct host *host, struct device_disks *ret_disks)

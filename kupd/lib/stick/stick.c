@@ -99,11 +99,8 @@ static int refuse_partition(const struct stick *stick, const struct filesystem *
 	struct stick table = {.disk = stick->disk};
 	const char *name = stick->name;
 
-	if (error < 0 && error != -ENOENT) {
-		errno = -error;
-		log_error("%s: cannot read the kernel partition: %m", name);
-		return error;
-	}
+	if (error < 0 && error != -ENOENT)
+		return report(error, "%s: cannot read the kernel partition", name);
 	if (stick->is_blank)
 		return refuse(-ERR_VERIFY,
 			"%s: holds no file system any more: `livengkupd repair` makes it anew",
@@ -250,21 +247,18 @@ static int lock_disk(const struct host *host, const struct stick *stick, bool pa
 		log_info("%s: another program uses it: waiting until it is done", path);
 		r = disk_lock(stick->disk, LOCK_PATIENT_MS, observer);
 	}
-	if (r == -ERR_BUSY) {
-		log_error("%s: another program uses it: try again when it is done", path);
-	} else if (r == -EINTR) {
-		log_error("interrupted: nothing was changed");
-	} else if (r < 0) {
-		errno = -r;
-		log_error("%s: cannot lock it: %m", path);
-	} else if (!disk_is_block_device(stick->disk) && fstat(disk_fd(stick->disk), &st) == 0 &&
-		   host_find_loop(host, st.st_dev, st.st_ino, loop)) {
-		log_error("%s: is attached as /dev/%s: name that, or detach it first (losetup "
-			  "--detach)",
+	if (r == -ERR_BUSY)
+		return refuse(r, "%s: another program uses it: try again when it is done", path);
+	if (r == -EINTR)
+		return refuse(r, "interrupted: nothing was changed");
+	if (r < 0)
+		return report(r, "%s: cannot lock it", path);
+	if (!disk_is_block_device(stick->disk) && fstat(disk_fd(stick->disk), &st) == 0 &&
+		host_find_loop(host, st.st_dev, st.st_ino, loop))
+		return refuse(-ERR_BUSY,
+			"%s: is attached as /dev/%s: name that, or detach it first (losetup --detach)",
 			path, loop);
-		r = -ERR_BUSY;
-	}
-	return r;
+	return 0;
 }
 
 static int open_disk(const struct host *host, struct stick *stick, const char *path,
