@@ -17,10 +17,9 @@
 #define KERNEL_LABEL "LIVENG_SYSTEM2"
 
 /* The kernel set's are those of livengkupd, under names of their own. */
-static const struct output_phases body_phases = {"writing", "verifying"};
-static const struct output_phases set_phases = {
-	"writing the kernel set", "verifying the kernel set"};
-static const struct output_phases table_phases = {"writing the table", "verifying the table"};
+static const struct phase_names body_phases = {"writing", "verifying"};
+static const struct phase_names set_phases = {"writing the kernel set", "verifying the kernel set"};
+static const struct phase_names table_phases = {"writing the table", "verifying the table"};
 
 int build_begin(
 	const struct stick_plan *plan, const struct passphrase *passphrase, struct build *ret_build)

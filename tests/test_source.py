@@ -44,73 +44,117 @@ def test_top_level_holds_nothing_more():
     assert {name for name in top if not name.startswith(".")} <= TOP_LEVEL
 
 
-def headers(*folders):
-    return {f.name: f for f in C_FILES if f.suffix == ".h" and f.parent in {TOP / folder for folder in folders}}
+# Each room, and the rooms that its files may ask: one picture of this is in kupd/DESIGN.md.
+LIBRARY = {
+    "base": "",
+    "machine": "base",
+    "disk": "base",
+    "kernel": "base",
+    "initrd": "base",
+    "iso": "base disk",
+    "candidate": "base machine disk kernel initrd",
+    "slots": "base disk kernel iso",
+    "stick": "base machine disk kernel",
+}
+DEPLOY = {
+    "output": "base disk",
+    "layout": "base disk stick output",
+    "target": "base machine disk stick",
+    "image": "base disk kernel iso slots candidate output",
+    "boot": "base disk kernel iso output image",
+    "persistence": "base disk output layout target",
+}
+SHARED = f"{' '.join(LIBRARY)} program"
+ROOMS = {
+    **{f"kupd/lib/{room}": asked for room, asked in LIBRARY.items()},
+    "kupd/program": "base",
+    "kupd": SHARED,
+    **{f"deploy/{room}": asked for room, asked in DEPLOY.items()},
+    "deploy": f"{SHARED} {' '.join(DEPLOY)}",
+}
+PROGRAM_FILES = [f for f in C_FILES if f.is_relative_to(TOP / "kupd") or f.is_relative_to(TOP / "deploy")]
 
 
-SHARED = ("kupd/lib", "kupd/program")
+def room_of(path):
+    return str(path.parent.relative_to(TOP))
 
 
-def test_library_knows_no_program():
-    """kupd/lib includes only kupd/lib, and no file of it parses a command line. kupd/program knows
-    what a command line is, but neither of those that there are."""
-    for room, known in (("kupd/lib", ["kupd/lib"]), ("kupd/program", SHARED)):
-        for f in C_FILES:
-            if f.parent == TOP / room:
-                assert included(f) <= headers(*known).keys(), f
-                assert room != "kupd/lib" or "getopt" not in f.read_text(), f
+def header(path, name):
+    """The file that `#include "name"` in @path means: of its own room, else of the room that it names."""
+    if "/" not in name:
+        return path.parent / name
+    return next(TOP / room / Path(name).name for room in ROOMS
+                if room.endswith(f"/{Path(name).parent}") and (TOP / room / Path(name).name).exists())
 
 
-@pytest.mark.parametrize("program", ["kupd", "deploy"])
-def test_programs_meet_in_the_shared_rooms_only(program):
-    """What a file of a program includes is of that program or of what both share."""
-    for f in C_FILES:
-        if f.parent == TOP / program:
-            assert included(f) <= headers(program, *SHARED).keys(), f
+@pytest.mark.parametrize("room", ROOMS)
+def test_includes_point_one_way(room):
+    """A bare name within the room; the room's name in front of another's, and only of those that it may ask."""
+    files = [f for f in PROGRAM_FILES if room_of(f) == room]
+    assert files
+    for f in files:
+        for name in included(f):
+            other = str(Path(name).parent)
+            assert other == "." or other in ROOMS[room].split(), f"{f.relative_to(TOP)} includes {name}"
+            assert header(f, name).exists(), f"{f.relative_to(TOP)} includes {name}"
 
 
-@pytest.mark.parametrize("program", ["kupd", "deploy"])
-def test_includes_have_no_circle(program):
-    files = headers(program, *SHARED)
+def test_rooms_are_all_that_there_are():
+    assert {room_of(f) for f in PROGRAM_FILES} == set(ROOMS)
+
+
+def test_modules_have_no_circle():
+    """A module is what x.c and x.h include together."""
+    modules = {}
+    for f in PROGRAM_FILES:
+        modules.setdefault(f.with_suffix(""), set()).update(header(f, name).with_suffix("") for name in included(f))
     done = set()
 
-    def visit(name, path):
-        assert name not in path, f"circle: {' -> '.join([*path, name])}"
-        if name in files and name not in done:
-            for other in included(files[name]):
-                visit(other, [*path, name])
-            done.add(name)
+    def visit(module, path):
+        assert module not in path, f"circle: {' -> '.join(m.name for m in [*path, module])}"
+        if module not in done:
+            for other in modules.get(module, set()) - {module}:
+                visit(other, [*path, module])
+            done.add(module)
 
-    for name in files:
-        visit(name, [])
-
-
-# Each room of kupd/lib: its files, and the rooms below it that they may ask.
-ROOMS = {
-    "tools": ("child digest exitcode file interrupt log names observer pace progress size text util", ""),
-    "disk": ("disk fat grubenv identity luks pvd", "tools"),
-    "machine": ("cmdline device host mounts running udev", "tools"),
-    "files": ("authenticode cpio initrd installed kernel modindex pe segments source unpack", "tools"),
-    "candidate": ("candidate loader modules", "tools disk machine files"),
-    "volume": ("format session set slot tree volume", "tools disk files"),
-    "stick": ("assessment mounted stick", "tools disk machine"),
-}
+    for module in modules:
+        visit(module, [])
 
 
-def test_layers_point_one_way():
-    """main -> what and where -> volume -> slot: no earlier stage asks a later one."""
-    room_of = {name: room for room, (names, _) in ROOMS.items() for name in names.split()}
-    library = [f for f in C_FILES if f.parent == TOP / "kupd/lib"]
-    assert sorted(" ".join(names for names, _ in ROOMS.values()).split()) == sorted({f.stem for f in library})
-    for f in library:
-        room = room_of[f.stem]
-        for other in included(f):
-            assert room_of[Path(other).stem] in [room, *ROOMS[room][1].split()], f"{f.name} includes {other}"
+@pytest.mark.parametrize("library, rooms", [
+    ("json-c/", {"kupd/program", "kupd", "deploy"}),
+    ("libisofs/", {"kupd/lib/iso", "deploy/image"}),
+    ("libburn/", {"kupd/lib/iso", "deploy/image"}),
+    ("libkmod.h", {"kupd/lib/candidate"}),
+    ("libfdisk.h", {"deploy/layout"}),
+    ("getopt.h", {"kupd/program"}),
+])
+def test_library_is_used_in_its_rooms_only(library, rooms):
+    users = {room_of(f) for f in PROGRAM_FILES if re.search(rf"^#include <{library}", f.read_text(), re.MULTILINE)}
+    assert users and users <= rooms
+
+
+@pytest.mark.parametrize("room", ["disk", "iso", "slots"])
+def test_room_leaves_reporting_to_its_callers(room):
+    for f in (TOP / "kupd/lib" / room).glob("*.[ch]"):
+        assert not re.search(r"\b(log_(error|warning|info)|report|refuse)\(", f.read_text()), f
+
+
+def test_nothing_is_named_twice():
+    """Types and public functions of the two programs: each name means one thing."""
+    seen = {}
+    for f in PROGRAM_FILES:
+        if f.suffix != ".h":
+            continue
+        text = f.read_text()
+        for name in [*re.findall(r"^((?:struct|enum) \w+) \{", text, re.MULTILINE),
+                     *re.findall(r"^[a-z][\w *]*[ *](\w+)\(", text, re.MULTILINE)]:
+            assert seen.setdefault(name, f) == f, f"{name}: {seen[name]}, {f}"
 
 
 def test_partitions_of_a_stick_are_read_past_the_cache():
     """That of the whole disk does not see what a mount writes: disk_read() is for the partition table."""
-    readers = {f.name for f in C_FILES if f.is_relative_to(TOP / "kupd") and "disk_read(" in f.read_text()}
+    readers = {f.name for f in PROGRAM_FILES if "kupd" in f.parts and "disk_read(" in f.read_text()}
     assert readers == {"disk.c", "disk.h", "stick.c"}
 
 

@@ -37,45 +37,11 @@ void output_freep(struct output **output)
 	output_free(*output);
 }
 
-void output_begin(struct output *output, struct output_phases phases, uint64_t total)
+void output_begin(struct output *output, struct phase_names phases, uint64_t total)
 {
 	output->phases = phases;
 	output->total = total;
 	output->begun = output->written;
-}
-
-int pieces_reserve(struct output *output, size_t n)
-{
-	if (output->n + n > output->allocated) {
-		size_t more = MAX(2 * output->allocated, output->n + n + 256);
-		void *larger = realloc(output->pieces, more * sizeof(struct piece));
-
-		if (!larger)
-			return -ENOMEM;
-		output->pieces = larger;
-		output->allocated = more;
-	}
-	return 0;
-}
-
-int pieces_write(struct output *output, struct piece *piece, const void *buffer)
-{
-	piece->hash = XXH3_128bits(buffer, (size_t)piece->extent.size);
-	return disk_write(output->disk, piece->extent.start, buffer, (size_t)piece->extent.size);
-}
-
-/* Ahead of output_begin() there is nothing to call it by. */
-static void tell(const struct output *output, const char *phase, uint64_t done, uint64_t total)
-{
-	if (phase)
-		observer_progress(output->observer, phase, done, total);
-}
-
-void pieces_tell_written(const struct output *output, uint64_t written)
-{
-	uint64_t done = written - output->begun;
-
-	tell(output, output->phases.writing, MIN(done, output->total), output->total);
 }
 
 static int write_piece(struct output *output, uint64_t offset, const void *buffer, size_t size)
@@ -162,15 +128,6 @@ int output_zero_rest(struct output *output, struct extent extent)
 	return r;
 }
 
-uint64_t pieces_size(const struct piece *pieces, size_t n)
-{
-	uint64_t size = 0;
-
-	for (size_t i = 0; i < n; i++)
-		size += pieces[i].extent.size;
-	return size;
-}
-
 void output_set_unread(struct output *output, const char *name)
 {
 	__atomic_store_n(&output->unread, name, __ATOMIC_RELAXED);
@@ -226,7 +183,8 @@ static int watch_verify(void *data, size_t done)
 
 	if (observer_interrupted(output->observer))
 		return -EINTR;
-	tell(output, output->phases.verifying, pieces_size(output->pieces, done), verify->total);
+	pieces_tell(
+		output, output->phases.verifying, pieces_size(output->pieces, done), verify->total);
 	return 0;
 }
 
@@ -240,7 +198,7 @@ int output_verify(struct output *output, uint64_t *ret_offset)
 		*ret_offset = verify.wrong;
 	if (r < 0)
 		return r;
-	tell(output, output->phases.verifying, verify.total, verify.total);
+	pieces_tell(output, output->phases.verifying, verify.total, verify.total);
 	output_forget(output);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/observer.h"
 #include "disk/disk.h"
+#include "phases.h"
 
 struct output;
 
@@ -15,12 +16,6 @@ struct output;
 struct input {
 	int fd;
 	const char *name; /* as people know it; has to outlive the output */
-};
-
-/* What the observer is told, static texts: "writing", "verifying". */
-struct output_phases {
-	const char *writing;
-	const char *verifying;
 };
 
 /**
@@ -31,7 +26,7 @@ int output_new(struct disk *disk, const struct observer *observer, struct output
 
 /** What comes now is called so, for the observer, and will write @total bytes; until then nothing
  * is told. */
-void output_begin(struct output *output, struct output_phases phases, uint64_t total);
+void output_begin(struct output *output, struct phase_names phases, uint64_t total);
 
 void output_free(struct output *output);
 void output_freep(struct output **output);

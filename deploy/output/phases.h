@@ -9,6 +9,12 @@
 
 #define PHASES_MAX 8u
 
+/* What the observer is told, static texts: "writing", "verifying". */
+struct phase_names {
+	const char *writing;
+	const char *verifying;
+};
+
 struct phases {
 	const struct observer *observer; /* of the whole; is asked for interruption, too */
 	struct {

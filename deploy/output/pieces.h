@@ -8,7 +8,8 @@
 
 #include <xxhash.h>
 
-#include "output.h"
+#include "disk/disk.h"
+#include "phases.h"
 #include "threads.h"
 
 #define PIECE THREADS_PIECE /* bytes at the most of one write, and of one digest */
@@ -22,7 +23,7 @@ struct piece {
 struct output {
 	struct disk *disk;
 	const struct observer *observer;
-	struct output_phases phases;
+	struct phase_names phases;
 	uint64_t total; /* bytes of this phase */
 	uint64_t begun; /* written before it */
 	uint64_t written;
@@ -42,6 +43,9 @@ int pieces_write(struct output *output, struct piece *piece, const void *buffer)
 
 /** The bytes of the first @n pieces. */
 uint64_t pieces_size(const struct piece *pieces, size_t n);
+
+/** Tell the observer, of a phase that has a name. */
+void pieces_tell(const struct output *output, const char *phase, uint64_t done, uint64_t total);
 
 /** Tell the observer that @written bytes in all are written. */
 void pieces_tell_written(const struct output *output, uint64_t written);
