@@ -3,6 +3,8 @@
 BUILD   ?= build
 VERSION := $(shell sed -n '1s/.*(\([^-)]*\).*/\1/p' debian/changelog)
 
+comma := ,
+
 # What the programs are made of: pkg-config names, and one library that has none.
 LIBS = libisofs-1 libburn-1 blkid fdisk libcryptsetup libkmod liblzma libzstd liblz4 libcrypto libxxhash \
 	zlib json-c uuid ext2fs com_err
@@ -66,7 +68,17 @@ $(BUILD)/%.o: %.c
 	$(CC) $(OWN_CPPFLAGS) $(OWN_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libdeploy.a $(BUILD)/libliveng.a
 	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS) -lcmocka -lnettle
-unit: $(UNIT_BIN)
+# The programs in which a call of our own objects fails: tests/data/owncalls.c.
+OWN_CALLS     = main malloc calloc realloc reallocarray strdup strndup realpath posix_memalign asprintf vasprintf \
+	getdelim open_memstream fdopen ftruncate64 memfd_create mkostemp64 mkdtemp open64 openat64 fopen64
+OWN_CALLS_BIN = $(addprefix $(BUILD)/tests/owncalls/,livengkupd liveng-deploy)
+$(BUILD)/tests/owncalls/livengkupd: $(KUPD_OBJ) $(BUILD)/tests/data/owncalls.o $(BUILD)/libliveng.a
+$(BUILD)/tests/owncalls/liveng-deploy: $(BUILD)/deploy/main.o $(BUILD)/tests/data/owncalls.o \
+	$(BUILD)/libdeploy.a $(BUILD)/libliveng.a
+$(OWN_CALLS_BIN):
+	@mkdir -p $(@D)
+	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(OWN_CALLS)) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS)
+unit: $(UNIT_BIN) $(OWN_CALLS_BIN)
 
 # SOURCE:TARGET; what can be run here can be run there.
 SHARE   = /usr/share
