@@ -60,9 +60,10 @@ static bool for_each(struct deploy *deploy, int (*step)(struct newstick *stick))
 		struct newstick *stick = &shared->sticks[i];
 		size_t n_errors = json_object_array_length(run->errors);
 		size_t n_warnings = json_object_array_length(run->warnings);
-		unsigned int count = log_count();
 
-		stick->error = log_unreported(step(stick), count);
+		stick->error = step(stick);
+		if (stick->error < 0 && json_object_array_length(run->errors) == n_errors)
+			report_step(stick->error);
 		add_own(stick, "errors", run->errors, n_errors);
 		add_own(stick, "warnings", run->warnings, n_warnings);
 	}

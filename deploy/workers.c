@@ -85,6 +85,8 @@ __attribute__((noreturn)) static void do_work(const struct worker *member, size_
 	log_set_sink(json_collect, errors);
 	log_set_warning_sink(json_collect, warnings);
 	error = work(data, i, &observer);
+	if (error < 0 && json_object_array_length(errors) == 0)
+		report_step(error);
 	json_object_object_add(said, "errors", errors);
 	json_object_object_add(said, "warnings", warnings);
 	json_object_object_add(note, "error", json_object_new_int(error));

@@ -103,8 +103,7 @@ int inventory_read(const struct stick *stick, struct inventory *ret_inventory)
 	if (r == 0)
 		r = find_other(stick, &inventory);
 	if (r < 0)
-		return refuse(
-			r, "%s: cannot read the kernel partition: %s", stick->name, error_text(r));
+		return report(r, "%s: cannot read the kernel partition", stick->name);
 	*ret_inventory = inventory;
 	inventory.volume = NULL;
 	return 0;

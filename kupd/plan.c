@@ -158,16 +158,15 @@ static int no_room(const struct kupd_run *run, const struct stick *stick,
 		return -ERR_NO_ROOM;
 	if (needed > slot_extent(stick_kernel(stick), &whole).size) {
 		size_texts(needed, partition, needs, has);
-		log_error("%s: the kernel set needs %s, the partition has %s: deploy with a larger "
-			  "one",
+		return refuse(-ERR_NO_ROOM,
+			"%s: the kernel set needs %s, the partition has %s: deploy with a larger one",
 			stick->name, needs, has);
-	} else {
-		size_texts(needed, (uint64_t)plan->slot.blocks * ISO_BLOCK, needs, has);
-		log_error("%s: the kernel set needs %s, slot %s has %s free: deploy with a larger "
-			  "kernel partition, or use --in-place",
-			stick->name, needs, plan->slot.name, has);
 	}
-	return -ERR_NO_ROOM;
+	size_texts(needed, (uint64_t)plan->slot.blocks * ISO_BLOCK, needs, has);
+	return refuse(-ERR_NO_ROOM,
+		"%s: the kernel set needs %s, slot %s has %s free: deploy with a larger kernel "
+		"partition, or use --in-place",
+		stick->name, needs, plan->slot.name, has);
 }
 
 /* The texts that an old stick's set lacks and gets as `.old` set. */
@@ -209,10 +208,12 @@ static int update_plan_session(
 		plan->base = &inventory->current;
 	plan->slot = slot_get(partition.size, plan->in_place ? SLOT_WHOLE : other);
 	if (plan->base && kernelset_touches(plan->base, slot_extent(partition, &plan->slot))) {
-		if (!may_go_in_place(run, plan))
-			return refuse(-ERR_NO_ROOM,
-				"%s: the current kernel set reaches into slot %s: deploy with a larger kernel partition, or use --in-place",
-				stick->name, plan->slot.name);
+		if (may_go_in_place(run, plan))
+			return -ERR_NO_ROOM;
+		return refuse(-ERR_NO_ROOM,
+			"%s: the current kernel set reaches into slot %s: deploy with a larger "
+			"kernel partition, or use --in-place",
+			stick->name, plan->slot.name);
 	}
 
 	r = kernelset_release_text(candidate->release, &release);

@@ -211,16 +211,15 @@ static int write_volume(
 		return r;
 	r = format_partition(stick->disk, stick_kernel(stick), &format, &run->observer);
 	if (r == -EINTR)
-		log_error("interrupted: %s holds no kernel set, only the fallback boots",
+		return refuse(r, "interrupted: %s holds no kernel set, only the fallback boots",
 			stick->name);
 	if (r == -ERR_NO_ROOM)
-		log_error("%s: the kernel set needs %s, slot A has less: deploy with a larger "
-			  "kernel partition",
+		return refuse(r,
+			"%s: the kernel set needs %s, slot A has less: deploy with a larger kernel "
+			"partition",
 			stick->name,
 			size_text(candidate->kernel_size + candidate->initrd_size, needs));
-	else if (r < 0)
-		return run_failed(stick, "cannot make the volume anew", r);
-	return r;
+	return r < 0 ? run_failed(stick, "cannot make the volume anew", r) : 0;
 }
 
 int rescue_with(struct kupd_run *run, const char *release, enum update_result *ret_result)

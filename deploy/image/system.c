@@ -272,8 +272,7 @@ int system_new(struct image *image, const struct factoryset *set, const char *da
 	snprintf(system->date, sizeof(system->date), "%s", date);
 	r = make(system, image, set);
 	if (r < 0) {
-		log_error("%s: cannot take over its file system: %s", image_path(image),
-			error_text(r));
+		(void)report(r, "%s: cannot take over its file system", image_path(image));
 		return r == -ERR_DAMAGED ? -ERR_REFUSED : r;
 	}
 	*ret_system = steal_pointer(system);

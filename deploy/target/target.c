@@ -88,21 +88,19 @@ int target_read(
 		} else if (S_ISREG(st.st_mode)) {
 			r = read_file(&st, new_size, &target);
 		} else {
-			log_error("%s: is neither a disk nor an image file", path);
-			r = -ERR_REFUSED;
+			r = refuse(-ERR_REFUSED, "%s: is neither a disk nor an image file", path);
 		}
 	} else if (errno != ENOENT) {
 		r = report(-errno, "%s: cannot look at it", target.path);
 	} else if (strncmp(path, "/dev/", 5) == 0) {
-		log_error("%s: there is no such disk: `liveng-deploy list` shows those there are",
+		r = refuse(-ENOENT,
+			"%s: there is no such disk: `liveng-deploy list` shows those there are",
 			path);
-		r = -ENOENT;
 	} else if (lstat(path, &st) == 0) {
-		log_error("%s: is a symbolic link to nothing: name the file itself", path);
-		r = -ERR_REFUSED;
+		r = refuse(-ERR_REFUSED, "%s: is a symbolic link to nothing: name the file itself",
+			path);
 	} else if (new_size == 0) {
-		log_error("%s: is not there: --size makes a file of that size", path);
-		r = -ENOENT;
+		r = refuse(-ENOENT, "%s: is not there: --size makes a file of that size", path);
 	} else {
 		target.kind = TARGET_NEW;
 		target.size = new_size;
@@ -222,14 +220,12 @@ int target_check(
 	r = refusal_find(host, &target->drive, rules, &refusal);
 	if (r < 0)
 		return r;
-	if (refusal.error < 0) {
-		log_error("%s: %s: %s", target->path, refusal.reason, refusal.way_out);
-		return refusal.error;
-	}
-	if (target->open_error == -EACCES) {
-		log_error("%s: cannot open it: only root can write to a disk", target->path);
-		return target->open_error;
-	}
+	if (refusal.error < 0)
+		return refuse(
+			refusal.error, "%s: %s: %s", target->path, refusal.reason, refusal.way_out);
+	if (target->open_error == -EACCES)
+		return refuse(target->open_error,
+			"%s: cannot open it: only root can write to a disk", target->path);
 	return target->open_error < 0
 		       ? report(target->open_error, "%s: cannot open it", target->path)
 		       : 0;
@@ -308,10 +304,9 @@ static int claim(struct target *target)
 	if (r == 0)
 		r = disk_lock(target->disk, LOCK_TIMEOUT_MS, NULL);
 	if (r == -ERR_BUSY)
-		log_error("%s: is in use by another program: close that first", target->path);
-	else if (r < 0)
-		report(r, "%s: cannot have it alone", target->path);
-	return r;
+		return refuse(
+			r, "%s: is in use by another program: close that first", target->path);
+	return r < 0 ? report(r, "%s: cannot have it alone", target->path) : 0;
 }
 
 int target_open(const struct host *host, struct target *target)

@@ -101,7 +101,9 @@ static enum exit_code end(struct program *program, enum exit_code code)
 
 enum exit_code program_end(struct program *program, int error)
 {
-	return end(program, exit_code_of(log_unreported(error, 0)));
+	if (error < 0 && json_object_array_length(program->errors) == 0)
+		report_step(error);
+	return end(program, exit_code_of(error));
 }
 
 enum exit_code program_end_usage(struct program *program)

@@ -82,7 +82,7 @@ def test_a_larger_system_takes_from_the_kernel_partition(used, small_sets, tmp_p
     image = liveimage.make_image(tmp_path / "large.iso", small_sets[4], ballast=30 * MIB)
     with untouched(used.path):
         deployer("--yes", "--keep-persistence", "--kernel-size", "256M", image, used.path,
-                 code=NO_ROOM, says="ahead of the persistence, there are 350.2 MB")
+                 code=NO_ROOM, says="before the persistence, and there are 350.2 MB")
     stick = used.copy(tmp_path / "stick.img")
     before = kept(stick)
     stick = deploy(image, stick.path, "--keep-persistence")
@@ -98,7 +98,7 @@ def test_a_system_that_does_not_fit_before_it(live_image, small_sets, tmp_path):
     room = stick.partition(4)[0] / 1e6
     with untouched(stick.path):
         told = deployer("--yes", "--keep-persistence", image, stick.path, code=NO_ROOM,
-                        says=f"ahead of the persistence, there are {room:.1f} MB").err
+                        says=f"before the persistence, and there are {room:.1f} MB").err
     assert room < float(re.search(r"the new system needs ([\d.]+) MB", told)[1]) < room + 50
 
 

@@ -233,7 +233,7 @@ def test_a_file_that_is_there_is_too_small(live_image, tmp_path):
     path.write_bytes(b"precious" * 1000)
     with untouched(path):
         deployer("--yes", live_image, path, code=NO_ROOM,
-                 says="stick.img: holds something that is no stick, and has 8.0 kB")
+                 says="stick.img: is not a liveng stick and too small (8.0 kB")
         deployer("--yes", "--size", "300M", live_image, path, code=NO_ROOM, says="stick.img")
 
 

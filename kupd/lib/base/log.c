@@ -19,7 +19,6 @@ static struct {
 		void (*take)(void *data, const char *text);
 		void *data;
 	} errors, warnings;
-	unsigned int count; /* of errors */
 	char step[512];
 } logger = {.program = "liveng", .level = LOG_NORMAL, .step = "starting"};
 
@@ -78,7 +77,6 @@ __attribute__((format(printf, 3, 0))) static void print(
 
 __attribute__((format(printf, 1, 0))) static void print_error(const char *format, va_list arguments)
 {
-	logger.count++;
 	print(&logger.errors, "", format, arguments);
 }
 
@@ -164,14 +162,7 @@ void log_step(const char *format, ...)
 	log_debug("%s", logger.step);
 }
 
-unsigned int log_count(void)
+int report_step(int error)
 {
-	return logger.count;
-}
-
-int log_unreported(int error, unsigned int count)
-{
-	if (error < 0 && logger.count == count)
-		report(error, "failed while %s", logger.step);
-	return error;
+	return report(error, "failed while %s", logger.step);
 }

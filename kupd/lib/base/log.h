@@ -52,9 +52,5 @@ void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** log_debug(), and what is being done from now on: "reading the new session back". */
 void log_step(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** How many errors were reported so far. */
-unsigned int log_count(void);
-
-/** Return @error. If it is one, and none was reported since log_count() was @count, report it with
- * the step that failed: no failure is without a word. */
-int log_unreported(int error, unsigned int count);
+/** Report @error, which nobody did, with the step that failed, and return it. */
+int report_step(int error);
