@@ -261,7 +261,7 @@ static void end(struct child *child)
 	child->pid = 0;
 	if (child->member->said)
 		return;
-	child->member->error = -EIO;
+	child->member->error = -ERR_TOOL;
 	if (WIFSIGNALED(status))
 		log_error("%s: the process that wrote it was ended by signal %d: do not use it",
 			child->member->name, WTERMSIG(status));

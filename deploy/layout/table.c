@@ -105,7 +105,7 @@ static int make_in_file(int fd, const struct layout *layout, const struct ids *i
 		r = fdisk_apply_script(context, script);
 	if (r == 0)
 		r = fdisk_write_disklabel(context);
-	return fdisk_deassign_device(context, 1) < 0 && r == 0 ? -EIO : r;
+	return fdisk_deassign_device(context, 1) < 0 && r == 0 ? -ERR_TOOL : r;
 }
 
 int table_make(const struct layout *layout, const struct ids *ids, struct table *ret_table)

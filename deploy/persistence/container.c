@@ -26,6 +26,8 @@
  */
 #define MEMORY	   512u /* MiB */
 #define ITERATIONS 4u
+#define WORK	   (ITERATIONS * MEMORY * 1024ull) /* passes times KiB */
+#define TRIES_MAX  8u
 static const struct crypt_pbkdf_type pbkdf = {.type = CRYPT_KDF_ARGON2ID,
 	.hash = "sha256",
 	.iterations = ITERATIONS,
@@ -73,23 +75,32 @@ static int add_passphrase(struct crypt_device *device, const struct crypt_pbkdf_
 			       device, CRYPT_ANY_SLOT, NULL, 0, passphrase->text, passphrase->size);
 }
 
-/* Without swap libcryptsetup takes no more memory than is free at the moment, and a live system's
- * is full of cached files. Less memory is made up for by more passes: the work stays the same. */
+/*
+ * Without swap libcryptsetup takes no more memory than is free at the moment, and a live system's
+ * is full of cached files. More passes make up for less memory: the work stays the same. Each time
+ * there may be less again.
+ */
 static int make_up_for_memory(
 	struct crypt_device *device, int slot, const struct passphrase *passphrase)
 {
 	struct crypt_pbkdf_type type = pbkdf, made;
 	int r;
 
-	r = crypt_keyslot_get_pbkdf(device, slot, &made);
-	if (r < 0 || made.max_memory_kb == 0 || made.max_memory_kb >= pbkdf.max_memory_kb)
-		return r;
-	r = crypt_keyslot_destroy(device, slot);
-	if (r < 0)
-		return r;
-	type.max_memory_kb = made.max_memory_kb;
-	type.iterations = ITERATIONS * (pbkdf.max_memory_kb / made.max_memory_kb + 1);
-	return add_passphrase(device, &type, passphrase);
+	for (unsigned int i = 0; i < TRIES_MAX; i++) {
+		r = crypt_keyslot_get_pbkdf(device, slot, &made);
+		if (r < 0 || made.max_memory_kb == 0 ||
+			(uint64_t)made.max_memory_kb * made.iterations >= WORK)
+			return r;
+		r = crypt_keyslot_destroy(device, slot);
+		if (r < 0)
+			return r;
+		type.max_memory_kb = made.max_memory_kb;
+		type.iterations = (uint32_t)(WORK / made.max_memory_kb + 1);
+		slot = add_passphrase(device, &type, passphrase);
+		if (slot < 0)
+			return slot;
+	}
+	return 0;
 }
 
 /* Format, and get the key back through the passphrase: so that one is known to open it. */
@@ -114,7 +125,7 @@ static int make_header(struct crypt_device *device, const struct passphrase *pas
 	if (r < 0)
 		return r;
 	*ret_data = crypt_get_data_offset(device) * SECTOR_SIZE;
-	return key_size == KEY_SIZE ? 0 : -EIO;
+	return key_size == KEY_SIZE ? 0 : -ERR_TOOL;
 }
 
 static int init_cipher(const uint8_t key[KEY_SIZE], EVP_CIPHER_CTX **ret_cipher)
@@ -123,7 +134,7 @@ static int init_cipher(const uint8_t key[KEY_SIZE], EVP_CIPHER_CTX **ret_cipher)
 
 	if (!cipher || EVP_EncryptInit_ex(cipher, EVP_aes_256_xts(), NULL, key, NULL) != 1) {
 		EVP_CIPHER_CTX_free(cipher);
-		return -EIO;
+		return -ERR_TOOL;
 	}
 	*ret_cipher = cipher;
 	return 0;
@@ -213,7 +224,7 @@ int container_encrypt(const struct container *container, uint64_t offset, void *
 				1 ||
 			EVP_EncryptUpdate(container->cipher, at, &n, at, CONTAINER_SECTOR) != 1 ||
 			n != CONTAINER_SECTOR)
-			return -EIO;
+			return -ERR_TOOL;
 		offset += CONTAINER_SECTOR;
 	}
 	return 0;

@@ -36,7 +36,7 @@ uint64_t container_data(const struct container *container);
 
 /**
  * Encrypt in place @size bytes that belong at byte @offset of the data: both multiples of
- * CONTAINER_SECTOR. Returns -EIO if the crypto library fails.
+ * CONTAINER_SECTOR. Returns -ERR_TOOL if the crypto library fails.
  */
 int container_encrypt(
 	const struct container *container, uint64_t offset, void *buffer, size_t size);

@@ -26,7 +26,7 @@ uint64_t persistence_bytes(const struct persistence *persistence);
 
 /**
  * Write it to byte @offset of the target: only what matters, the rest of the partition keeps what
- * is there. Does not report. Returns the errors of output_write(); -EIO if encrypting fails.
+ * is there. Does not report. Returns the errors of output_write(); -ERR_TOOL if encrypting fails.
  */
 int persistence_write(
 	const struct persistence *persistence, struct output *output, uint64_t offset);

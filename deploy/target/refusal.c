@@ -137,7 +137,7 @@ static int read_swaps(const struct host *host, const struct drive *drive, struct
 		if (r == 0 && lies)
 			add_place(&usage->system, "swap");
 	}
-	return r;
+	return r < 0 || feof(file) ? r : -errno;
 }
 
 static int read_running(const struct host *host, const struct drive *drive, struct usage *usage)

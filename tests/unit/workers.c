@@ -89,8 +89,8 @@ static void a_crash_is_one_members_failure(void **state)
 
 	(void)state;
 	said_text = run(members, 3, die, NULL, &quiet);
-	assert_int_equal(members[0].error, -EIO);
-	assert_int_equal(members[1].error, -EIO);
+	assert_int_equal(members[0].error, -ERR_TOOL);
+	assert_int_equal(members[1].error, -ERR_TOOL);
 	assert_int_equal(members[2].error, 0);
 	assert_null(members[0].said);
 	assert_non_null(strstr(said_text, "a: the process that wrote it was ended by signal 9"));

@@ -32,7 +32,7 @@ struct digest *digest_new(void)
 
 int digest_add(struct digest *digest, const void *data, size_t size)
 {
-	return EVP_DigestUpdate(digest->context, data, size) ? 0 : -EIO;
+	return EVP_DigestUpdate(digest->context, data, size) ? 0 : -ERR_TOOL;
 }
 
 int digest_end(struct digest *digest, char ret_text[DIGEST_TEXT])
@@ -41,7 +41,7 @@ int digest_end(struct digest *digest, char ret_text[DIGEST_TEXT])
 	uint8_t value[DIGEST_SIZE];
 
 	if (!EVP_DigestFinal_ex(digest->context, value, NULL))
-		return -EIO;
+		return -ERR_TOOL;
 	for (size_t i = 0; i < DIGEST_SIZE; i++) {
 		ret_text[2 * i] = digits[value[i] >> 4];
 		ret_text[2 * i + 1] = digits[value[i] & 15];

@@ -17,7 +17,7 @@ struct digest; /* one running computation */
 struct digest *digest_new(void);
 void digest_freep(struct digest **digest);
 
-/** Add bytes. Returns -EIO if the crypto library fails. */
+/** Add bytes. Returns -ERR_TOOL if the crypto library fails. */
 int digest_add(struct digest *digest, const void *data, size_t size);
 
 /** End it: the text form. The digest can then only be freed. */

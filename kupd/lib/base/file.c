@@ -72,8 +72,8 @@ int file_read_text(const char *path, char end, char **ret_text)
 	if (!file)
 		return -errno;
 	n = getdelim(&text, &room, end, file);
-	if (n < 0 && ferror(file))
-		return -EIO;
+	if (n < 0 && !feof(file))
+		return -errno;
 	if (n < 0) {
 		free(text); /* getdelim() may have got it before it saw the end */
 		n = 0;

@@ -176,7 +176,7 @@ static int digest_file(int fd, const char *path, uint64_t size, const struct obs
 		if (observer_interrupted(observer))
 			return -EINTR;
 		if (digest_add(digest, buffer, (size_t)n) < 0)
-			return -EIO;
+			return -ERR_TOOL;
 		done += (uint64_t)n;
 	}
 	if (done != size)

@@ -78,7 +78,7 @@ static int dump_dependencies(struct kmod_ctx *kmod, char **ret_text)
 	if (r < 0)
 		return r;
 	if (kmod_dump_index(kmod, KMOD_INDEX_MODULES_DEP, fd) < 0)
-		return -EIO;
+		return -ERR_TOOL;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	text = malloc((size_t)st.st_size + 2);

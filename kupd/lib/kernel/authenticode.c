@@ -99,7 +99,7 @@ static int hash_range(int fd, EVP_MD_CTX *context, uint8_t *buffer, uint64_t sta
 		if (r < 0)
 			return r;
 		if (EVP_DigestUpdate(context, buffer, n) != 1)
-			return -EIO;
+			return -ERR_TOOL;
 		start += n;
 	}
 	return 0;
@@ -127,7 +127,7 @@ static int hash_image(int fd, const struct pe *pe, const EVP_MD *md, uint8_t *re
 	if (!context || !buffer)
 		return -ENOMEM;
 	if (EVP_DigestInit_ex(context, md, NULL) != 1)
-		return -EIO;
+		return -ERR_TOOL;
 	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
 		int r = hash_range(fd, context, buffer, ranges[i].start, ranges[i].end);
 
@@ -135,7 +135,7 @@ static int hash_image(int fd, const struct pe *pe, const EVP_MD *md, uint8_t *re
 			return r;
 	}
 	if (EVP_DigestFinal_ex(context, ret_digest, NULL) != 1)
-		return -EIO;
+		return -ERR_TOOL;
 	return 0;
 }
 

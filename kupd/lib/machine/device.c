@@ -74,7 +74,7 @@ int device_node(const char *root, dev_t devno, char **ret_node)
 		*ret_node = node;
 		return 0;
 	}
-	return -ENOENT;
+	return feof(file) ? -ENOENT : -errno;
 }
 
 int device_folder(const char *root, dev_t devno, char **ret_folder)

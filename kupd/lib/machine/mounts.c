@@ -115,8 +115,10 @@ int mounts_read(const char *root, struct mounts *ret_mounts)
 			return r;
 		mounts.n++;
 	}
-	if (ferror(file))
-		return -EIO;
+	/* Not only a failed read: getline() may have found no memory, and a mount must not be
+	 * missed. */
+	if (!feof(file))
+		return -errno;
 	*ret_mounts = mounts;
 	mounts = (struct mounts){0};
 	return 0;
