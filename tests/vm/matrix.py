@@ -3,13 +3,24 @@
 """Put what the tests in virtual machines have seen into results.json, and that into README.md."""
 
 import json
-import re
+import textwrap
+from collections import Counter
 
 from qemu import BUILD
 
 README = BUILD.parent / "README.md"
 KEPT = BUILD.parent / "tests/vm/results.json"
 FIRMWARE = {"secureboot": "UEFI, Secure Boot", "uefi": "UEFI", "bios": "BIOS"}
+SCENES = {
+    "test_boot_menu": "the boot menu",
+    "test_disks": "disks",
+    "test_fallback": "self-repair",
+    "test_given_up": "kernels that do not come up",
+    "test_mounted": "mounted partitions",
+    "test_power_cut": "power cuts",
+    "test_user": "a stick in memory",
+    "test_ways": "older, pulled and second sticks",
+}
 SUITE = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 BEGIN, END = "<!-- make matrix -->\n", "<!-- end -->\n"
 
@@ -19,36 +30,42 @@ def outcome(result):
     return {"passed": "passed", "failed": "**failed**"}.get(result["outcome"], result["outcome"])
 
 
+def way(result):
+    """How the stick got its new kernel."""
+    return "apt install, from a new source" if "test_user" in result["test"] else "apt upgrade"
+
+
 def upgrades(results):
-    """A row for each upgrade: firmware x persistence x suite."""
-    rows = ["| firmware | persistence | suite | by | kernel | result | seen |", "|---|---|---|---|---|---|---|"]
-    for result in results:
+    """A row for each combination: the newest of its results, one that did not pass before all others."""
+    newest = {}
+    for result in sorted(results, key=lambda r: (r["outcome"] != "passed", r["date"])):
         if "firmware" in result:
-            way = "apt install, a new source" if "test_user" in result["test"] else "apt upgrade"
-            rows.append(f"| {FIRMWARE[result['firmware']]} | {result['persistence']} "
-                        f"| {SUITE[result['suite']]} | {way} | {result['from']} to {result['to']} "
-                        f"| {outcome(result)} | {result['date']} |")
+            newest[SUITE[result["suite"]], FIRMWARE[result["firmware"]], result["persistence"], way(result)] = result
+    rows = ["| firmware | persistence | suite | way | kernel | result | date |", "|---|---|---|---|---|---|---|"]
+    for (suite, firmware, persistence, by), result in sorted(newest.items()):
+        rows.append(f"| {firmware} | {persistence} | {suite} | {by} | {result['from']} to {result['to']} "
+                    f"| {outcome(result)} | {result['date']} |")
     return rows
 
 
 def others(results):
-    """A row for each other test function: how many of its cases passed."""
-    rows = ["| test | passed | seen |", "|---|---|---|"]
-    functions = {}
-    for result in results:
-        if "firmware" not in result:
-            name = re.match(r".*::test_(\w+)", result["test"])[1].replace("_", " ")
-            functions.setdefault(name, []).append(result)
-    for name, found in functions.items():
-        passed = sum(result["outcome"] == "passed" for result in found)
-        rows.append(f"| {name} | {passed} of {len(found)} | {max(r['date'] for r in found)} |")
-    return rows
+    """All other scenes in one sentence: how many passed, of what kinds, and those that did not."""
+    scenes = [result for result in results if "firmware" not in result]
+    if not scenes:
+        return []
+    kinds = Counter(SCENES.get(name := result["test"].partition(".py")[0], name) for result in scenes)
+    failed = [result["test"] for result in scenes if result["outcome"] != "passed"]
+    text = (f"Of {len(scenes)} other scenes {len(scenes) - len(failed)} passed, the last on "
+            f"{max(result['date'] for result in scenes)}: "
+            + ", ".join(f"{kind} ({n})" for kind, n in kinds.items())
+            + (f"; **failed**: {', '.join(failed)}" if failed else "") + ".")
+    return ["", *textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False)]
 
 
 def versions(results):
     """What was tested, suite by suite."""
     found = {r["suite"]: r["versions"] for r in results if "versions" in r}
-    return [f"{SUITE[suite]}: {', '.join(lines)}." for suite, lines in found.items()]
+    return ["", *(f"{SUITE[suite]}: {', '.join(lines)}." for suite, lines in found.items())] if found else []
 
 
 def main():
@@ -58,7 +75,7 @@ def main():
         kept[result["test"]] = result
     results = sorted(kept.values(), key=lambda r: r["test"])
     KEPT.write_text(json.dumps(results, indent=1) + "\n")
-    table = "\n".join([*upgrades(results), "", *others(results), "", *versions(results)]) + "\n"
+    table = "\n".join([*upgrades(results), *others(results), *versions(results)]) + "\n"
     before, _, rest = README.read_text().partition(BEGIN)
     README.write_text(before + BEGIN + table + END + rest.partition(END)[2])
 
