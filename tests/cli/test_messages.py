@@ -20,7 +20,7 @@ def test_what_is_no_disk(option, target):
 def test_a_stick_cut_short(stick):
     with open(stick.path, "r+b") as f:
         f.truncate(stick.partition(2)[0] + 4096)
-    kupd("status", "--disk", stick.path, code=NOT_STICK, says="or is cut short")
+    kupd("status", "--disk", stick.path, code=NOT_STICK, says="or is truncated")
 
 
 @pytest.mark.parametrize("label", [b"\x1b[2J\x1b[31mred", b"a\nb\rc\td\x7f", b"\xc2\x9b2J"])

@@ -371,7 +371,7 @@ static void a_table_that_cannot_be_read_is_not_missing(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		assert_int_equal(open_zeros(sizes[i], 0, 0, false), -ERR_NOT_STICK);
 		assert_string_equal(said, "the stick: has no GPT with a second partition, or is "
-					  "cut short: not a liveng stick");
+					  "truncated: not a liveng stick");
 		assert_int_equal(open_zeros(sizes[i], -EIO, 0, false), -EIO);
 		assert_string_equal(
 			said, "the stick: cannot read the partition table: Input/output error");

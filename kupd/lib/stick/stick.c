@@ -45,7 +45,7 @@ static int read_table(struct stick *stick)
 		if (!partition)
 			continue;
 		extent = probe_extent(partition);
-		/* An image cut short keeps its table. */
+		/* A truncated image keeps its table. */
 		if (extent.start + extent.size <= disk_size(stick->disk))
 			stick->partitions[n] = extent;
 		name = blkid_partition_get_name(partition);
@@ -179,7 +179,8 @@ static int find_kernel_partition(struct stick *stick)
 			path);
 	if (r == -ERR_NOT_STICK)
 		return refuse(r,
-			"%s: has no GPT with a second partition, or is cut short: not a liveng stick",
+			"%s: has no GPT with a second partition, or is truncated: not a liveng "
+			"stick",
 			path);
 	if (r < 0)
 		return report(r, "%s: cannot read the partition table", path);
@@ -256,7 +257,8 @@ static int lock_disk(const struct host *host, const struct stick *stick, bool pa
 	if (!disk_is_block_device(stick->disk) && fstat(disk_fd(stick->disk), &st) == 0 &&
 		host_find_loop(host, st.st_dev, st.st_ino, loop))
 		return refuse(-ERR_BUSY,
-			"%s: is attached as /dev/%s: name that, or detach it first (losetup --detach)",
+			"%s: is attached as /dev/%s: name that, or detach it first (losetup "
+			"--detach)",
 			path, loop);
 	return 0;
 }
