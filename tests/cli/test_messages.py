@@ -14,7 +14,7 @@ CONTROL = [chr(n) for n in range(32) if n != 10] + ["\x7f", "\x9b"]
 @pytest.mark.parametrize("option", ["--disk", "--partition"])
 def test_what_is_no_disk(option, target):
     kupd("status", option, target, code=FAILED,
-         says=f"{target}: is neither a block device nor a plain file")
+         says=f"{target}: is neither a block device nor a regular file")
 
 
 def test_a_stick_cut_short(stick):

@@ -439,7 +439,7 @@ static void a_full_block_is_told(void **state)
 	r = assessment_begin_trial(&stick, PREVIOUS_PROVEN, 0);
 	end_listening(old);
 	assert_int_equal(r, -ERR_FULL);
-	assert_string_equal(said, "the stick: boot/grub/grubenv of partition 3 is full: remove "
+	assert_string_equal(said, "the stick: boot/grub/grubenv on partition 3 is full: remove "
 				  "variables with grub-editenv");
 	assert_int_equal(grubenv.writes, 0);
 
