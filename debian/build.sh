@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# build.sh DIR: build the packages, source package too, and put them into DIR. What git knows is built, in
-# a copy below DIR, with the changelog's time: two builds give the same packages.
+# build.sh DIR: build the packages, including the source package, and put them into DIR. Builds what git
+# tracks, in a copy below DIR, with the changelog's time: two builds give the same packages.
 
 set -eu
 umask 022
 
-# Called by a make that is to be silent, this build is not: its log is what blhc reads.
+# Even when called by a silent make, this build is not silent: blhc reads its log.
 unset MAKEFLAGS
 out=${1:?usage: build.sh DIR}
 mkdir -p "$out"

@@ -56,7 +56,7 @@ static int begin(const struct stick_plan *plan, struct disk *disk, struct output
 
 	r = plan->is_kept ? table_write(&plan->before, &plan->layout, output)
 			  : wipe_disk(disk, output);
-	/* The set goes by another way, into slot A: what is around that is read back here. */
+	/* The set is written elsewhere, into slot A: what is around it is read back here. */
 	if (r == 0)
 		r = output_zero(output, kernel.start, slot_extent(kernel, &a).start - kernel.start);
 	if (r == 0)

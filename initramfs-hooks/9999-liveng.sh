@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh
 #
-# In the initrd of a liveng stick, sourced behind live-boot's own functions: persistence is looked for on
-# the disk of the live medium, not on all disks. live-boot would ask for the passphrase of every LUKS
-# partition that it finds, and take any partition named `persistence`. It calls storage_devices for what
-# it may look at; all else stays its own. A medium that is no liveng stick's is left to its ways: by its
-# own function, which is read again where ours is not to count.
+# In the initrd of a liveng stick, sourced after live-boot's own functions: look for persistence only on the
+# disk of the live medium, not on all disks. live-boot would ask for the passphrase of every LUKS partition
+# it finds, and use any partition named `persistence`. It calls storage_devices to get the devices to look
+# at; nothing else is changed. With a medium that is not a liveng stick, live-boot's own function is sourced
+# again and used instead of ours.
 
-# The disk of the live medium, a folder of sysfs: by the partition that is mounted, or in memory (toram)
-# by the one that the boot menu named.
+# The disk of the live medium, as a folder in sysfs: found by the mounted partition, or if the medium was
+# copied to memory (toram), by the partition named on the kernel command line.
 liveng_disk()
 {
 	for liveng_medium in "$(what_is_mounted_on /run/live/medium)" "${LIVE_MEDIA-}"; do
@@ -30,7 +30,7 @@ liveng_partitions()
 	done
 }
 
-# liveng_is_stick DISK: is one of its partitions labelled as those of our sticks, of any age?
+# liveng_is_stick DISK: does one of its partitions have a label of our sticks, old or new?
 liveng_is_stick()
 {
 	for liveng_node in $(liveng_partitions "$1"); do
@@ -41,8 +41,8 @@ liveng_is_stick()
 	return 1
 }
 
-# storage_devices BLACK_LIST WHITE_LIST: device nodes but those of the black list; with a white list, of
-# its disks only.
+# storage_devices BLACK_LIST WHITE_LIST: print device nodes except those on the black list; with a white
+# list, only those of its disks.
 storage_devices()
 {
 	liveng_disk=$(liveng_disk)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=sh
 #
-# What the hooks of dpkg and initramfs-tools share; they source it. A hook notes the release that the
-# stick has to get. Within dpkg that activates the package's own trigger, whose postinst does the work
-# at the end: one initrd and one write, however many hooks have fired. Outside it is done at once.
+# Shared by the hooks of dpkg and initramfs-tools, which source it. A hook records the release that the
+# stick is to get. Within dpkg this activates the package's own trigger, whose postinst does the work at the
+# end: one initrd and one write, however many hooks have run. Outside dpkg the work is done at once.
 
-liveng_pending=/var/lib/liveng/pending # "RELEASE", or "RELEASE built": its initrd is fresh
+liveng_pending=/var/lib/liveng/pending # "RELEASE", or "RELEASE built" if its initrd is fresh
 liveng_protection=/etc/apt/apt.conf.d/03liveng-kernels
 
 LIVENG_DISK=
@@ -22,8 +22,8 @@ liveng_kupd()
 	/usr/sbin/livengkupd ${LIVENG_DISK:+--disk "$LIVENG_DISK"} "$@"
 }
 
-# Does this system keep a stick up to date? The one it runs from, or one that was named by hand. Not
-# so in a chroot: that of live-build sees the machine's own /proc.
+# Does this system keep a stick up to date: the one it runs from, or one set in /etc/default/liveng? Not in
+# a chroot: live-build's sees the /proc of the machine.
 liveng_has_stick()
 {
 	[ -x /usr/sbin/livengkupd ] || return 1
@@ -45,42 +45,42 @@ liveng_newest()
 	linux-version list | linux-version sort | tail -n 1
 }
 
-# The release that the stick is to have as long as nothing is noted: what it has; if that cannot be told,
-# the newest, and it is for livengkupd to say what is wrong.
+# The release that the stick should have while none is pending: the one it has; if that is unknown, the
+# newest, and livengkupd will report what is wrong.
 liveng_wanted()
 {
 	liveng_release=$(liveng_set current)
-	[ "$liveng_release" ] || liveng_say "cannot tell what the stick boots: it is to get the newest kernel"
+	[ "$liveng_release" ] || liveng_say "cannot find out what the stick boots: it will get the newest kernel"
 	echo "${liveng_release:-$(liveng_newest)}"
 }
 
-# The release that is noted; nothing if there is none.
+# The pending release; nothing if there is none.
 liveng_noted()
 {
 	cut -d ' ' -f 1 "$liveng_pending" 2> /dev/null || :
 }
 
-# Is what apt installs still there after a reboot? Not if live-boot has put the changes of / into memory.
+# Will what apt installs survive a reboot? Not if live-boot keeps the changes to / in memory.
 liveng_persists()
 {
 	[ "$LIVENG_DISK" ] || {
 		grep -q ' /run/live/persistence/' /proc/mounts &&
 			! grep -q '^[^ ]* / overlay [^ ]*upperdir=/run/live/overlay/' /proc/mounts
 	} || {
-		liveng_say "nothing of this boot persists: the stick keeps the kernel that it has"
+		liveng_say "nothing from this boot persists: the stick keeps its current kernel"
 		return 1
 	}
 }
 
-# Has this package kept the stick up to date so far? Not when it comes, or comes back.
+# Has this package kept the stick up to date so far? Not if it is just being installed, or reinstalled.
 liveng_is_at_home()
 {
 	[ -e "$liveng_protection" ]
 }
 
-# liveng_note RELEASE [built]: that it is to be written. Not to be called where the shell overlooks
-# errors, behind `if` or before `||`: a full disk is one. All of the file system is synced: a power cut
-# leaves what depmod wrote empty, and dpkg has no reason to call it again.
+# liveng_note RELEASE [built]: record that it is to be written. Do not call this where the shell ignores
+# errors, after `if` or before `||`: a full disk must not go unnoticed. The whole file system is synced:
+# otherwise a power cut leaves depmod's output empty, and dpkg would not run depmod again.
 liveng_note()
 {
 	mkdir -p "${liveng_pending%/*}"
@@ -94,8 +94,8 @@ liveng_is_installed()
 	linux-version list | grep -qxF "$1"
 }
 
-# liveng_write RELEASE [built]: note it, and see that it is done. Of several in one run the newest counts,
-# in whatever order dpkg configures them.
+# liveng_write RELEASE [built]: record it, and have it done. If there are several in one run, the newest
+# counts, in whatever order dpkg configures them.
 liveng_write()
 {
 	liveng_persists || return 0
@@ -111,18 +111,18 @@ liveng_write()
 	fi
 }
 
-# Do what is noted. live-tools diverts update-initramfs; the true one stands beside it.
+# Do what was recorded. live-tools diverts update-initramfs; the original is next to it.
 liveng_work()
 {
 	[ -e "$liveng_pending" ] || return 0
 	read -r release built < "$liveng_pending" || :
 	liveng_is_installed "$release" || release=$(liveng_newest) built=
 	if ! [ "$release" ]; then
-		liveng_say "no kernel is installed: the stick keeps the one that it has"
+		liveng_say "no kernel is installed: the stick keeps its current one"
 		rm -f "$liveng_pending"
 		return 0
 	fi
-	# Of a kernel that came before this package, and then the power went.
+	# For a kernel that was installed before this package, followed by a power cut.
 	[ -s "/lib/modules/$release/modules.dep.bin" ] || depmod "$release" || return
 	if ! [ "$built" ] || ! [ -e "/boot/initrd.img-$release" ]; then
 		LIVENG_WORKS=1 "$(dpkg-divert --truename /usr/sbin/update-initramfs)" \
@@ -134,8 +134,8 @@ liveng_work()
 	liveng_protect
 }
 
-# Keep apt from removing as no longer needed what one of the sets needs: its modules. What was kept so far
-# is if the stick cannot be read now.
+# Keep apt's autoremove from removing the modules that one of the sets needs. If the stick cannot be read
+# now, the protection stays as it is.
 liveng_protect()
 {
 	[ "$(liveng_set current)" ] || return 0

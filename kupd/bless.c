@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * After a boot that came up: the set that it booted is proven. livengkupd runs this from
- * liveng-bless.service.
+ * After a successful boot: the set that it ran is proven. liveng-bless.service runs this.
  */
 
 #include "base/log.h"
@@ -14,11 +13,11 @@
 #include "run.h"
 #include "stick/assessment.h"
 
-/* What a boot of the previous set says of the current one. */
+/* What a boot of the previous set says about the current one. */
 enum verdict {
-	VERDICT_NONE, /* somebody chose the other, or a read failed, as it may not the next time */
-	VERDICT_FAILED,	 /* it had all its boots */
-	VERDICT_DAMAGED, /* it could not even be loaded; that is not the kernel's fault */
+	VERDICT_NONE,	/* the user chose the other one, or a read failed that may work next time */
+	VERDICT_FAILED, /* it used up all its boots */
+	VERDICT_DAMAGED, /* it could not even be loaded, which is not the kernel's fault */
 };
 
 static int judge(const struct kupd_run *run, const struct stick *stick,
@@ -38,7 +37,7 @@ static int judge(const struct kupd_run *run, const struct stick *stick,
 	return 0;
 }
 
-/* The set that did not come up makes way for the one that did. */
+/* Roll back from the set that did not come up to the one that did. */
 static int take_previous(struct kupd_run *run, struct stick *stick, struct inventory *inventory,
 	enum verdict verdict)
 {
@@ -55,13 +54,14 @@ static int take_previous(struct kupd_run *run, struct stick *stick, struct inven
 	run_add(run, "release", inventory->previous.release);
 	run_add(run, "failed", failed);
 	if (run->options->dry_run) {
-		log_info("%s: would make %s current again, %s %s", stick->name,
+		log_info("%s: would make %s current again: %s %s", stick->name,
 			inventory->previous.release, failed, what);
 		return 0;
 	}
-	/* First the memory of it: a cut behind the switch must not bring it back. */
+	/* Record the failure first: after a power cut following the switch, the set must not come
+	 * back. */
 	if (verdict == VERDICT_FAILED)
-		failures_note(run, &inventory->current, "it did not come up, the set before did");
+		failures_note(run, &inventory->current, "it did not come up, the previous set did");
 	run->changed = true;
 	r = rollback_switch(run, stick, inventory, false);
 	if (r < 0)
@@ -71,7 +71,7 @@ static int take_previous(struct kupd_run *run, struct stick *stick, struct inven
 	return 0;
 }
 
-/* The end of the trial. */
+/* End the trial. */
 static int end_trial(struct kupd_run *run, struct stick *stick, const struct inventory *inventory)
 {
 	enum assessment_previous previous = PREVIOUS_GONE;
@@ -91,7 +91,7 @@ static int end_trial(struct kupd_run *run, struct stick *stick, const struct inv
 		return 0;
 	}
 	run->changed = true;
-	/* Whether the `.old` set ever came up is not told by this boot. */
+	/* This boot does not show whether the `.old` set ever came up. */
 	if (inventory->is_other_unreadable)
 		previous = assessment_previous(stick);
 	else if (inventory->has_previous)
@@ -99,18 +99,18 @@ static int end_trial(struct kupd_run *run, struct stick *stick, const struct inv
 	r = assessment_end_trial(stick, previous);
 	if (r < 0)
 		return r;
-	/* What came up ends the memory of older failures; those of newer sets stay. */
+	/* Older failures no longer matter now; keep those of newer sets. */
 	failures_forget_older(run, inventory->current.release);
-	/* Of a stick that is named nobody saw it. */
+	/* Nobody watched a stick named by hand boot. */
 	log_info("%s: %s %s", stick->name, inventory->current.release,
 		run->options->target == STICK_RUNNING ? "came up and is proven"
-						      : "is called proven from now on");
+						      : "is marked as proven");
 	return 0;
 }
 
 /*
- * The menu takes the previous set when the current one had all its boots, or could not be loaded;
- * and people do, for whatever reason.
+ * The menu takes the previous set when the current one has used up its boots or could not be
+ * loaded; users may also choose it, for whatever reason.
  */
 static int bless_previous(struct kupd_run *run, struct stick *stick, struct inventory *inventory)
 {
@@ -122,8 +122,8 @@ static int bless_previous(struct kupd_run *run, struct stick *stick, struct inve
 		return r;
 	if (verdict != VERDICT_NONE)
 		return take_previous(run, stick, inventory, verdict);
-	log_info("%s: the previous set was chosen for this boot, which says nothing of the current "
-		 "one",
+	log_info("%s: the previous set was chosen for this boot, which says nothing about the "
+		 "current one",
 		stick->name);
 	return 0;
 }
@@ -136,21 +136,21 @@ int bless_verb(struct kupd_run *run)
 	enum host_boot boot = options->booted;
 	int r = 0;
 
-	/* Of a stick named by hand this machine's boot says nothing. */
+	/* This machine's boot says nothing about a stick named by hand. */
 	if (options->target == STICK_RUNNING)
 		r = host_boot(&run->host, &boot);
 	if (r < 0)
-		return report(r, "cannot tell how the system was booted");
+		return report(r, "cannot find out how the system was booted");
 	if (boot == HOST_BOOT_OTHER || boot == HOST_BOOT_FALLBACK) {
-		log_info("this boot ran no set of a kernel partition, nothing to do");
+		log_info("this boot ran no set from a kernel partition, nothing to do");
 		return 0;
 	}
-	/* It is run once in a boot: an update that is at work now must not cost that boot. */
+	/* This runs once per boot: wait for a running update, or this boot would not count. */
 	r = run_open_stick(run, options->dry_run ? 0 : STICK_WRITABLE | STICK_PATIENT, &stick);
 	if (r < 0)
 		return r;
 	if (options->target == STICK_RUNNING && bootmark_is_written(run->host.root)) {
-		log_info("a kernel set was written since this boot: its trial goes on");
+		log_info("a kernel set has been written during this boot: its trial continues");
 		return 0;
 	}
 	r = inventory_read(stick, &inventory);

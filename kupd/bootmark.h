@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What one boot notes for itself: a file below /run of the system below a root folder.
+ * A mark that lasts for one boot: a file below /run of the system below a root folder.
  */
 
 #include <stdbool.h>
@@ -10,10 +10,10 @@
 #include "run.h"
 
 /**
- * Note that this boot wrote a kernel set, if @stick is what it runs from, by whatever name: it says
- * nothing of that set. Best effort, below /run.
+ * Record that a kernel set was written during this boot, if @stick, by whatever name, is the one it
+ * runs from: this boot then proves nothing about that set. Best effort, below /run.
  */
 void bootmark_set_written(const struct kupd_run *run, const struct stick *stick);
 
-/** Was that noted since the system started? */
+/** Has that been recorded since the system started? */
 bool bootmark_is_written(const char *root);

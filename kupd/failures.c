@@ -115,7 +115,7 @@ static void save(const struct kupd_run *run, const struct failures *failed)
 
 	r = write_list(run->options->root, failed);
 	if (r < 0)
-		log_warning("%s" FILE_NAME ": cannot note which kernel sets failed: %s",
+		log_warning("%s" FILE_NAME ": cannot record which kernel sets failed: %s",
 			run->options->root, error_text(r));
 }
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The kernel sets that did not come up, known by their content, in /var/lib/liveng/failed of the
- * system below a root folder: one line a set, the newest failure last.
+ * The kernel sets that did not come up, identified by content, in /var/lib/liveng/failed of the
+ * system below a root folder: one line per set, the newest failure last.
  */
 
 #include "run.h"
@@ -25,27 +25,27 @@ struct failures {
 };
 
 /*
- * Such sets are known of the stick that a system runs from only, be it this one or one below
- * --root: of another stick the list is empty, and nothing is noted. What cannot be noted is warned
- * of, it is no reason to stop.
+ * The list exists only for the stick that a system runs from, either this system or one below
+ * --root: for any other stick it is empty, and nothing is recorded. Failing to record an entry
+ * causes a warning, but does not stop anything.
  */
 
 /** Read the list; a missing or damaged one is empty. */
 void failures_read(const struct kupd_run *run, struct failures *ret_failed);
 
-/** The set of this content, or NULL. */
+/** The set with this content, or NULL. */
 const struct failure *failures_find(
 	const struct failures *failed, const char *kernel_sum, const char *initrd_sum);
 
 /**
- * Remember that @set does not come up, for @reason; once, however often it is told. A set without
- * checksums cannot be told from others: it is remembered by its release only. Written whole or not
- * at all.
+ * Record that @set does not come up, for @reason; at most one entry per set. A set without
+ * checksums cannot be distinguished from others: only its release is recorded. The file is replaced
+ * atomically.
  */
 void failures_note(const struct kupd_run *run, const struct kernelset *set, const char *reason);
 
-/** Forget the set of this content: it is going to be tried again. */
+/** Forget the set with this content: it is going to be tried again. */
 void failures_forget(const struct kupd_run *run, const char *kernel_sum, const char *initrd_sum);
 
-/** Forget all but those that are newer than @release, which came up. */
+/** Forget all sets except those newer than @release, which came up. */
 void failures_forget_older(const struct kupd_run *run, const char *release);

@@ -14,10 +14,10 @@ static bool is_damage(int error)
 }
 
 /*
- * What the other slot's own tree says of the set in it. The current tree's names with `.old` say
- * where the previous set lay when the current one was written: it is there still if that tree has
- * the same files. If it is the other way round, the current set is the one that was gone back to.
- * Without a current set that tree is all there is: whoever goes back to it compares its checksums
+ * Find out which set the other slot's own tree has. The current tree's `.old` names tell where the
+ * previous set was when the current one was written: it still exists if that tree has the same
+ * files. If it is the other way round, the current set is the one that was rolled back to. Without
+ * a current set, that tree is all there is: anyone who rolls back to it verifies its checksums
  * first.
  */
 static int read_other(const struct volume *other, struct inventory *inventory)
@@ -59,12 +59,11 @@ static int find_other(const struct stick *stick, struct inventory *inventory)
 		r = volume_open(stick->disk, partition, &inventory->other_pvd, &volume);
 	if (r == 0)
 		r = read_other(volume, inventory);
-	/* Damage means that there is none. A failed read does not: it may be the proven set. What
-	 * needs nothing of it goes on. */
+	/* If it is damaged, there is none. If reading failed, it may still be the proven set.
+	 * Anything that does not need it can go on. */
 	inventory->is_other_unreadable = r == -EIO;
 	if (r == -EIO)
-		log_warning("%s: what the slot of the previous kernel set holds is unreadable",
-			stick->name);
+		log_warning("%s: the slot of the previous kernel set is unreadable", stick->name);
 	return r == -EIO || is_damage(r) ? 0 : r;
 }
 
@@ -130,7 +129,7 @@ const struct kernelset *inventory_other(const struct inventory *inventory)
 				       : NULL;
 }
 
-/* Does the assessment name that slot as the one of a proven set? */
+/* Does the assessment name that slot as holding a proven set? */
 static bool is_named(const struct stick *stick, enum slot_id slot)
 {
 	return assessment_proven_slot(stick) == slot_letter(slot);

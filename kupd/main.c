@@ -6,13 +6,14 @@
 static const struct verb verbs[] = {
 	{"update", update_verb, "root kernel initrd no-verify in-place force dry-run",
 		"write a kernel set: RELEASE, or the newest installed one"},
-	{"status", status_verb, "root short", "show the sets, their room and the boot assessment"},
-	{"verify", verify_verb, "", "read current and previous set, compare their checksums"},
+	{"status", status_verb, "root short",
+		"show the kernel sets, the room and the boot assessment"},
+	{"verify", verify_verb, "", "read the current and previous sets, compare checksums"},
 	{"rollback", rollback_verb, "undo dry-run", "make the previous set the current one"},
-	{"next", next_verb, "once dry-run", "choose what the next boot runs, and only that"},
+	{"next", next_verb, "once dry-run", "choose what the next boot runs, for that boot only"},
 	{"bless", bless_verb, "root booted dry-run", "end the trial of a set that came up"},
 	{"repair", repair_verb, "root kernel initrd no-verify dry-run",
-		"bring back a set that boots, with what is there"},
+		"restore a set that boots, with what is there"},
 	{0},
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * What the next boot runs, and only that one: the boot menu takes the variable away when it reads
- * it.
+ * Choose what the next boot runs, for that boot only: the boot menu clears the variable when it
+ * reads it.
  */
 
 #include <string.h>
@@ -13,13 +13,13 @@
 #include "run.h"
 #include "stick/assessment.h"
 
-/* Would that entry boot, as far as can be told without reading the sets? */
+/* Would that entry boot, judging without reading the sets? */
 static int check_bootable(
 	const struct stick *stick, const struct inventory *inventory, const char *entry)
 {
 	if (!stick->grubenv)
 		return refuse(-ERR_REFUSED,
-			"%s: the boot menu has no %s to read it from, choose in the menu itself",
+			"%s: the boot menu has no %s to read this from: choose in the menu itself",
 			stick->name, GRUBENV_PATH);
 	if (strcmp(entry, "previous") == 0 &&
 		(!inventory->has_previous || assessment_previous(stick) == PREVIOUS_GONE))
@@ -45,12 +45,12 @@ int next_verb(struct kupd_run *run)
 		return r;
 	run_add(run, "once", entry);
 	if (run->options->dry_run) {
-		log_info("%s: would let the next boot take %s", stick->name, entry);
+		log_info("%s: would make the next boot take %s", stick->name, entry);
 		return 0;
 	}
 	run->changed = true;
 	r = assessment_set_once(stick, entry);
 	if (r == 0)
-		log_info("%s: the next boot takes %s, only that one", stick->name, entry);
+		log_info("%s: the next boot takes %s, for that boot only", stick->name, entry);
 	return r;
 }

@@ -43,7 +43,7 @@ static const struct option table[] = {
 	{0},
 };
 
-/* What every verb takes. */
+/* The options of every verb. */
 static const char common[] = "disk partition quiet verbose json help version";
 
 static void print_help(const struct verb *verbs)
@@ -51,8 +51,8 @@ static void print_help(const struct verb *verbs)
 	puts("Usage: livengkupd [OPTIONS] VERB [RELEASE]\n"
 	     "       livengkupd [OPTIONS] RELEASE\n"
 	     "\n"
-	     "Write kernel and initrd into the kernel partition of a liveng stick, whole or\n"
-	     "not at all.\n"
+	     "Write a kernel and its initrd to the kernel partition of a liveng stick,\n"
+	     "atomically.\n"
 	     "\n"
 	     "Verbs:");
 	for (; verbs->name; verbs++)
@@ -69,16 +69,16 @@ static void print_help(const struct verb *verbs)
 	     "\n"
 	     "Writing:\n"
 	     "  --no-verify              do not read back what was written\n"
-	     "  --in-place               overwrite all, but only where two sets have no room;\n"
-	     "                           a power cut meanwhile leaves the fallback boot only\n"
-	     "  --force                  write what the checks refuse, what is there already,\n"
-	     "                           or what did not come up\n"
-	     "  -n, --dry-run            check everything, say what would be done\n"
+	     "  --in-place               overwrite both slots, but only if there is no room for\n"
+	     "                           two sets; a power cut then leaves only the fallback\n"
+	     "  --force                  write a set even if the checks refuse it, it is there\n"
+	     "                           already, or it did not come up\n"
+	     "  -n, --dry-run            check everything, report what would be done\n"
 	     "\n"
 	     "Other verbs:\n"
-	     "  --undo                   rollback: forward again to the set that it left\n"
+	     "  --undo                   rollback: go forward again to the abandoned set\n"
 	     "  --once ENTRY             next: previous, fallback or standard, for one boot\n"
-	     "  --booted ENTRY           bless: what came up, on a stick that is named\n"
+	     "  --booted ENTRY           bless: what came up, for --disk or --partition\n"
 	     "  --short                  status: a line or two, and only if there is news\n"
 	     "\n"
 	     "Output:\n"
@@ -97,10 +97,10 @@ static void print_help(const struct verb *verbs)
 static bool set_target(struct kupd_options *options, enum stick_target target, const char *path)
 {
 	if (options->target_path && options->target == target)
-		arguments_misuse("--%s was given twice, name one stick",
+		arguments_misuse("--%s was given twice: name one stick",
 			target == STICK_DISK ? "disk" : "partition");
 	else if (options->target_path)
-		arguments_misuse("--disk and --partition exclude each other, name one stick");
+		arguments_misuse("--disk and --partition exclude each other: name one stick");
 	if (options->target_path)
 		return false;
 	options->target = target;
@@ -108,7 +108,7 @@ static bool set_target(struct kupd_options *options, enum stick_target target, c
 	return true;
 }
 
-/* An entry of the boot menu, the value of @option. */
+/* Parse an entry of the boot menu, the value of @option. */
 static bool parse_entry(const char *option, const char *word, enum host_boot *ret_boot)
 {
 	static const char *const entries[] = {[HOST_BOOT_STANDARD] = "standard",
@@ -122,11 +122,11 @@ static bool parse_entry(const char *option, const char *word, enum host_boot *re
 			*ret_boot = (enum host_boot)i;
 		return true;
 	}
-	arguments_misuse("--%s: standard, previous or fallback, not \"%s\"", option, word);
+	arguments_misuse("--%s must be standard, previous or fallback, not \"%s\"", option, word);
 	return false;
 }
 
-/* A release in the place of a verb, as the callers of the published script have it. */
+/* A release in place of a verb, as in calls of the published script. */
 static bool is_release(const struct kupd_options *options, const char *word)
 {
 	autofree char *installed = installed_kernel(options->root, word);
@@ -134,7 +134,7 @@ static bool is_release(const struct kupd_options *options, const char *word)
 	return isdigit((unsigned char)word[0]) && (options->kernel || installed);
 }
 
-/* The option that names a stick, if that is what @word is; NULL: it is no disk or file. */
+/* The option that would name a stick, if @word is one; NULL: it is neither a disk nor a file. */
 static const char *target_option(const char *word)
 {
 	const struct host host = {.root = ""};
@@ -149,14 +149,14 @@ static const char *target_option(const char *word)
 		       : "disk";
 }
 
-/* Tell that @word is not what its place on the command line is for. */
+/* Report that @word does not belong in its place on the command line. */
 static void report_word(const char *word, const char *what)
 {
 	const char *option = target_option(word);
 
 	if (option)
 		arguments_misuse(
-			"\"%s\" is %s; a stick is named with --%s %s", word, what, option, word);
+			"\"%s\" is %s; to name a stick use --%s %s", word, what, option, word);
 	else
 		arguments_misuse("\"%s\" is %s", word, what);
 }
@@ -166,7 +166,7 @@ static bool set_words(struct kupd_options *options, const struct verb *verbs, ch
 	const struct verb *verb = verbs;
 
 	if (n == 0) {
-		arguments_misuse("what is to be done? Name a verb");
+		arguments_misuse("no verb given");
 		return false;
 	}
 	while (verb->name && strcmp(verb->name, words[0]) != 0)
@@ -183,7 +183,7 @@ static bool set_words(struct kupd_options *options, const struct verb *verbs, ch
 	options->verb = verb;
 	if (n > 0 && verb == verbs) {
 		if (!isdigit((unsigned char)words[0][0]) && target_option(words[0])) {
-			report_word(words[0], "no release");
+			report_word(words[0], "not a release");
 			return false;
 		}
 		options->release = words[0];
@@ -197,20 +197,20 @@ static bool set_words(struct kupd_options *options, const struct verb *verbs, ch
 	return true;
 }
 
-/* Options that are nothing on their own, or not with each other. */
+/* Options that only make sense together with others. */
 static bool check_together(const struct kupd_options *options, bool booted)
 {
 	if (strcmp(options->verb->name, "next") == 0 && !options->once)
-		arguments_misuse("next: name what to boot, --once previous, fallback or standard");
-	else if (booted && options->target == STICK_RUNNING)
 		arguments_misuse(
-			"--booted is told of a stick that is named, with --disk or --partition");
+			"next: say what to boot with --once previous, fallback or standard");
+	else if (booted && options->target == STICK_RUNNING)
+		arguments_misuse("--booted needs a stick named with --disk or --partition");
 	else
 		return true;
 	return false;
 }
 
-/* What arguments_read() leads to. */
+/* The state of parsing with arguments_read(). */
 struct parsing {
 	const struct verb *verbs;
 	struct kupd_options options;
@@ -237,7 +237,7 @@ static enum arguments_result take(void *data, const struct option *option, char 
 		good = set_target(options, STICK_ALONE, value);
 		break;
 	case OPTION_ROOT:
-		/* "/" is this system; a slash at the end would show in messages. */
+		/* "/" is this system; a trailing slash would show in messages. */
 		for (size_t n = strlen(value); n > 0 && value[n - 1] == '/'; n--)
 			value[n - 1] = 0;
 		options->root = value;

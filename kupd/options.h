@@ -16,24 +16,24 @@ struct kupd_run;
 struct verb {
 	const char *name;
 	int (*run)(struct kupd_run *run);
-	const char *options; /* the long names of its own, with spaces between */
+	const char *options; /* its own long options, separated by spaces */
 	const char *help;
 };
 
 struct kupd_options {
 	const struct verb *verb;
-	const char *release; /* NULL: not named */
+	const char *release; /* NULL: not given */
 	enum stick_target target;
 	const char *target_path; /* NULL with STICK_RUNNING */
-	const char *root;	 /* "" for this system; no slash at the end */
+	const char *root;	 /* "" for this system; no trailing slash */
 	const char *kernel;
 	const char *initrd;
 	bool no_verify;
 	bool in_place;
 	bool undo;
 	bool is_short;
-	enum host_boot booted; /* how a stick that is named was booted */
-	const char *once;      /* the entry that the next boot takes; NULL: not named */
+	enum host_boot booted; /* what a stick named with --disk or --partition booted */
+	const char *once;      /* the menu entry for the next boot; NULL: not given */
 	bool force;
 	bool dry_run;
 	bool json;
@@ -41,10 +41,10 @@ struct kupd_options {
 };
 
 /**
- * Parse @argv. The verbs end with a null name. A first word that is no verb is a release to update
- * to, if a kernel of that name is named or installed. An option that the verb does not use is
- * refused, and so is one that is not written out.
- * DONE: help or version was printed; USAGE: reported. Is JSON wanted? Told in any case.
+ * Parse @argv. The list of verbs ends with a null name. If the first word is not a verb, it is a
+ * release to update to, provided that --kernel is given or such a kernel is installed. An option
+ * that the verb does not use is refused, and so is an abbreviated one. DONE: help or version was
+ * printed; USAGE: the mistake was reported. @ret_json is always set.
  */
 enum arguments_result kupd_options_parse(int argc, char **argv, const struct verb *verbs,
 	bool *ret_json, struct kupd_options *ret_options);

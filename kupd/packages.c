@@ -11,14 +11,14 @@
 #include "base/util.h"
 #include "candidate/installed.h"
 
-/* The system that we run is the one whose packages may be put right. */
+/* Only the packages of the running system may be repaired. */
 static bool is_own_system(const struct kupd_run *run)
 {
 	return run->options->target == STICK_RUNNING && !run->options->root[0] &&
 	       !run->options->dry_run;
 }
 
-/* The process that holds a lock of dpkg's, 0 if none does. */
+/* The process that holds one of dpkg's locks, 0 if none does. */
 static pid_t holder(const char *root, const char *name)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -40,14 +40,14 @@ int packages_check_idle(const struct kupd_run *run)
 		if (pid == 0)
 			continue;
 		return refuse(-ERR_BUSY,
-			"apt or dpkg is at work (process %d): repair when it is done", (int)pid);
+			"apt or dpkg is running (process %d): repair when it is done", (int)pid);
 	}
 	return 0;
 }
 
 bool packages_finish(const struct kupd_run *run)
 {
-	/* Nobody is there to be asked which configuration file to keep. */
+	/* Nobody is there to be asked which configuration files to keep. */
 	static const char *const argv[] = {
 		"dpkg", "--force-confdef", "--force-confold", "--configure", "-a", NULL};
 	int r;
@@ -68,7 +68,7 @@ static bool has_initrd(const char *root, const char *release)
 	return path && access(path, R_OK) == 0;
 }
 
-/* live-tools diverts update-initramfs; the true one stands beside it. */
+/* live-tools diverts update-initramfs; the original is next to it. */
 void packages_build_initrd(const struct kupd_run *run, const char *release)
 {
 	static const char diverted[] = "/usr/sbin/update-initramfs.orig.initramfs-tools";

@@ -2,21 +2,21 @@
 #pragma once
 
 /*
- * The packages of the installed system, as far as a repair needs them: what dpkg left undone, and
- * an initrd that is missing. Only those of the system that we run are ever touched.
+ * What a repair does to the packages of the installed system: finish what dpkg left undone, and
+ * build a missing initrd. Only the packages of the running system are ever touched.
  */
 
 #include "run.h"
 
 /**
- * See that no apt or dpkg is at work in the system that kernels are taken from. Reports. Returns
- * -ERR_BUSY if one is.
+ * Check that neither apt nor dpkg is running on the system that kernels are taken from. Reports.
+ * Returns -ERR_BUSY if one is.
  */
 int packages_check_idle(const struct kupd_run *run);
 
-/** Let dpkg finish what it left, and with it our own hooks' work. Warns of a failure. Was
- * it asked? */
+/** Let dpkg finish what it left undone, which includes our own hooks. Warns if it fails. Returns
+ * whether dpkg was run. */
 bool packages_finish(const struct kupd_run *run);
 
-/** Build the initrd of @release if it is missing. Warns of a failure. */
+/** Build the initrd of @release if it is missing. Warns if that fails. */
 void packages_build_initrd(const struct kupd_run *run, const char *release);

@@ -15,7 +15,7 @@
 
 void update_plan_clear(struct update_plan *plan)
 {
-	/* The session reads from the volume until it ends. */
+	/* The session reads from the volume until it is freed. */
 	session_free(plan->session);
 	volume_close(plan->volume);
 	inventory_close(&plan->inventory);
@@ -23,9 +23,9 @@ void update_plan_clear(struct update_plan *plan)
 }
 
 /*
- * Is the current set whole? A damaged one must not become the `.old` set that boots are sent to,
- * and the set before it must not make room for the new one. One that cannot be read may be whole
- * the next time: it is only given up by who asks for it.
+ * Is the current set whole? A damaged one must not become the `.old` set that the menu falls back
+ * to, and then the previous set must not be overwritten by the new one. One that cannot be read may
+ * be readable next time: it is given up only on request.
  */
 static int check_current(const struct kupd_run *run, const struct stick *stick,
 	struct update_plan *plan, bool tolerant)
@@ -47,7 +47,7 @@ static int check_current(const struct kupd_run *run, const struct stick *stick,
 	return 0;
 }
 
-/* Is the candidate what is current already, byte for byte, and does GRUB find it? */
+/* Is the candidate already current, byte for byte, and does GRUB find it? */
 static int is_there_already(
 	const struct stick *stick, const struct update_plan *plan, bool *ret_there)
 {
@@ -66,7 +66,7 @@ static int is_there_already(
 	return 0;
 }
 
-/* Is it known of these very files that they do not come up? */
+/* Are these very files known not to come up? */
 static bool has_failed_before(const struct kupd_run *run, const struct candidate *candidate)
 {
 	struct failures failed;
@@ -75,15 +75,14 @@ static bool has_failed_before(const struct kupd_run *run, const struct candidate
 	return failures_find(&failed, candidate->kernel_sum, candidate->initrd_sum);
 }
 
-/* This machine may not care, but the stick is made for those that do. */
+/* This machine may not care, but the stick is meant for machines that do. */
 static void warn_unsigned(const struct stick *stick, const struct candidate *candidate)
 {
 	if (candidate_is_signed(candidate) ||
 		!bootloader_is_signed(stick->disk, stick->partitions[STICK_ESP]))
 		return;
-	log_warning(
-		"%s: is not signed: a computer with Secure Boot starts %s, but not this kernel: "
-		"take a signed one, or switch Secure Boot off there",
+	log_warning("%s: is not signed: a computer with Secure Boot boots %s, but not this kernel: "
+		    "use a signed one, or turn Secure Boot off there",
 		candidate->kernel_path, disk_path(stick->disk));
 }
 
@@ -91,29 +90,32 @@ int update_plan_check_candidate(
 	const struct kupd_run *run, const struct stick *stick, const struct candidate *candidate)
 {
 	struct extent persistence = stick->partitions[STICK_PERSISTENCE];
-	/* What cryptsetup takes unless told otherwise. */
+	/* The default of cryptsetup. */
 	struct luks luks = {.type = "LUKS2", .ciphers = {"aes-xts-plain64"}};
 	bool encrypted;
 	int r;
 
 	r = persistence.size > 0 ? luks_read(stick->disk, persistence, &luks) : -ENOENT;
-	/* An initrd that cannot open it would be found out at the next boot: in doubt it must. */
+	/* Whether the initrd can open it would only turn out at the next boot: in doubt, require
+	 * it. */
 	encrypted = r != -ENOENT;
 	if (encrypted && r < 0)
-		log_warning("%s: cannot tell how partition %d is encrypted, taking the usual "
-			    "cipher for it: %s",
+		log_warning(
+			"%s: cannot find out how partition %d is encrypted, assuming the default "
+			"cipher: %s",
 			disk_path(stick->disk), STICK_PERSISTENCE, error_text(r));
 	r = candidate_check(candidate, &run->host, encrypted ? &luks : NULL, &run->observer);
 	if (r == 0)
 		warn_unsigned(stick, candidate);
 	if (r == -ERR_REFUSED && run->options->force) {
-		log_warning("going on all the same, as --force says");
+		log_warning("going on anyway because of --force");
 		return 0;
 	}
 	return r;
 }
 
-/* With a set on trial, or damaged, the one known to boot is the other, if any is: it stays. */
+/* If the current set is on trial or damaged, the one known to boot, if any, is the other: keep
+ * it. */
 static int update_plan_keep(const struct kupd_run *run, const struct stick *stick, bool tolerant,
 	struct update_plan *plan)
 {
@@ -130,7 +132,7 @@ static int update_plan_keep(const struct kupd_run *run, const struct stick *stic
 	if (!keep)
 		return 0;
 	r = kernelset_verify(stick->disk, keep, &run->observer);
-	/* A damaged one is not worth keeping: then the current set is the best there is. */
+	/* A damaged one is not worth keeping: then the current set is the best one. */
 	if (r == -ERR_VERIFY || (r == -EIO && run->options->force))
 		return 0;
 	if (r < 0 && r != -ERR_NO_SUMS)
@@ -141,7 +143,7 @@ static int update_plan_keep(const struct kupd_run *run, const struct stick *stic
 	return 0;
 }
 
-/* There is another way: over what is there. */
+/* Is there another way: overwriting everything? */
 static bool may_go_in_place(const struct kupd_run *run, const struct update_plan *plan)
 {
 	return run->options->in_place && !plan->in_place;
@@ -169,7 +171,7 @@ static int no_room(const struct kupd_run *run, const struct stick *stick,
 		stick->name, needs, plan->slot.name, has);
 }
 
-/* The texts that an old stick's set lacks and gets as `.old` set. */
+/* Make the texts that an old stick's set lacks, for when it becomes the `.old` set. */
 static int describe_base(const struct stick *stick, const struct kernelset *base,
 	const struct observer *observer, char **ret_release, char **ret_sums)
 {
@@ -211,7 +213,7 @@ static int update_plan_session(
 		if (may_go_in_place(run, plan))
 			return -ERR_NO_ROOM;
 		return refuse(-ERR_NO_ROOM,
-			"%s: the current kernel set reaches into slot %s: deploy with a larger "
+			"%s: the current kernel set extends into slot %s: deploy with a larger "
 			"kernel partition, or use --in-place",
 			stick->name, plan->slot.name);
 	}
@@ -223,7 +225,8 @@ static int update_plan_session(
 	if (r == 0)
 		r = plan->base ? volume_open(stick->disk, partition, pvd, &plan->volume)
 			       : volume_new_empty(stick->disk, partition, pvd, &plan->volume);
-	/* What the tree that goes on has of its own, not what another tree says of it as `.old`. */
+	/* What the continued tree itself has, not what another tree says about it as its `.old`
+	 * set. */
 	if (r == 0 && plan->base)
 		r = kernelset_read(plan->volume, KERNELSET_CURRENT, &own);
 	if (r == 0 && plan->base)
@@ -249,7 +252,7 @@ static int update_plan_session(
 	return 0;
 }
 
-/* Beside what is there; only where that has no room, and as the options allow, over it. */
+/* Write next to what is there; overwrite it only if there is no room and the options allow it. */
 static int update_plan_writing(const struct kupd_run *run, const struct stick *stick, bool tolerant,
 	struct update_plan *plan)
 {
@@ -268,7 +271,7 @@ static int update_plan_writing(const struct kupd_run *run, const struct stick *s
 		plan->base = NULL;
 		r = update_plan_session(run, stick, plan);
 	} else if (r == 0 && run->options->in_place) {
-		log_info("%s: has room beside the current kernel set, which stays", stick->name);
+		log_info("%s: has room next to the current kernel set, which is kept", stick->name);
 	}
 	if (r < 0 && r != -ERR_NO_ROOM)
 		return run_failed(stick, "cannot prepare the new session", r);

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What an update is going to do, decided with every check before the first byte is written.
+ * What an update is going to do, decided, with every check, before the first byte is written.
  */
 
 #include "candidate/candidate.h"
@@ -10,35 +10,37 @@
 #include "iso/session.h"
 #include "run.h"
 
-/* What the stick boots, should the next step fail. */
+/* What the stick boots if the next step fails. */
 enum outcome { OUTCOME_AS_BEFORE, OUTCOME_PREVIOUS, OUTCOME_NONE, OUTCOME_EITHER, OUTCOME_NEW };
 
 struct update_plan {
 	enum outcome outcome;
 	struct candidate *candidate;
 	struct inventory inventory;
-	/* Becomes current first, from the other slot: it stays, and what is current now makes room.
-	 * NULL: none does. */
+	/* The set in the other slot that becomes current first and is kept, while the one that is
+	 * current now is overwritten. NULL: none. */
 	const struct kernelset *keep;
-	bool keep_is_proven;	      /* it came up once, as far as the assessment tells */
-	bool base_is_proven;	      /* as keep_is_proven, of what then is current */
-	const struct kernelset *base; /* becomes the `.old` set; NULL: none does */
+	bool keep_is_proven;	      /* it has come up before, according to the assessment */
+	bool base_is_proven;	      /* as keep_is_proven, for the set that is current then */
+	const struct kernelset *base; /* becomes the `.old` set; NULL: none */
 	struct volume *volume;	      /* the tree that the session continues; owned */
-	bool in_place; /* over what is there: two sets have no room, and that is allowed */
+	bool in_place; /* overwrite everything: there is no room for two sets, and --in-place allows
+			  it */
 	struct slot slot;
 	struct session *session; /* owned */
 };
 
 /**
- * Plan to write @plan's candidate into @stick, as the options of @run say. @tolerant is
- * update_run()'s. Unless it is to be written, by @ret_result, the rest of the plan is empty.
- * Reports; what an interruption means is for the caller to tell. Returns -errno, with nothing
- * changed.
+ * Plan how to write @plan's candidate to @stick, according to the options of @run. @tolerant is
+ * update_run()'s. Unless @ret_result says that it is to be written, the rest of the plan stays
+ * empty. Reports, except for an interruption, which the caller must explain. Returns -errno, with
+ * nothing changed.
  */
 int update_plan_make(const struct kupd_run *run, const struct stick *stick, bool tolerant,
 	struct update_plan *plan, enum update_result *ret_result);
 
-/** candidate_check() for @stick and its persistence, and what --force makes of it. Reports. */
+/** candidate_check() for @stick and its persistence; with --force a refusal is only a warning.
+ * Reports. */
 int update_plan_check_candidate(
 	const struct kupd_run *run, const struct stick *stick, const struct candidate *candidate);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Bring the kernel partition back to a whole set that boots, with what the system has: first what
- * costs one sector, then what dpkg left, then the newest good set again. All offline.
- * liveng-repair.service runs this after a fallback boot.
+ * Bring the kernel partition back to a whole set that boots, with what the system has: first
+ * whatever takes only one sector, then what dpkg left undone, then writing the newest good set
+ * again. All offline. liveng-repair.service runs this after a fallback boot.
  */
 
 #include <string.h>
@@ -23,11 +23,11 @@
 enum state {
 	STATE_WHOLE,
 	STATE_DAMAGED,	/* the current set, or its tree */
-	STATE_FAILED,	/* whole, but it had all its boots */
-	STATE_HEADLESS, /* no descriptor leads to any set */
+	STATE_FAILED,	/* whole, but it has used up all its boots */
+	STATE_HEADLESS, /* no descriptor points to any set */
 };
 
-/* Nothing to read of a stick without a head. */
+/* Nothing more can be read without a head. */
 static int diagnose(const struct kupd_run *run, const struct stick *stick,
 	struct inventory *inventory, enum state *ret_state)
 {
@@ -54,9 +54,9 @@ static int diagnose(const struct kupd_run *run, const struct stick *stick,
 }
 
 /*
- * Back to the previous set, or forward again to the one that a rollback left for the current one,
- * if that is whole and not known to fail. It gets a trial unless the boot assessment calls it
- * proven: the menu may have tried it already.
+ * Go back to the previous set, or forward again to the one that a rollback abandoned, if it is
+ * whole and not known to fail. It gets a trial unless the boot assessment marks it as proven: the
+ * menu may have tried it already.
  */
 static int go_back(struct kupd_run *run, struct stick *stick, const struct inventory *inventory,
 	bool *ret_done)
@@ -97,7 +97,8 @@ static int go_back(struct kupd_run *run, struct stick *stick, const struct inven
 	return 0;
 }
 
-/* Whole, but of no use: without an end of the descriptors GRUB reads no set at all. */
+/* The set is whole but useless: without a terminator after the descriptors GRUB reads no set at
+ * all. */
 static int end_descriptors(
 	struct kupd_run *run, struct stick *stick, const struct inventory *inventory)
 {
@@ -115,23 +116,25 @@ static int end_descriptors(
 		return r;
 	run_add(run, "release", release);
 	if (run->options->dry_run) {
-		log_info("%s: would put back the end of the volume descriptors, without which "
-			 "GRUB does not read %s",
+		log_info("%s: would restore the terminator of the volume descriptors, without "
+			 "which GRUB does not read %s",
 			stick->name, release);
 		return 0;
 	}
 	run->changed = true;
 	r = slot_terminate(stick->disk, stick_kernel(stick));
 	if (r < 0)
-		return run_failed(stick, "cannot end the volume descriptors", r);
+		return run_failed(
+			stick, "cannot write the terminator of the volume descriptors", r);
 	run_refresh_kernel(run, stick);
-	log_info("%s: the volume descriptors had no end: put it back, GRUB reads %s again",
+	log_info("%s: restored the missing terminator of the volume descriptors, GRUB reads %s "
+		 "again",
 		stick->name, release);
 	return 0;
 }
 
-/* What costs one sector: the head put back, a set that did not come up left for the one before.
- * WHOLE then also means that it is, or with --dry-run would be. */
+/* Whatever takes only one sector: restore the head, or go back from a set that did not come up.
+ * WHOLE then also means that it has become whole, or with --dry-run would. */
 static int repair_at_once(struct kupd_run *run, enum state *ret_state)
 {
 	const unsigned int flags =
@@ -177,8 +180,8 @@ static int write_release(
 				       : update_run(run, release, true, ret_result);
 }
 
-/* The set that is named; else the newest installed one that passes the checks and is not known to
- * fail. -ENOENT: none. */
+/* Write the set given by the options; otherwise the newest installed one that passes the checks and
+ * is not known to fail. -ENOENT: none. */
 static int write_set(struct kupd_run *run, enum state state)
 {
 	char release[KERNEL_RELEASE_MAX], older[KERNEL_RELEASE_MAX] = "";
@@ -228,7 +231,7 @@ int repair_verb(struct kupd_run *run)
 		r = repair_at_once(run, &state);
 	if (r < 0)
 		return r;
-	/* dpkg's own hooks may have written a set: look again. */
+	/* Our hooks, run by dpkg, may have written a set: look again. */
 	if (packages_finish(run)) {
 		r = repair_at_once(run, &state);
 		if (r < 0)
@@ -241,10 +244,12 @@ int repair_verb(struct kupd_run *run)
 	}
 	if (r == -ENOENT && is_named)
 		return refuse(-ERR_REFUSED,
-			"the kernel set that was named did not come up before: name another one");
+			"the given kernel set did not come up before: choose another one");
 	if (r == -ENOENT)
 		return refuse(-ERR_REFUSED,
-			"%s/boot has no kernel that could be written: install another one with apt, or name another system by --root, or files by --kernel and --initrd",
+			"%s/boot has no kernel that can be written: install another one with "
+			"apt, or name another system with --root, or files with --kernel and "
+			"--initrd",
 			options->root);
 	if (r < 0)
 		return r;
@@ -252,6 +257,6 @@ int repair_verb(struct kupd_run *run)
 	if (!acted)
 		log_info("the current kernel set is whole, nothing to repair");
 	else if (run->changed && options->target == STICK_RUNNING)
-		log_info("reboot to start it");
+		log_info("reboot to run it");
 	return 0;
 }

@@ -14,13 +14,13 @@
 #include "slots/format.h"
 #include "stick/assessment.h"
 
-/* A tree that was found without the head, and what it says of its sets. */
+/* A tree that was found without the head, and its sets. */
 struct tree {
 	struct pvd pvd;
 	struct kernelset set;
 	struct kernelset old; /* with has_old */
 	bool has_old;
-	bool is_proven; /* it came up, as far as the assessment tells */
+	bool is_proven; /* it has come up, according to the assessment */
 };
 
 int rescue_is_needed(const struct stick *stick)
@@ -32,7 +32,7 @@ int rescue_is_needed(const struct stick *stick)
 	return r == -ERR_FOREIGN || r == -ERR_DAMAGED ? 1 : r;
 }
 
-/* Is the tree of @pvd whole, and the label one of ours? 1, 0, or -errno. */
+/* Is the tree of @pvd whole, and does it have the stick's label? 1, 0, or -errno. */
 static int read_tree(const struct kupd_run *run, const struct stick *stick, const struct pvd *pvd,
 	struct tree *ret)
 {
@@ -83,10 +83,10 @@ static int find_trees(const struct kupd_run *run, const struct stick *stick,
 }
 
 /*
- * Which tree was current? If one is called proven while another is on trial, that one will do; else
- * the newest, as long as the assessment calls the one before bootable: then that is how an update
- * left it. If not, the newest did not come up, was rolled back or had its update cut off: the one
- * before it is at least as good.
+ * Which tree was current? If one is marked as proven while another is on trial, use that one;
+ * otherwise the newest, provided that the assessment marks the one before it as bootable, because
+ * that is the state after an update. If not, the newest did not come up, was rolled back, or its
+ * update was interrupted: the one before it is at least as good.
  */
 static const struct tree *choose(const struct stick *stick, struct tree *trees, int n)
 {
@@ -115,7 +115,8 @@ static const struct tree *choose(const struct stick *stick, struct tree *trees, 
 	return newest;
 }
 
-/* It is proven if nothing speaks against it. In doubt it gets a trial, which costs a `bless`. */
+/* It is proven if nothing indicates otherwise. In doubt it gets a trial, which a `bless` will
+ * end. */
 static int assess(struct stick *stick, const struct tree *chosen)
 {
 	int tries = assessment_tries(stick);
@@ -144,13 +145,13 @@ int rescue_from_slots(struct kupd_run *run, struct stick *stick)
 		return r;
 	run_add(run, "release", chosen->set.release);
 	if (run->options->dry_run) {
-		log_info("%s: would put back the volume descriptor, which leads to %s", stick->name,
-			chosen->set.release);
+		log_info("%s: would restore the volume descriptor, which makes %s current",
+			stick->name, chosen->set.release);
 		return 0;
 	}
 	run->changed = true;
 	r = assessment_drop_once(stick);
-	/* Before a trial begins that this boot must not end. */
+	/* Before a trial begins which this boot must not end. */
 	bootmark_set_written(run, stick);
 	if (r == 0)
 		r = assess(stick, chosen);
@@ -158,14 +159,14 @@ int rescue_from_slots(struct kupd_run *run, struct stick *stick)
 		return r;
 	r = slot_write_head(stick->disk, stick_kernel(stick), &chosen->pvd);
 	if (r < 0)
-		return run_failed(stick, "cannot put back the volume descriptor", r);
+		return run_failed(stick, "cannot restore the volume descriptor", r);
 	run_refresh_kernel(run, stick);
-	log_info("%s: the volume descriptor was damaged: put it back, %s is current", stick->name,
+	log_info("%s: restored the damaged volume descriptor, %s is current", stick->name,
 		chosen->set.release);
 	return 0;
 }
 
-/* The UUID as it was, if that can be told: 16 digits in @date. */
+/* The old UUID, if it can be found: 16 digits in @date. */
 static const char *old_date(const struct stick *stick, char date[17])
 {
 	struct pvd trees[SLOT_TREES_MAX];
@@ -211,7 +212,7 @@ static int write_volume(
 		return r;
 	r = format_partition(stick->disk, stick_kernel(stick), &format, &run->observer);
 	if (r == -EINTR)
-		return refuse(r, "interrupted: %s holds no kernel set, only the fallback boots",
+		return refuse(r, "interrupted: %s has no kernel set, only the fallback boots",
 			stick->name);
 	if (r == -ERR_NO_ROOM)
 		return refuse(r,
@@ -219,7 +220,7 @@ static int write_volume(
 			"partition",
 			stick->name,
 			size_text(candidate->kernel_size + candidate->initrd_size, needs));
-	return r < 0 ? run_failed(stick, "cannot make the volume anew", r) : 0;
+	return r < 0 ? run_failed(stick, "cannot recreate the volume", r) : 0;
 }
 
 int rescue_with(struct kupd_run *run, const char *release, enum update_result *ret_result)
@@ -255,7 +256,7 @@ int rescue_with(struct kupd_run *run, const char *release, enum update_result *r
 	*ret_result = UPDATE_WRITTEN;
 	run_add(run, "release", candidate->release);
 	if (options->dry_run) {
-		log_info("%s: would make the volume anew, with %s in slot A", stick->name,
+		log_info("%s: would recreate the volume, with %s in slot A", stick->name,
 			candidate->release);
 		return 0;
 	}
@@ -263,7 +264,7 @@ int rescue_with(struct kupd_run *run, const char *release, enum update_result *r
 	if (r < 0)
 		return r;
 	run_refresh_kernel(run, stick);
-	log_info("%s: made the volume anew, with %s in slot A: the next boot runs it", stick->name,
+	log_info("%s: recreated the volume, with %s in slot A: the next boot runs it", stick->name,
 		candidate->release);
 	return 0;
 }

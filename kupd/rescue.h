@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A kernel partition whose head is gone, so that nobody finds the trees in it: the head is put back
- * from a slot, or the whole volume made anew.
+ * Rescuing a kernel partition whose head is lost, so that its trees cannot be found: the head is
+ * restored from a slot, or the whole volume recreated.
  */
 
 #include "inventory.h"
@@ -13,14 +13,14 @@
 int rescue_is_needed(const struct stick *stick);
 
 /**
- * Let a whole set that is still in one of the slots be current again. Reports.
- * Returns -ENOENT, not reported, if there is none; -EINTR; -errno.
+ * Make a whole set that is still in one of the slots current again. Reports. Returns -ENOENT, not
+ * reported, if there is none; -EINTR; -errno.
  */
 int rescue_from_slots(struct kupd_run *run, struct stick *stick);
 
 /**
- * Make the volume anew with the set of @release (NULL: what the options name), which has to pass
- * the checks. What lay in the partition is lost. The stick's label stays, and its UUID where that
- * is still known. Reports. Returns update_run()'s errors.
+ * Recreate the volume with the set of @release (NULL: the one given by the options), which must
+ * pass the checks. Existing content is lost. The stick keeps its label, and its UUID if that is
+ * still known. Reports. Returns update_run()'s errors.
  */
 int rescue_with(struct kupd_run *run, const char *release, enum update_result *ret_result);

@@ -10,8 +10,7 @@
 
 static int refuse_unreadable(const struct stick *stick)
 {
-	return report(-EIO, "%s: cannot read what the slot of the previous kernel set holds",
-		stick->name);
+	return report(-EIO, "%s: cannot read the slot of the previous kernel set", stick->name);
 }
 
 /* Is @set, the @which one, whole? */
@@ -45,14 +44,14 @@ int rollback_check(const struct stick *stick, const struct inventory *inventory,
 		return refuse_unreadable(stick);
 	if (inventory->has_undone)
 		return refuse(-ERR_REFUSED,
-			"%s: there is no previous kernel set to go back to; --undo goes forward to "
-			"%s again",
+			"%s: there is no previous kernel set to roll back to; --undo goes "
+			"forward to %s again",
 			stick->name, inventory->undone.release);
 	return refuse(
-		-ERR_REFUSED, "%s: there is no previous kernel set to go back to", stick->name);
+		-ERR_REFUSED, "%s: there is no previous kernel set to roll back to", stick->name);
 }
 
-/* Forward is not the same as back from where a rollback led: running it twice must be harmless. */
+/* --undo is not just another rollback: running it twice must be harmless. */
 static int check_undo(const struct stick *stick, const struct inventory *inventory,
 	const struct observer *observer)
 {
@@ -60,18 +59,19 @@ static int check_undo(const struct stick *stick, const struct inventory *invento
 		return check_set(stick, &inventory->undone, "undone", observer);
 	if (inventory->is_other_unreadable)
 		return refuse_unreadable(stick);
-	return refuse(
-		-ERR_REFUSED, "%s: no rollback left a kernel set that is still there", stick->name);
+	return refuse(-ERR_REFUSED,
+		"%s: there is no kernel set left by a rollback that could be undone", stick->name);
 }
 
 static int commit(struct stick *stick, const struct inventory *inventory)
 {
 	int r;
 
-	/* A cut right behind the switch of an update left the current tree without its descriptor.
+	/* A power cut right after an update's switch leaves the current tree without its
+	 * descriptor.
 	 */
 	r = slot_preserve(stick->disk, stick_kernel(stick));
-	/* Where it is damaged, GRUB reads neither set. */
+	/* If it is damaged, GRUB reads neither set. */
 	if (r == 0)
 		r = slot_terminate(stick->disk, stick_kernel(stick));
 	if (r == 0)
@@ -91,10 +91,10 @@ int rollback_prepare(const struct kupd_run *run, struct stick *stick,
 	if (on_trial && tries < 0)
 		proven = slot_letter(inventory->slot);
 
-	/* Before a trial begins that this boot must not end. */
+	/* Before a trial begins which this boot must not end. */
 	bootmark_set_written(run, stick);
-	/* A trial without boots left would go to the fallback: give it its boots again. The `.old`
-	 * names of the tree that we go to lead into the slot of the one that we leave. */
+	/* A trial with no boots left would go to the fallback: give it its boots again. The `.old`
+	 * names of the tree that we switch to point into the slot of the one that we leave. */
 	return tries == 0 || on_trial ? assessment_begin_trial(stick, PREVIOUS_GONE, proven)
 				      : assessment_forget_previous(stick, proven);
 }
@@ -118,12 +118,12 @@ int rollback_switch(const struct kupd_run *run, struct stick *stick,
 	return r == 0 ? rollback_commit(stick, inventory, on_trial) : r;
 }
 
-/* Forward again to the set that a rollback left: @on_trial as after an update, else as it was
- * before that rollback. */
+/* Go forward again to the set that a rollback abandoned: @on_trial as after an update, else as it
+ * was before that rollback. */
 static int forward_switch(const struct kupd_run *run, struct stick *stick,
 	const struct inventory *inventory, bool on_trial)
 {
-	/* Its `.old` set is the one that we come from. */
+	/* Its `.old` set is the one that we leave. */
 	enum assessment_previous previous =
 		assessment_tries(stick) < 0 ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
 	int r;

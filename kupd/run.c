@@ -28,7 +28,7 @@ int run_failed(const struct stick *stick, const char *step, int error)
 		return error;
 	case -ERR_VERIFY:
 		return refuse(error,
-			"%s: %s: what was read back differs, the medium may be failing",
+			"%s: %s: the data read back differs, the medium may be failing",
 			stick->name, step);
 	case -ERR_SOURCE:
 		return refuse(

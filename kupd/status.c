@@ -14,7 +14,7 @@
 #include "run.h"
 #include "stick/assessment.h"
 
-/* One line of the table, and the same for JSON. */
+/* Print one line of the table, or add the same to the JSON. */
 static void tell(struct kupd_run *run, const char *name, const char *key, const char *value)
 {
 	if (!run->options->json) {
@@ -53,7 +53,7 @@ static void tell_set(struct kupd_run *run, const char *name, const struct kernel
 	json_object_object_add(run->result, name, object);
 }
 
-/* A set that may not be there; @none is what the table then says, NULL: it leaves the line out. */
+/* A set that may not exist; then the table shows @none, or with NULL omits the line. */
 static void tell_any_set(struct kupd_run *run, const char *name, bool is_there,
 	const struct kernelset *set, const struct stick *stick, const char *none)
 {
@@ -74,7 +74,7 @@ static void tell_assessment(
 	char text[128];
 
 	if (!stick->grubenv && !stick->is_whole) {
-		snprintf(text, sizeof(text), "off: only the kernel partition was named");
+		snprintf(text, sizeof(text), "off: only the kernel partition was given");
 	} else if (!stick->grubenv && stick->grubenv_damaged) {
 		snprintf(text, sizeof(text), "off: %s on partition %d is damaged", GRUBENV_PATH,
 			STICK_ESP);
@@ -91,7 +91,7 @@ static void tell_assessment(
 	} else if (tries == 0) {
 		state = "failed";
 		snprintf(text, sizeof(text),
-			"the current set did not come up, next boot takes the %s",
+			"the current set did not come up, the next boot takes the %s",
 			assessment_has_previous(stick) ? "previous" : "fallback");
 	} else {
 		state = "proven";
@@ -143,8 +143,9 @@ static bool has_room(const struct stick *stick, const struct slot *slot,
 	return needed <= place.size && !(base && kernelset_touches(base, place));
 }
 
-/* What an update without arguments would do, in @text of @size bytes, as far as names, sizes and
- * dates of the installed files tell: no set is read. Returns the same as a word for programs. */
+/* Describe, in @text of @size bytes, what an update without arguments would do, judging by names,
+ * sizes and dates of the installed files: no set is read. Returns the same as a word for
+ * programs. */
 static const char *describe_update(const struct kupd_run *run, const struct stick *stick,
 	const struct inventory *inventory, char *text, size_t size)
 {
@@ -163,8 +164,8 @@ static const char *describe_update(const struct kupd_run *run, const struct stic
 		/* With --disk or --partition, /boot here is not the stick's own. */
 		if (run->options->target != STICK_RUNNING && !root[0])
 			snprintf(text, size,
-				"slot %s (this computer has no kernel in /boot: --root names another "
-				"system)",
+				"slot %s (this computer has no kernel in /boot: name another "
+				"system with --root)",
 				slot.name);
 		else
 			snprintf(text, size, "slot %s (no kernel in %s/boot)", slot.name, root);
@@ -227,7 +228,7 @@ static void tell_room(struct kupd_run *run, const struct stick *stick)
 		run->result, "slot_b_bytes", json_object_new_int64((int64_t)b.blocks * ISO_BLOCK));
 }
 
-/* For a login message: what the user would not know otherwise, and nothing if there is no news. */
+/* For a login message: what the user would not know otherwise; nothing if there is no news. */
 static void tell_news(
 	const struct kupd_run *run, const struct stick *stick, const struct inventory *inventory)
 {
@@ -246,7 +247,7 @@ static void tell_news(
 	if (boot != HOST_BOOT_FALLBACK && failed.n == 0)
 		return;
 	if (!current || (boot == HOST_BOOT_FALLBACK && assessment_tries(stick) == 0))
-		puts("No other one is left: install one with apt; see livengkupd status.");
+		puts("No other kernel is left: install one with apt; see livengkupd status.");
 	else
 		printf("The next boot takes %s; see livengkupd status.\n", current);
 }

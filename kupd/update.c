@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * The heart: a candidate becomes the current kernel set. The order of the steps is what keeps the
- * stick bootable: the `.old` names are called gone before what they lead to is overwritten; the
- * session is written, flushed and read back; the trial begins; one sector switches to the new tree;
- * only then its `.old` names are called bootable, and the session gets the descriptor by which a
- * rollback is undone.
+ * The heart: a candidate becomes the current kernel set. The order of the steps keeps the stick
+ * bootable: the `.old` names are marked as gone before their files are overwritten; the session is
+ * written, flushed and read back; the trial begins; one sector switches to the new tree; only then
+ * are its `.old` names marked as bootable, and the session gets its own descriptor, by which a
+ * rollback can be undone.
  */
 
 #include <string.h>
@@ -19,7 +19,7 @@
 #include "rollback.h"
 #include "stick/assessment.h"
 
-/* Read what the new descriptor leads to, as the next boot will, and compare. */
+/* Read what the new descriptor points to, as the next boot will, and compare. */
 static int verify_written(const struct kupd_run *run, const struct stick *stick,
 	const struct update_plan *plan, const struct written *written)
 {
@@ -37,8 +37,8 @@ static int verify_written(const struct kupd_run *run, const struct stick *stick,
 		return -ERR_VERIFY;
 	if (r < 0)
 		return r;
-	/* The digests of what was checked, not those that were written: a file that changed in
-	 * between is found here. */
+	/* Compare with the digests of what was checked, not of what was written: this detects a
+	 * file that changed in between. */
 	if (strcmp(set.release, candidate->release) != 0 ||
 		strcmp(set.kernel_sum, candidate->kernel_sum) != 0 ||
 		strcmp(set.initrd_sum, candidate->initrd_sum) != 0 ||
@@ -47,7 +47,7 @@ static int verify_written(const struct kupd_run *run, const struct stick *stick,
 	return slot_verify(stick->disk, written, &set, &run->observer);
 }
 
-/* Everything but the switch. */
+/* Everything except the switch. */
 static int write_session(const struct kupd_run *run, struct stick *stick, struct update_plan *plan,
 	struct pvd *ret_pvd)
 {
@@ -71,7 +71,7 @@ static int write_session(const struct kupd_run *run, struct stick *stick, struct
 		log_step("reading it back");
 		r = verify_written(run, stick, plan, &written);
 		if (r < 0)
-			return run_failed(stick, "the new kernel set does not verify", r);
+			return run_failed(stick, "the new kernel set fails verification", r);
 	}
 	if (!plan->in_place) {
 		r = slot_preserve(stick->disk, stick_kernel(stick));
@@ -88,7 +88,7 @@ static const char *why_keep(const struct update_plan *plan)
 	return plan->keep_is_proven ? "it is the proven one" : "neither of the two sets is proven";
 }
 
-/* Does grubenv send boots to what the writing is going to overwrite? */
+/* Does grubenv send boots to what is about to be overwritten? */
 static bool has_promise(const struct stick *stick, const struct inventory *inventory)
 {
 	if (assessment_has_previous(stick) || assessment_proven_slot(stick))
@@ -97,14 +97,15 @@ static bool has_promise(const struct stick *stick, const struct inventory *inven
 	       assessment_previous(stick) != PREVIOUS_GONE;
 }
 
-/* The set to keep lies in the other slot: make it the current one, and this slot is free. */
+/* The set to keep is in the other slot: make it current, so that this slot becomes free. */
 static int go_back_first(const struct kupd_run *run, struct stick *stick, struct update_plan *plan)
 {
 	const struct inventory *inventory = &plan->inventory;
 	const bool on_trial = inventory_doubts_other(inventory, stick);
 	int r;
 
-	log_info("%s: back to %s first, %s", stick->name, plan->keep->release, why_keep(plan));
+	log_info(
+		"%s: going back to %s first: %s", stick->name, plan->keep->release, why_keep(plan));
 	r = rollback_prepare(run, stick, inventory, on_trial);
 	if (r < 0)
 		return r;
@@ -115,7 +116,7 @@ static int go_back_first(const struct kupd_run *run, struct stick *stick, struct
 	return r;
 }
 
-/* Whatever is about to be overwritten, no boot may take it for a whole set from now on. */
+/* From now on no boot may take what is about to be overwritten for a whole set. */
 static int make_way(const struct kupd_run *run, struct stick *stick, struct update_plan *plan)
 {
 	int r;
@@ -147,9 +148,10 @@ static int execute(const struct kupd_run *run, struct stick *stick, struct updat
 		return r;
 	r = slot_terminate(stick->disk, stick_kernel(stick));
 	if (r < 0)
-		return run_failed(stick, "cannot end the volume descriptors", r);
+		return run_failed(
+			stick, "cannot write the terminator of the volume descriptors", r);
 
-	/* This boot is not one of the new set: it must not end its trial. */
+	/* This boot does not run the new set, so it must not end its trial. */
 	bootmark_set_written(run, stick);
 	if (plan->base && plan->base_is_proven)
 		proven = slot_letter(
@@ -163,7 +165,7 @@ static int execute(const struct kupd_run *run, struct stick *stick, struct updat
 	if (r < 0)
 		return run_failed(stick, "cannot switch to the new kernel set", r);
 	plan->outcome = OUTCOME_NEW;
-	/* Only now the `.old` names lead to a whole set. */
+	/* Only now do the `.old` names point to a whole set. */
 	if (plan->base)
 		base = plan->base_is_proven ? PREVIOUS_PROVEN : PREVIOUS_DOUBTED;
 	r = assessment_begin_trial(stick, base, proven);
@@ -180,7 +182,7 @@ static int execute(const struct kupd_run *run, struct stick *stick, struct updat
 	return 0;
 }
 
-/* After a failed step: what the stick boots now. */
+/* Report what the stick boots now, after a failed step. */
 static void tell_outcome(const struct stick *stick, const struct update_plan *plan, int error)
 {
 	const char *why = error == -EINTR ? "interrupted: " : "";
@@ -195,13 +197,11 @@ static void tell_outcome(const struct stick *stick, const struct update_plan *pl
 			plan->keep_is_proven ? ", the proven set" : "");
 		break;
 	case OUTCOME_NONE:
-		log_error(
-			"%s%s holds no whole kernel set, only the fallback boots: update it again",
+		log_error("%s%s has no whole kernel set, only the fallback boots: update it again",
 			why, name);
 		break;
 	case OUTCOME_EITHER:
-		log_error(
-			"%s%s boots the old kernel set or the new one, both are whole", why, name);
+		log_error("%s%s boots the old or the new kernel set, both are whole", why, name);
 		break;
 	case OUTCOME_NEW:
 		log_error("%s%s: %s is current already", why, name, plan->candidate->release);
@@ -214,7 +214,7 @@ static void tell_plan(const struct stick *stick, const struct update_plan *plan)
 	char size[SIZE_TEXT];
 
 	if (plan->keep)
-		log_info("%s: would go back to %s first, %s", stick->name, plan->keep->release,
+		log_info("%s: would go back to %s first: %s", stick->name, plan->keep->release,
 			why_keep(plan));
 	log_info("%s: would write %s, %s, into slot %s%s%s", stick->name, plan->candidate->release,
 		size_text(session_size(plan->session), size), plan->slot.name,
@@ -230,7 +230,7 @@ static void tell_there_already(const struct stick *stick, const struct update_pl
 
 	if (assessment_tries(stick) == 0)
 		log_warning(
-			"%s: %s is there already but did not come up, so it is passed over: --force "
+			"%s: %s is there already but did not come up, so it is skipped: --force "
 			"gives it another trial",
 			stick->name, release);
 	else
@@ -244,8 +244,8 @@ static void tell_failed_before(const struct kupd_run *run, const struct candidat
 
 	failures_read(run, &failed);
 	set = failures_find(&failed, candidate->kernel_sum, candidate->initrd_sum);
-	log_warning("%s is not written again, it failed on %s: %s: a newer or rebuilt kernel will "
-		    "be, or use --force",
+	log_warning("%s is not written again, it failed on %s: %s: install a newer or rebuilt "
+		    "kernel, or use --force",
 		candidate->release, set ? set->date : "-", set ? set->reason : "-");
 }
 
@@ -296,7 +296,7 @@ int update_run(
 		tell_outcome(stick, &plan, r);
 		return r;
 	}
-	/* What --force tries again is no failure any more. */
+	/* A set that --force tries again no longer counts as failed. */
 	failures_forget(run, plan.candidate->kernel_sum, plan.candidate->initrd_sum);
 	log_info("%s: wrote %s into slot %s: the next boot runs it", stick->name,
 		plan.candidate->release, plan.slot.name);

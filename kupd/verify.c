@@ -9,8 +9,8 @@
 
 #define LOCK_TIMEOUT_MS 2000
 
-/* Does, or did, another program write to the stick since it was looked at? Then a difference says
- * nothing. Only asked when there is one: who writes must not have to wait for us. */
+/* Is another program writing to the stick, or has one since we opened it? Then a difference means
+ * nothing. Only asked if there is one: a writer must not have to wait for us. */
 static bool is_being_written(const struct stick *stick, const struct pvd *before)
 {
 	struct pvd now;
@@ -30,8 +30,8 @@ static int verify_set(struct kupd_run *run, const struct stick *stick, const str
 
 	r = kernelset_verify(stick->disk, set, &run->observer);
 	if (r == -ERR_NO_SUMS) {
-		/* An old stick's first set: nothing to compare with, but it can be read to
-		 * its end. */
+		/* An old stick's first set: there is nothing to compare with, but it can be read to
+		 * the end. */
 		r = kernelset_digest(stick->disk, set, &run->observer, kernel_sum, initrd_sum);
 		unchecked = r == 0;
 	}
@@ -39,7 +39,7 @@ static int verify_set(struct kupd_run *run, const struct stick *stick, const str
 		return refuse(r, "interrupted");
 	if (r == -ERR_VERIFY && is_being_written(stick, pvd))
 		return refuse(-ERR_BUSY,
-			"%s: another program writes to it: verify it again when that is done",
+			"%s: another program is writing to it: verify it again when that is done",
 			stick->name);
 	if (r == -ERR_VERIFY) {
 		log_error("%s: the %s kernel set, %s, is damaged: its checksums differ",
@@ -75,7 +75,8 @@ int verify_verb(struct kupd_run *run)
 		return report(r, "%s: cannot read the volume descriptors", stick->name);
 	if (next == PVD_NEXT_DAMAGED)
 		return refuse(-ERR_VERIFY,
-			"%s: the volume descriptors have no end, GRUB does not read them: repair puts it back",
+			"%s: the volume descriptors have no terminator, GRUB does not read them: "
+			"restore it with `livengkupd repair`",
 			stick->name);
 	if (!inventory.has_current)
 		return refuse(-ERR_VERIFY, "%s: there is no whole kernel set", stick->name);

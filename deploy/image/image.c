@@ -30,7 +30,8 @@ struct image {
 static int damaged(const char *path)
 {
 	return refuse(-ERR_REFUSED,
-		"%s: the ISO 9660 file system is damaged or cut short: get the image again", path);
+		"%s: the ISO 9660 file system is damaged or truncated: download the image again",
+		path);
 }
 
 static int note_nothing(void *data, const char *name, struct extent extent)
@@ -74,8 +75,8 @@ static int open_volume(struct image *image, const char *path)
 	blocks = r == -ERR_DAMAGED ? 0 : pvd_blocks(&pvd);
 	if (r == 0 && blocks > all.size / ISO_BLOCK) {
 		size_texts(all.size, blocks * ISO_BLOCK, has, whole);
-		return refuse(-ERR_REFUSED, "%s: is cut short: it has %s of %s: get it again", path,
-			has, whole);
+		return refuse(-ERR_REFUSED, "%s: is truncated: it has %s of %s: download it again",
+			path, has, whole);
 	}
 	/* Not what lies behind it: the image may be on a stick that is much larger. */
 	all.size = blocks * ISO_BLOCK;
@@ -208,7 +209,8 @@ static int find_content(struct image *image)
 
 	if (!tree_has(image->volume, LIVE, true) && image_resolve(image, LIVE, &plain) == 0)
 		return refuse(-ERR_REFUSED,
-			"%s: has only the short names of plain ISO 9660, or Joliet: make it with Rock Ridge (xorrisofs -R)",
+			"%s: has only the short names of plain ISO 9660, or Joliet: make it with "
+			"Rock Ridge (xorrisofs -R)",
 			path);
 	if (!tree_has(image->volume, LIVE, true)) {
 		return refuse(

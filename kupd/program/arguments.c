@@ -19,8 +19,8 @@ static const struct option *find_option(const struct option *table, int value)
 	return NULL;
 }
 
-/* Is @word, a long option, this one as it is called, or only the beginning of that, which
- * getopt_long() takes, too? */
+/* Is @word, a long option, this one in full, and not an abbreviation, which getopt_long() accepts
+ * as well? */
 static bool is_written_out(const char *word, const struct option *option)
 {
 	size_t length = strcspn(word, "=");
@@ -29,22 +29,23 @@ static bool is_written_out(const char *word, const struct option *option)
 	       strncmp(word + 2, option->name, length - 2) == 0;
 }
 
-/* What getopt_long() found wrong; @word is the last that it took, if that is a long option. */
+/* Report what getopt_long() rejected; @word is the last word it consumed, if that is a long
+ * option. */
 static void report_misuse(const struct option *table, bool lacks_value, const char *word)
 {
 	const struct option *option = find_option(table, optopt);
 
-	/* Only of a long one that can be the fault. */
+	/* Only a long option can be at fault here. */
 	if (option && is_written_out(word, option))
 		arguments_misuse(
 			"--%s %s", option->name, lacks_value ? "needs a value" : "takes no value");
 	else if (option || !optopt)
-		arguments_misuse("%s: there is no such option", word);
+		arguments_misuse("%s: no such option", word);
 	else
-		arguments_misuse("-%c: there is no such option", optopt);
+		arguments_misuse("-%c: no such option", optopt);
 }
 
-/* The colon in front: no messages of getopt_long()'s own, which would begin with argv[0]. */
+/* The leading colon suppresses getopt_long()'s own messages, which would begin with argv[0]. */
 static void list_letters(const struct option *table, char ret_letters[LETTERS_MAX])
 {
 	size_t n = 0;
@@ -62,7 +63,7 @@ enum arguments_result arguments_read(int argc, char **argv, const struct option 
 	enum arguments_result result = ARGUMENTS_RUN;
 	char letters[LETTERS_MAX];
 	bool json = false;
-	int c, place; /* in the table: of a long option */
+	int c, place; /* index in the table: long options only */
 
 	list_letters(table, letters);
 	while (place = -1, (c = getopt_long(argc, argv, letters, table, &place)) != -1) {
@@ -72,11 +73,11 @@ enum arguments_result arguments_read(int argc, char **argv, const struct option 
 
 		json |= is_written && c == ARGUMENT_JSON;
 		if (result != ARGUMENTS_RUN)
-			continue; /* only whether that is to be told as JSON */
+			continue; /* only looking for --json from here on */
 		if (is_written)
 			result = take(data, option, optarg);
 		else if (option)
-			arguments_misuse("%s: there is no such option", word);
+			arguments_misuse("%s: no such option", word);
 		else
 			report_misuse(table, c == ':', word);
 		if (!is_written)

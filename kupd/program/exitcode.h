@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What both programs end with.
+ * The exit codes of both programs.
  */
 
 enum exit_code {
@@ -16,5 +16,5 @@ enum exit_code {
 	EXIT_BUSY = 7,
 };
 
-/** For 0 or a negative errno. */
+/** The exit code for 0 or a negative error. */
 enum exit_code exit_code_of(int error);

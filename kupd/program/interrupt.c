@@ -12,7 +12,7 @@ int interrupt_open(void)
 	sigset_t signals;
 	int fd;
 
-	/* A reader that went away, or a limit on files, is an error of that write and no more. */
+	/* A closed pipe or a file size limit should only make that write fail. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	sigemptyset(&signals);
@@ -27,7 +27,7 @@ int interrupt_open(void)
 
 bool interrupt_arrived(int fd)
 {
-	/* Not read: so the answer stays the same. */
+	/* The signal is not read, so the answer stays the same. */
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
 	return fd >= 0 && poll(&poll_fd, 1, 0) == 1;

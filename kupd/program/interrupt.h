@@ -4,10 +4,10 @@
 #include <stdbool.h>
 
 /**
- * From now on SIGINT, SIGTERM and SIGHUP no longer end the program: they are read from the
- * descriptor that is returned. Call it before any thread starts. Returns -errno.
+ * From now on SIGINT, SIGTERM and SIGHUP no longer terminate the program, but can be polled on the
+ * returned descriptor. Call it before any thread starts. Returns -errno.
  */
 int interrupt_open(void);
 
-/** Did one of them arrive? Stays true. @fd is interrupt_open()'s. */
+/** Has one of them arrived? Stays true. @fd is interrupt_open()'s. */
 bool interrupt_arrived(int fd);

@@ -15,7 +15,7 @@
 #include "interrupt.h"
 #include "json.h"
 
-#define SCHEMA_VERSION 1 /* of the JSON result; raised when a member goes or changes */
+#define SCHEMA_VERSION 1 /* of the JSON result; raised when a member is removed or changed */
 
 static void on_progress(void *data, const char *phase, uint64_t done, uint64_t total)
 {
@@ -28,8 +28,8 @@ static bool on_interrupted(void *data)
 }
 
 /*
- * A standard stream that is closed would have its number go to the stick, and messages into it. Not
- * writable, so that a result that nobody gets is still an error.
+ * If a standard stream is closed, the stick would get its number when opened, and messages would go
+ * into it. Opened read-only, so that a result nobody receives is still an error.
  */
 static int open_standard_streams(void)
 {
@@ -54,7 +54,8 @@ int program_begin(struct program *program, const char *name)
 		return r;
 	}
 	setlocale(LC_ALL, "");
-	/* Whatever the user reads: libisofs takes the names in images for text of this locale. */
+	/* Whatever the user's locale: libisofs interprets the names in images as text in this
+	 * one. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	*program = (struct program){
 		.name = name,
@@ -91,7 +92,7 @@ static enum exit_code end(struct program *program, enum exit_code code)
 			program->result, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(program->result);
 	errno = 0;
-	/* Of a write before this one nothing more is known than that it failed. */
+	/* If an earlier write failed, its errno is not known any more. */
 	if ((fflush(stdout) != 0 || ferror(stdout)) && code == EXIT_DONE) {
 		report(errno ? -errno : -EIO, "cannot write to standard output");
 		code = EXIT_FAILED;

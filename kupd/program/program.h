@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What both programs do before and behind their work: streams, messages, signals, progress, and the
+ * What both programs do before and after their work: streams, messages, signals, progress, and the
  * result as JSON.
  */
 
@@ -15,31 +15,32 @@
 
 struct program {
 	const char *name;
-	bool json; /* the result is wanted on standard output; for the command line to tell */
+	bool json; /* print the result on standard output; set by the command line */
 	struct json_object *result;   /* the work adds to it */
-	struct json_object *errors;   /* all that were reported, in their order */
+	struct json_object *errors;   /* all that were reported, in order */
 	struct json_object *warnings; /* the same */
-	struct observer observer;     /* whoever waits for the work: the terminal and the signals */
+	struct observer observer;     /* the terminal and the signals */
 	struct progress progress;
 	int interrupt_fd;
 };
 
 /**
- * Begin: from now on messages are prefixed by @name (kept, not copied) and collected. Returns
- * -errno, without a word.
+ * Begin: from now on messages are prefixed with @name (kept, not copied) and collected. Returns
+ * -errno.
  */
 int program_begin(struct program *program, const char *name);
 
-/** The command line is read: from now on signals interrupt the work, and progress is shown. */
+/** The command line has been read: from now on signals interrupt the work, and progress is
+ * shown. */
 void program_run(struct program *program, enum log_level level);
 
-/** End with what the work returned: print the result if it is wanted, and give the code to exit
+/** Finish with what the work returned: print the result if requested, and return the code to exit
  * with, EXIT_FAILED if the result, or anything else on standard output, could not be written. An
- * error that nobody reported is reported here. */
+ * error that was not reported yet is reported here. */
 enum exit_code program_end(struct program *program, int error);
 
-/** The same where the command line was wrong, which is reported. */
+/** The same if the command line was wrong, which has been reported. */
 enum exit_code program_end_usage(struct program *program);
 
-/** End without a result: help was asked for, and printed. Gives the code to exit with. */
+/** Finish without a result: help was requested and printed. Returns the code to exit with. */
 enum exit_code program_leave(struct program *program);

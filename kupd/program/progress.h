@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A line on the terminal that says how far long work is.
+ * A line on the terminal that shows the progress of a long task.
  */
 
 #include <stdbool.h>
@@ -18,5 +18,5 @@ struct progress {
 /** Enabled only if standard error is a terminal. */
 void progress_init(struct progress *progress, bool wanted);
 
-/** @done of @total bytes of @phase; draws at most ten times a second. */
+/** Show @done of @total bytes of @phase; draws at most ten times a second. */
 void progress_update(struct progress *progress, const char *phase, uint64_t done, uint64_t total);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#define INTERVAL 0.1 /* seconds between two tellings */
+#define INTERVAL 0.1 /* seconds between two updates */
 #define SETTLING 0.5 /* seconds before a rate means something */
 
 static double now(void)

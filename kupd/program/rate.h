@@ -2,26 +2,26 @@
 #pragma once
 
 /*
- * How fast long work goes, for those who show it to people and to programs.
+ * The rate of a long task, for showing it to people and to programs.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct rate {
-	const char *phase;   /* of the running work; NULL: none runs */
-	uint64_t total;	     /* bytes of it */
-	uint64_t begun;	     /* bytes that were done when its phase began */
-	double started;	     /* seconds, by the monotonic clock */
-	double told;	     /* when it was last worth telling */
-	double rate;	     /* bytes a second; 0: not known yet */
+	const char *phase;   /* of the current task; NULL: none */
+	uint64_t total;	     /* its size in bytes */
+	uint64_t begun;	     /* bytes that were done when the phase began */
+	double started;	     /* seconds, monotonic clock */
+	double told;	     /* when it was last worth showing */
+	double rate;	     /* bytes per second; 0: not known yet */
 	double seconds_left; /* only with a rate */
 };
 
 /**
- * @done of @total bytes are done, in @phase (static text) now. Each phase has its own rate; until
- * it is known, that of the phase before it counts, if both are of the same work: they have the same
- * total, which the former has not reached.
- * Returns whether that is worth telling: at most ten times a second, and at the end.
+ * Record that @done of @total bytes are done, now in @phase (static text). Each phase has its own
+ * rate; until it is known, the previous phase's is used, provided both belong to the same task:
+ * they have the same total, which the previous one has not reached. Returns whether this is worth
+ * showing: at most ten times a second, and at the end.
  */
 bool rate_update(struct rate *pace, const char *phase, uint64_t done, uint64_t total);

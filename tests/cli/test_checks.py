@@ -284,7 +284,7 @@ def test_an_unsigned_kernel_for_a_stick_that_starts_with_secure_boot(new_stick, 
     stick = new_stick(deployed=True)
     for options in ["-n"], ["-q"]:
         warnings = update(stick, small_sets[1], *options, "--json").json["warnings"]
-        assert len(warnings) == 1 and "is not signed: a computer with Secure Boot starts" in warnings[0]
+        assert len(warnings) == 1 and "is not signed: a computer with Secure Boot boots" in warnings[0]
     assert stick.grub_has(small_sets[1])
     assert update(stick, material.new, "-n", "--json").json["warnings"] == []
     assert update(new_stick("plain.img"), small_sets[1], "--json").json["warnings"] == []

@@ -177,7 +177,7 @@ def test_a_set_that_was_never_current_is_no_rollbacks(name, tools, new_stick, sm
     assert scene.stick.grub_has(scene.proven)
     status = kupd("status", "--json", "--disk", scene.stick.path).json
     assert not [key for key, value in status.items() if scene.fresh.release in str(value)], status
-    kupd("rollback", "--undo", "--disk", scene.stick.path, code=REFUSED, says="no rollback left")
+    kupd("rollback", "--undo", "--disk", scene.stick.path, code=REFUSED, says="no kernel set left by a rollback")
     update(scene.stick, scene.fresh)
     kupd("rollback", "--disk", scene.stick.path)
     kupd("rollback", "--undo", "--disk", scene.stick.path, says=scene.fresh.release)

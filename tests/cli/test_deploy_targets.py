@@ -338,7 +338,7 @@ def test_a_write_protected_stick_is_left_alone(loop, stick, small_sets):
 def test_a_stick_that_is_attached_as_a_disk(loop, stick, small_sets):
     node = loop(stick.path)
     with untouched(stick.path):
-        update(stick, small_sets[1], code=BUSY, says=f"is attached as {node}: name that")
+        update(stick, small_sets[1], code=BUSY, says=f"is attached as {node}: use that")
 
 
 def test_a_file_that_is_attached_as_a_disk(loop, live_image, tmp_path):

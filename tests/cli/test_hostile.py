@@ -122,7 +122,7 @@ def test_an_initrd_that_changes_meanwhile(new_stick, small_sets, long_set, tools
     assert "medium" not in result.err
     assert "boots what it booted before" in result.err
     assert stick.grub_has(small_sets[0])
-    kupd("rollback", "--undo", "--disk", stick.path, code=REFUSED, says="no rollback left")
+    kupd("rollback", "--undo", "--disk", stick.path, code=REFUSED, says="no kernel set left by a rollback")
     assert "liveng_tries" not in stick.grubenv()
 
 
@@ -188,7 +188,7 @@ def test_an_old_set_that_spans_the_middle(new_stick, small_sets, tmp_path):
     stick = new_stick(kernel_set=big, kernel_mib=2, form="plain", names=False)
     with untouched(stick.path):
         result = update(stick, small_sets[1], code=NO_ROOM,
-                        says=["current kernel set reaches into slot B", "--in-place"])
+                        says=["current kernel set extends into slot B", "--in-place"])
     assert "needs" not in result.err
     update(stick, small_sets[1], "--in-place")
     assert stick.grub_has(small_sets[1])

@@ -14,13 +14,13 @@ CONTROL = [chr(n) for n in range(32) if n != 10] + ["\x7f", "\x9b"]
 @pytest.mark.parametrize("option", ["--disk", "--partition"])
 def test_what_is_no_disk(option, target):
     kupd("status", option, target, code=FAILED,
-         says=f"{target}: is neither a block device nor a plain file")
+         says=f"{target}: is neither a block device nor a regular file")
 
 
 def test_a_stick_cut_short(stick):
     with open(stick.path, "r+b") as f:
         f.truncate(stick.partition(2)[0] + 4096)
-    kupd("status", "--disk", stick.path, code=NOT_STICK, says="or is cut short")
+    kupd("status", "--disk", stick.path, code=NOT_STICK, says="or is truncated")
 
 
 @pytest.mark.parametrize("label", [b"\x1b[2J\x1b[31mred", b"a\nb\rc\td\x7f", b"\xc2\x9b2J"])

@@ -68,7 +68,7 @@ def test_after_a_failed_trial_the_set_that_a_rollback_left(stick, small_sets, ro
     assert stick.grubenv().get("liveng_tries") == (None if proven else "3")
     stick.set_grubenv({"liveng_tries": "0", "liveng_previous": "0"})
     with untouched(stick.path):
-        repair(stick, root, code=REFUSED, says="no kernel that could be written")
+        repair(stick, root, code=REFUSED, says="no kernel that can be written")
 
 
 def test_files_that_are_named(stick, small_sets, root):
@@ -287,7 +287,7 @@ def half_readable(stick, small_sets, tools, request):
 
 def test_bless_does_without_the_other_slot(half_readable, small_sets):
     stick, env = half_readable
-    kupd("bless", "--disk", stick.path, says=["unreadable", "called proven"], env=env)
+    kupd("bless", "--disk", stick.path, says=["unreadable", "marked as proven"], env=env)
     assert stick.grubenv() == {"liveng_previous": "1"}
     update(stick, small_sets[2], env=env)
     assert stick.grub_has(small_sets[2])

@@ -49,8 +49,8 @@ def test_the_descriptor_is_put_back(two_sets, small_sets, root, tmp_path, spoil)
     sectors = two_sets.read(2, 0, two_sets.partition(2)[1])
     spoil(two_sets)
     with untouched(two_sets.path):
-        repair(two_sets, root, "-n", says=["would put back", small_sets[1].release])
-    repair(two_sets, root, says=["put it back", small_sets[1].release])
+        repair(two_sets, root, "-n", says=["would restore", small_sets[1].release])
+    repair(two_sets, root, says=["restored the damaged", small_sets[1].release])
     assert_holds(two_sets, tmp_path / "after", small_sets[1], small_sets[0])
     assert identity(two_sets) == before
     after = two_sets.read(2, 0, len(sectors))
@@ -119,8 +119,8 @@ def test_a_wiped_partition_is_made_anew(new_stick, small_sets, root, tmp_path, n
     with untouched(stick.path):
         kupd("status", "--disk", stick.path, code=VERIFY, says="livengkupd repair")
         update(stick, small_sets[1], code=VERIFY)
-        repair(stick, root, "-n", says=["would make the volume anew", small_sets[2].release])
-    repair(stick, root, says=["anew", small_sets[2].release])
+        repair(stick, root, "-n", says=["would recreate the volume", small_sets[2].release])
+    repair(stick, root, says=["recreated", small_sets[2].release])
     assert stick.blkid(2)["LABEL"] == made
     assert_holds(stick, tmp_path / "after", small_sets[2])
     assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "0"}

@@ -73,7 +73,7 @@ def test_rollback_can_be_undone(stick, small_sets, tmp_path):
     assert_holds(stick, tmp_path / "after", small_sets[1], small_sets[0])
     assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1", "liveng_proven": "A"}
     with untouched(stick.path):
-        kupd("rollback", "--undo", "--disk", stick.path, code=REFUSED, says="no rollback")
+        kupd("rollback", "--undo", "--disk", stick.path, code=REFUSED, says="no kernel set left by a rollback")
     kupd("rollback", "--disk", stick.path)
     assert stick.grub_has(small_sets[0])
 

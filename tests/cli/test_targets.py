@@ -128,7 +128,7 @@ def test_an_image_that_a_virtual_machine_runs_is_busy(stick, small_sets):
     """QEMU locks single bytes, not the file."""
     with open(stick.path, "r+b") as f, untouched(stick.path):
         fcntl.lockf(f, fcntl.LOCK_SH, 1, 100)
-        update(stick, small_sets[1], code=BUSY, says="another program uses it")
+        update(stick, small_sets[1], code=BUSY, says="is in use by another program")
         kupd("status", "--disk", stick.path)
 
 
@@ -137,7 +137,7 @@ def test_a_set_that_is_being_written_is_not_called_damaged(stick, small_sets):
     damage(stick, small_sets[0])
     with open(stick.path, "r+b") as f, untouched(stick.path):
         fcntl.flock(f, fcntl.LOCK_EX)
-        kupd("verify", "--disk", stick.path, code=BUSY, says="writes to it")
+        kupd("verify", "--disk", stick.path, code=BUSY, says="is writing to it")
     with untouched(stick.path):
         kupd("verify", "--disk", stick.path, code=VERIFY, says="is damaged")
 

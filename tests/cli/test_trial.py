@@ -191,7 +191,7 @@ def test_a_damaged_memory_is_no_obstacle(given_up, small_sets, root):
 
 def test_a_memory_that_cannot_be_written_is_no_obstacle(given_up, small_sets, root):
     (root / "var/lib/liveng").write_text("a file in the folder's place")
-    bless(given_up, root, "previous", says="cannot note")
+    bless(given_up, root, "previous", says="cannot record")
     assert given_up.grub_has(small_sets[0])
 
 
@@ -203,5 +203,5 @@ def test_another_stick_is_not_remembered(given_up, small_sets, root):
 
 def test_of_a_stick_that_is_named_nobody_saw_it_come_up(stick, small_sets):
     update(stick, small_sets[1])
-    said = kupd("bless", "--disk", stick.path, says=f"{small_sets[1].release} is called proven from now on").err
+    said = kupd("bless", "--disk", stick.path, says=f"{small_sets[1].release} is marked as proven").err
     assert "came up" not in said

@@ -316,7 +316,7 @@ def test_in_place_and_then_atomic_again(new_stick, small_sets, tmp_path):
 
 def test_in_place_keeps_the_proven_set_where_there_is_room(stick, small_sets, tmp_path):
     """Also where that means to go back first: the option allows what is not safe, it does not ask for it."""
-    update(stick, small_sets[1], "--in-place", says="has room beside the current kernel set")
+    update(stick, small_sets[1], "--in-place", says="has room next to the current kernel set")
     assert_holds(stick, tmp_path / "1", small_sets[1], small_sets[0])
     assert stick.grubenv()["liveng_tries"] == "3"
     update(stick, small_sets[2], "--in-place", says=f"back to {small_sets[0].release} first")

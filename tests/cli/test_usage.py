@@ -68,9 +68,9 @@ def test_a_mistyped_verb_is_no_release(stick):
 @pytest.mark.parametrize("words", [[], ["status"], ["update"], ["update", "6.1.0-1-amd64"]], ids=" ".join)
 def test_a_stick_that_no_option_names_is_pointed_out(stick, tmp_path, words):
     with untouched(stick.path):
-        kupd(*words, stick.path, code=USAGE, says=f"a stick is named with --disk {stick.path}: see --help")
+        kupd(*words, stick.path, code=USAGE, says=f"to name a stick use --disk {stick.path}: see --help")
     said = kupd(*words, tmp_path, code=REFUSED if words == ["update"] else USAGE).err
-    assert "a stick is named" not in said
+    assert "to name a stick" not in said
 
 
 @pytest.mark.parametrize("options", [["--json", "-nq"], ["-nq", "--json"], ["--dry-run", "-nq"]], ids=" ".join)

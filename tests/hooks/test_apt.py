@@ -131,14 +131,14 @@ def test_package_that_comes_back_brings_the_newest_kernel(system):
 
 def test_removing_all_kernels_leaves_the_stick_as_it_is(system):
     done = system.apt(f"purge linux-image-{system.old} linux-image-{system.new}")
-    assert "liveng: no kernel is installed: the stick keeps the one that it has" in done.text
+    assert "liveng: no kernel is installed: the stick keeps its current one" in done.text
     assert system.current() == system.new
     assert system.run("ls -A /var/lib/liveng").text == ""
 
 
 def test_removed_package_leaves_hooks_that_do_nothing(system):
     done = system.apt("remove linux-image-liveng-common")
-    assert f"the stick goes on to boot {system.new}: keep linux-image-{system.new}" in done.text
+    assert f"the stick continues to boot {system.new}: keep linux-image-{system.new}" in done.text
     assert system.run("ls /etc/kernel/postinst.d").text.count("zz-liveng") == 1
     done = system.apt(f"install --reinstall linux-image-{system.new}")
     assert "liveng" not in done.text
@@ -149,7 +149,7 @@ def test_removed_package_leaves_hooks_that_do_nothing(system):
 def test_package_removed_with_the_kernel_of_the_stick_says_so(system):
     """In whatever order dpkg takes them."""
     done = system.apt(f"purge linux-image-liveng-common linux-image-{system.new}")
-    assert f"the stick goes on to boot {system.new}" in done.text
+    assert f"the stick continues to boot {system.new}" in done.text
 
 
 def test_purge_leaves_nothing(system):

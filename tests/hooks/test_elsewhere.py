@@ -64,6 +64,6 @@ def test_boot_that_keeps_nothing(system):
     system.run_from_stick()
     before = system.status()
     done = system.apt("install --reinstall cryptsetup-initramfs", cmdline="boot=live")
-    assert done.text.count("liveng: nothing of this boot persists") == 1
+    assert done.text.count("liveng: nothing from this boot persists") == 1
     assert system.builds() == []
     assert system.status() == before

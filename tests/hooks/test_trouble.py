@@ -19,7 +19,7 @@ def test_failed_write_is_loud_and_tried_again(system):
         fcntl.flock(stick, fcntl.LOCK_EX)
         done = system.apt("install --reinstall cryptsetup-initramfs", check=False)
     assert done.code != 0
-    assert "another program uses it" in done.text
+    assert "is in use by another program" in done.text
     assert system.noted() == system.new
     assert "linux-image-liveng-common" in system.run("dpkg --audit").text
     assert "wrote" in system.run("dpkg --configure -a").text
@@ -130,7 +130,7 @@ def test_repair_waits_for_apt(system):
         echo $?
         {wait} && livengkupd --disk /stick.img repair && grep wrote /log""")
     at_once, code, later, apt = done.text.splitlines()
-    assert re.search(r"apt or dpkg is at work \(process [0-9]+\): repair when it is done", at_once)
+    assert re.search(r"apt or dpkg is running \(process [0-9]+\): repair when it is done", at_once)
     assert code == "7"
     assert later.endswith("the current kernel set is whole, nothing to repair")
     assert "livengkupd: /stick.img" in apt

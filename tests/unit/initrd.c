@@ -372,14 +372,14 @@ static void archives_may_follow_each_other_in_one_stream(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(packers); i++) {
 		cleanup(bytes_clear) struct bytes file = packers[i].pack(&stream);
 
-		assert_refused(&file, "cut short");
+		assert_refused(&file, "truncated");
 	}
 	stream.size += 8;
 	append(&stream, "x", 1);
 	for (size_t i = 1; i < ARRAY_SIZE(packers); i++) {
 		cleanup(bytes_clear) struct bytes file = packers[i].pack(&stream);
 
-		assert_refused(&file, "behind the cpio archive");
+		assert_refused(&file, "after the cpio archive");
 	}
 }
 
@@ -391,7 +391,7 @@ static void an_archive_must_not_span_two_streams(void **state)
 
 	(void)state;
 	append_bytes(&file, &second);
-	assert_refused(&file, "cut short");
+	assert_refused(&file, "truncated");
 }
 
 static void garbage_is_refused(void **state)
@@ -462,7 +462,7 @@ static void large_lz4_blocks_are_read(void **state)
 		cleanup(bytes_clear) struct bytes file = pack_lz4(&archive);
 
 		/* What came out is looked at: it was noise. */
-		assert_refused(&file, "list of modules");
+		assert_refused(&file, "module index");
 	}
 	memcpy(archive.data + 110, "x", 1);
 	{
@@ -643,7 +643,7 @@ static void impossible_sizes_are_refused(void **state)
 		const char *why;
 	} cases[] = {
 		{54, "FFFFFFFF", "more than"},	    /* an index file of 4 GiB */
-		{54, "00FFFFFF", "cut short"},	    /* within the bound, but not there */
+		{54, "00FFFFFF", "truncated"},	    /* within the bound, but not there */
 		{94, "00000000", "no cpio header"}, /* no name */
 		{94, "00001001", "no cpio header"}, /* a name longer than PATH_MAX */
 		{94, "FFFFFFFF", "no cpio header"},
@@ -716,7 +716,7 @@ static void initrd_must_fit_the_kernel(void **state)
 	assert_int_equal(check(&file, RELEASE), 0);
 	assert_int_equal(check(&file, "6.1.0-99"), -ERR_REFUSED);
 	assert_int_equal(said_count, 1);
-	assert_non_null(strstr(said, "modules of " RELEASE ", the kernel is 6.1.0-99"));
+	assert_non_null(strstr(said, "modules for " RELEASE ", but the kernel is 6.1.0-99"));
 	/* The right ones, and others behind them. */
 	append_bytes(&file, &other);
 	assert_int_equal(check(&file, RELEASE), -ERR_REFUSED);

@@ -254,7 +254,7 @@ static void an_installed_system_runs_from_no_stick(void **state)
 	(void)state;
 	add_stick("sda", 0);
 	set_mounts("40 28 8:2 / /home rw - ext4 /dev/sda2 rw\n");
-	assert_no_stick("no stick", "name it");
+	assert_no_stick("no stick", "name the stick");
 }
 
 static void a_partition_attached_by_a_loop_device_has_a_disk(void **state)

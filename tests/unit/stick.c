@@ -371,7 +371,7 @@ static void a_table_that_cannot_be_read_is_not_missing(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
 		assert_int_equal(open_zeros(sizes[i], 0, 0, false), -ERR_NOT_STICK);
 		assert_string_equal(said, "the stick: has no GPT with a second partition, or is "
-					  "cut short: not a liveng stick");
+					  "truncated: not a liveng stick");
 		assert_int_equal(open_zeros(sizes[i], -EIO, 0, false), -EIO);
 		assert_string_equal(
 			said, "the stick: cannot read the partition table: Input/output error");
@@ -439,7 +439,7 @@ static void a_full_block_is_told(void **state)
 	r = assessment_begin_trial(&stick, PREVIOUS_PROVEN, 0);
 	end_listening(old);
 	assert_int_equal(r, -ERR_FULL);
-	assert_string_equal(said, "the stick: boot/grub/grubenv of partition 3 is full: remove "
+	assert_string_equal(said, "the stick: boot/grub/grubenv on partition 3 is full: remove "
 				  "variables with grub-editenv");
 	assert_int_equal(grubenv.writes, 0);
 

@@ -12,13 +12,14 @@
 #include "util.h"
 
 #define SBIN	      "/usr/local/sbin:/usr/sbin:/sbin"
-#define EXIT_NO_START 127 /* as a shell says it */
+#define EXIT_NO_START 127 /* as in a shell */
 #define OUTPUT_MAX    1024u
 
 /*
- * In the child: only what is allowed between fork and exec, but for the lines that put the
- * environment together; no thread of ours is there to hold a lock. Without @output people read
- * along: it speaks their language on standard error, our own output may be JSON, and ^C ends it.
+ * Runs in the child: only what is allowed between fork and exec, except for setting up the
+ * environment; no other thread of ours exists that could hold a lock. Without @output the user is
+ * watching: the program keeps the user's locale, writes to standard error because our own output
+ * may be JSON, and ^C ends it.
  */
 static _Noreturn void start(const char *const argv[], const char *const environment[], int output)
 {
@@ -34,7 +35,7 @@ static _Noreturn void start(const char *const argv[], const char *const environm
 	sigemptyset(&none);
 	if (output < 0)
 		sigprocmask(SIG_SETMASK, &none, NULL);
-	/* What we ignore would stay so through exec. */
+	/* Ignored signals would stay ignored across exec. */
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)signal(SIGXFSZ, SIG_DFL);
 	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
@@ -46,7 +47,7 @@ static _Noreturn void start(const char *const argv[], const char *const environm
 	_exit(errno == ENOENT ? EXIT_NO_START : EXIT_NO_START - 1);
 }
 
-/* What it said, in one line; the last of it if it was much. */
+/* Its output as one line; only the end if there was a lot. */
 static void read_output(int fd, char ret_text[OUTPUT_MAX])
 {
 	off_t end = lseek(fd, 0, SEEK_END);
@@ -71,7 +72,7 @@ int child_start(const char *const argv[], const char *const environment[], const
 	r = tempfile_in_memory(0, &output);
 	if (r < 0)
 		return report(r, "cannot start %s", argv[0]);
-	fflush(NULL); /* or the child has it to write, too */
+	fflush(NULL); /* or the child would write it out as well */
 	pid = fork();
 	if (pid < 0)
 		return report(-errno, "cannot start %s", argv[0]);

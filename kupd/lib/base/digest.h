@@ -11,14 +11,14 @@
 #define DIGEST_SIZE 32u
 #define DIGEST_TEXT 65u /* 64 hexadecimal digits and the final 0 */
 
-struct digest; /* one running computation */
+struct digest; /* a computation in progress */
 
-/** Start one; free it with digest_freep(). NULL: no memory. */
+/** Start a computation; free it with digest_freep(). NULL: no memory. */
 struct digest *digest_new(void);
 void digest_freep(struct digest **digest);
 
 /** Add bytes. Returns -ERR_TOOL if the crypto library fails. */
 int digest_add(struct digest *digest, const void *data, size_t size);
 
-/** End it: the text form. The digest can then only be freed. */
+/** Finish and give the text form. After that the digest can only be freed. */
 int digest_end(struct digest *digest, char ret_text[DIGEST_TEXT]);

@@ -20,7 +20,7 @@ static const char *const texts[] = {
 	[ERR_NO_SUMS - ERR_NOT_STICK] = "No checksums recorded",
 	[ERR_NOT_DISK - ERR_NOT_STICK] = "Neither a block device nor a regular file",
 	[ERR_SOURCE - ERR_NOT_STICK] = "It changed, or can no longer be read",
-	[ERR_TOOL - ERR_NOT_STICK] = "A program or library it needs failed",
+	[ERR_TOOL - ERR_NOT_STICK] = "A required program or library failed",
 	[ERR_ISOFS - ERR_NOT_STICK] = "libisofs failed; --verbose shows its messages",
 };
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A part of a disk or file, in bytes: a partition, a slot, where a file lies, a stretch of data.
+ * A part of a disk or file, in bytes: a partition, a slot, the place of a file, a run of data.
  */
 
 #include <stdint.h>

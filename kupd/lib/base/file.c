@@ -11,7 +11,8 @@
 int file_error(int error)
 {
 	switch (error) {
-	case ENODATA: /* the block layer's words for a bad place, a device that does not answer */
+	case ENODATA: /* the block layer's values for a bad sector or a device that does not answer
+		       */
 	case EREMOTEIO:
 	case ETIMEDOUT:
 	case EILSEQ:

@@ -14,7 +14,7 @@
 static struct {
 	const char *program;
 	enum log_level level;
-	bool has_drawn; /* a part of a line stands on the terminal */
+	bool has_drawn; /* there is part of a line on the terminal */
 	struct sink {
 		void (*take)(void *data, const char *text);
 		void *data;
@@ -52,7 +52,7 @@ void log_draw(const char *text)
 	logger.has_drawn = text != NULL;
 }
 
-/* File names, labels and the words of other programs are in them. */
+/* It may contain file names, labels and the output of other programs. */
 static void show(const char *prefix, char *text)
 {
 	text_make_safe(text);
@@ -60,7 +60,7 @@ static void show(const char *prefix, char *text)
 	fprintf(stderr, "%s: %s%s\n", logger.program, prefix, text);
 }
 
-/* The sink gets the text as it is. */
+/* The sink gets the text unchanged. */
 __attribute__((format(printf, 3, 0))) static void print(
 	const struct sink *sink, const char *prefix, const char *format, va_list arguments)
 {
@@ -120,7 +120,7 @@ void log_warning(const char *format, ...)
 	va_end(arguments);
 }
 
-/* Reports of work, not errors: the sink does not see them. */
+/* Progress of the work, not errors: the sinks do not see it. */
 __attribute__((format(printf, 2, 0))) static void print_work(
 	enum log_level level, const char *format, va_list arguments)
 {

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Whoever waits for long work: told how far it is, asked whether to go on.
+ * The observer of a long task: it is told about progress and asked whether to go on.
  */
 
 #include <stdbool.h>
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct observer {
-	/* @phase is static text ("writing"); bytes. */
+	/* @phase is static text ("writing"); @done and @total are bytes. */
 	void (*progress)(void *data, const char *phase, uint64_t done, uint64_t total);
 	bool (*interrupted)(void *data);
 	void *data;

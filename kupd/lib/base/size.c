@@ -10,12 +10,12 @@
 #include "util.h"
 
 #define MB	     1000000ull
-#define FRACTION_MAX 1000000u /* times 1T it still fits */
+#define FRACTION_MAX 1000000u /* times 1T still fits */
 
 static const char units[] = "KMGT";
 
-/* What stands behind a decimal point, ".75": @part of @scale. Digits that tell less than a
- * millionth are passed over. Returns where it ends; NULL if there are no digits. */
+/* The digits after a decimal point, ".75", as @part of @scale. Digits beyond a millionth are
+ * ignored. Returns where they end; NULL if there are none. */
 static char *parse_fraction(char *text, uint64_t *part, uint64_t *scale)
 {
 	char *at = text + 1;
@@ -101,7 +101,7 @@ void size_texts(uint64_t one, uint64_t other, char ret_one[SIZE_TEXT], char ret_
 
 const char *size_option(uint64_t least, char text[SIZE_TEXT])
 {
-	const uint64_t step = 8 * MB; /* that are whole sectors */
+	const uint64_t step = 8 * MB; /* a whole number of sectors */
 
 	snprintf(text, SIZE_TEXT, "%lluMB",
 		(unsigned long long)((least / step + (least % step > 0)) * (step / MB)));

@@ -20,7 +20,7 @@ int tempfile_open(int *ret_fd)
 	if (!folder || !*folder)
 		folder = "/tmp";
 	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	/* Not every file system knows files without a name. */
+	/* Not every file system supports O_TMPFILE. */
 	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
 		name = text_new("%s/liveng-XXXXXX", folder);
 		if (!name)

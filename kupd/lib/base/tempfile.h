@@ -2,28 +2,28 @@
 #pragma once
 
 /*
- * Files that are gone when they are closed.
+ * Temporary files that vanish when they are closed.
  */
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* As messages call one. */
+/* What messages call one. */
 #define TEMPFILE_NAME "a temporary file"
 
 /**
- * Open a new file without a name below $TMPDIR or /tmp, for reading and writing: gone when it is
+ * Open a new unnamed file in $TMPDIR or /tmp for reading and writing: it vanishes when it is
  * closed. Reports. Returns -errno.
  */
 int tempfile_open(int *ret_fd);
 
-/** Make a file of @size bytes, all of them a hole, in memory: programs that flush what they made
- * wait for nothing there. Does not report. Returns -errno. */
+/** Make a file of @size bytes in memory, one single hole: programs that fsync their output lose no
+ * time there. Does not report. Returns -errno. */
 int tempfile_in_memory(uint64_t size, int *ret_fd);
 
-/** The same with @content in it; it stands at its beginning. */
+/** The same, containing @content; the file position is at its beginning. */
 int tempfile_with(const void *content, size_t size, int *ret_fd);
 
-/** The path under which another process of ours finds it: "/proc/PID/fd/N". @ret_path holds 64
+/** The path by which another process of ours can open it: "/proc/PID/fd/N". @ret_path holds 64
  * bytes. */
 void tempfile_path(int fd, char ret_path[64]);

@@ -25,12 +25,13 @@ char *text_new(const char *format, ...)
 	return text;
 }
 
-/* The character that begins at @text (RFC 3629), and its bytes; 0: it is not UTF-8. */
+/* Decode the character that begins at @text (RFC 3629). Returns its length in bytes; 0 if it is not
+ * UTF-8. */
 static size_t read_character(const char *text, uint32_t *ret_character)
 {
 	static const struct {
 		unsigned char mask, lead;
-		uint32_t first; /* what is smaller has to have a shorter form */
+		uint32_t first; /* anything smaller must use a shorter form */
 	} forms[] = {
 		{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
 	size_t n = 0;
@@ -52,7 +53,8 @@ static size_t read_character(const char *text, uint32_t *ret_character)
 	return n + 1;
 }
 
-/* The same of one that commands no terminal: no control character, those behind ASCII included. */
+/* The same for a character that is not a control character, which includes those after ASCII
+ * (C1). */
 static size_t read_printable(const char *text)
 {
 	uint32_t c = 0;

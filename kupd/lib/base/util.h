@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What every room uses: cleanup attributes, sizes, and the errors (error.h).
+ * What every room uses: cleanup attributes, sizes and errors (error.h).
  */
 
 #include <dirent.h>
@@ -28,7 +28,7 @@
 
 #define cleanup(f) __attribute__((cleanup(f)))
 
-/* Take a pointer out of a variable that would free it at the end of its scope. */
+/* Take a pointer out of a variable that would otherwise free it at the end of its scope. */
 #define steal_pointer(p)                     \
 	({                                   \
 		__typeof__(p) stolen_ = (p); \

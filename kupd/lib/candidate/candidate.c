@@ -25,19 +25,19 @@ static int open_file(
 
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT)
-		return refuse(-ERR_REFUSED, "%s: there is no such %s%s", path, what, way_out);
+		return refuse(-ERR_REFUSED, "%s: no such %s%s", path, what, way_out);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		return report(-errno, "%s: cannot open the %s", path, what);
 	}
 	if (!S_ISREG(st.st_mode) || st.st_size == 0)
 		return refuse(-ERR_REFUSED, "%s: the %s is %s", path, what,
-			S_ISREG(st.st_mode) ? "empty" : "not a plain file");
+			S_ISREG(st.st_mode) ? "empty" : "not a regular file");
 	*ret_fd = steal_fd(&fd);
 	*ret_stat = st;
 	return 0;
 }
 
-/* With a kernel named and no release: the one that the kernel says it is. */
+/* For a kernel given without a release: read the release from the kernel. */
 static int release_of_file(const char *path, char ret_release[KERNEL_RELEASE_MAX])
 {
 	autoclose int fd = -1;
@@ -59,7 +59,7 @@ static int choose_release(
 	if (source->release) {
 		if (!kernel_is_release(source->release, strlen(source->release)))
 			return refuse(-ERR_REFUSED,
-				"\"%s\" is no kernel release, as `uname -r` tells it",
+				"\"%s\" is not a kernel release as printed by `uname -r`",
 				source->release);
 		snprintf(ret_release, KERNEL_RELEASE_MAX, "%s", source->release);
 		return 0;
@@ -67,7 +67,7 @@ static int choose_release(
 	if (source->kernel)
 		return release_of_file(source->kernel, ret_release);
 	if (installed_newest(source->root, NULL, ret_release) < 0)
-		return refuse(-ERR_REFUSED, "%s/boot: there is no kernel: install one with apt",
+		return refuse(-ERR_REFUSED, "%s/boot: no kernel found: install one with apt",
 			source->root);
 	return 0;
 }
@@ -89,8 +89,8 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 					 ? strdup(source->kernel)
 					 : installed_kernel(source->root, candidate->release);
 	if (!candidate->kernel_path)
-		return refuse(-ERR_REFUSED, "%s/boot/vmlinuz-%s: there is no such kernel",
-			source->root, candidate->release);
+		return refuse(-ERR_REFUSED, "%s/boot/vmlinuz-%s: no such kernel", source->root,
+			candidate->release);
 	if (source->initrd)
 		candidate->initrd_path = strdup(source->initrd);
 	else
@@ -116,7 +116,7 @@ bool candidate_file_is_unchanged(const char *path, int fd, const struct stat *be
 {
 	struct stat opened, named;
 
-	/* By the path, too: that is what the session was made from. */
+	/* Check by path as well: the session was made from the path. */
 	return fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
 	       opened.st_dev == named.st_dev && opened.st_ino == named.st_ino &&
 	       opened.st_size == before->st_size &&
@@ -128,7 +128,7 @@ static int check_unchanged(const char *path, int fd, const struct stat *before)
 {
 	if (candidate_file_is_unchanged(path, fd, before))
 		return 0;
-	return refuse(-ERR_SOURCE, "%s: changed while it was written: try again", path);
+	return refuse(-ERR_SOURCE, "%s: changed while it was being written: try again", path);
 }
 
 int candidate_check_unchanged(const struct candidate *candidate)
@@ -180,7 +180,7 @@ static int digest_file(int fd, const char *path, uint64_t size, const struct obs
 		done += (uint64_t)n;
 	}
 	if (done != size)
-		return refuse(-ERR_REFUSED, "%s: changed while it was read: try again", path);
+		return refuse(-ERR_REFUSED, "%s: changed while it was being read: try again", path);
 	return digest_end(digest, ret_sum);
 }
 
@@ -210,7 +210,8 @@ static int check_kernel(const struct candidate *candidate, const struct host *ho
 			kernel.release, candidate->release);
 	if (!kernel.is_signed && host && host_enforces_secure_boot(host)) {
 		return refuse(-ERR_REFUSED,
-			"%s: is not signed, and this machine enforces Secure Boot: it would not start here",
+			"%s: is not signed, and this machine enforces Secure Boot: it would not "
+			"boot here",
 			path);
 	}
 	return 0;
@@ -237,7 +238,7 @@ int candidate_check(const struct candidate *candidate, const struct host *host,
 {
 	int r, s;
 
-	/* Both, so that one run shows all that is wrong. */
+	/* Check both, so that one run shows everything that is wrong. */
 	r = check_kernel(candidate, host);
 	if (r < 0 && r != -ERR_REFUSED)
 		return r;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A kernel set that could be written: kernel and initrd as files of an installed system.
+ * A kernel set that could be written: the kernel and initrd files of an installed system.
  */
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@ struct candidate {
 	char *initrd_path;
 	int kernel_fd;
 	int initrd_fd;
-	struct stat kernel_stat; /* as they were opened */
+	struct stat kernel_stat; /* when they were opened */
 	struct stat initrd_stat;
 	uint64_t kernel_size; /* bytes */
 	uint64_t initrd_size;
@@ -28,46 +28,46 @@ struct candidate {
 	char initrd_sum[DIGEST_TEXT];
 };
 
-/* Where to look, NULL where nothing was named. */
+/* Where to look; NULL for what was not given. */
 struct candidate_source {
-	const char *root; /* of the installed system; "" for this one */
-	const char *
-		release; /* NULL: the kernel's own if one is named, else the newest installed one */
+	const char *root;    /* of the installed system; "" for this one */
+	const char *release; /* NULL: that of @kernel if given, else the newest installed */
 	const char *kernel;
 	const char *initrd;
 };
 
 /**
  * Find and open the files of a set: ROOT/boot/vmlinuz-RELEASE, else
- * ROOT/usr/lib/modules/RELEASE/vmlinuz; ROOT/boot/initrd.img-RELEASE.
- * Reports. Returns -ERR_REFUSED if there is none, or a file is missing or empty; -errno.
- * The caller frees the candidate with candidate_free().
+ * ROOT/usr/lib/modules/RELEASE/vmlinuz; ROOT/boot/initrd.img-RELEASE. Reports. Returns -ERR_REFUSED
+ * if there is none, or a file is missing or empty; -errno. The caller frees the candidate with
+ * candidate_free().
  */
 int candidate_find(const struct candidate_source *source, struct candidate **ret_candidate);
 
-/** Is the file @path still the one that was opened as @fd and had the status @before? */
+/** Is the file @path still the one that was opened as @fd with the status @before? */
 bool candidate_file_is_unchanged(const char *path, int fd, const struct stat *before);
 
 /**
- * Are both files still those that were opened, not written to since? Reports one that is not.
- * Returns -ERR_SOURCE: that is no refusal, what was made of it may be on the stick.
+ * Check that both files are still the ones that were opened, and unmodified since. Reports one that
+ * is not. Returns -ERR_SOURCE then, which is not a refusal: its content may already be on the
+ * stick.
  */
 int candidate_check_unchanged(const struct candidate *candidate);
 
 void candidate_free(struct candidate *candidate);
 void candidate_freep(struct candidate **candidate);
 
-/** Read both files and note their digests. Reports. Returns -EINTR; -errno of reading. */
+/** Read both files and record their digests. Reports. Returns -EINTR; -errno of reading. */
 int candidate_digest(struct candidate *candidate, const struct observer *observer);
 
 /**
  * Check that the set can start this stick: the kernel (kernel_read()), of that release, signed if
  * @host (may be NULL) enforces Secure Boot; the initrd (initrd_read(), initrd_check()); the modules
- * (modules_check()), with @luks (may be NULL) those for encrypted persistence.
- * Reports everything that is wrong. Returns -ERR_REFUSED; -EINTR; -errno of reading.
+ * (modules_check()), with @luks (may be NULL) also those for encrypted persistence. Reports
+ * everything that is wrong. Returns -ERR_REFUSED; -EINTR; -errno of reading.
  */
 int candidate_check(const struct candidate *candidate, const struct host *host,
 	const struct luks *luks, const struct observer *observer);
 
-/** Has the kernel a signature for Secure Boot, as its headers tell? */
+/** Does the kernel have a Secure Boot signature, going by its headers? */
 bool candidate_is_signed(const struct candidate *candidate);

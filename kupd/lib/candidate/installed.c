@@ -29,8 +29,8 @@ char *installed_initrd(const char *root, const char *release)
 	return text_new("%s/boot/initrd.img-%s", root, release);
 }
 
-/* Of equal upstream versions the release candidates are older than all else: 6.12-rc1-amd64, then
- * 6.12-amd64. @rest is what follows the version. */
+/* With equal upstream versions, release candidates are older than anything else: 6.12-rc1-amd64,
+ * then 6.12-amd64. @rest is what follows the version. */
 static bool is_release_candidate(const char *rest)
 {
 	return strncmp(rest, "-rc", 3) == 0 || strncmp(rest, "~rc", 3) == 0;
@@ -52,7 +52,7 @@ bool installed_is_newer(const char *a, const char *b)
 	return order > 0;
 }
 
-/* What dpkg or a person set aside is no release. */
+/* A file set aside by dpkg or by the administrator is not a release. */
 static bool is_set_aside(const char *name)
 {
 	const char *tilde = strrchr(name, '~');
@@ -61,8 +61,7 @@ static bool is_set_aside(const char *name)
 	       (tilde && !is_release_candidate(tilde));
 }
 
-/* Take the newest release out of the names in a folder that begin with @prefix and have
- * a kernel. */
+/* Find the newest release among the names in a folder that begin with @prefix and have a kernel. */
 static void scan(const char *root, const char *folder_name, const char *prefix, const char *before,
 	char newest[KERNEL_RELEASE_MAX])
 {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The kernels of an installed system, below a root folder ("" for this one): by their names only,
- * none is opened.
+ * The kernels of an installed system, below a root folder ("" for this one): by name only, without
+ * opening any.
  */
 
 #include <stdbool.h>
@@ -15,18 +15,17 @@
  * caller frees it. */
 char *installed_kernel(const char *root, const char *release);
 
-/** ROOT/boot/initrd.img-RELEASE, there or not. NULL: no memory. The caller frees it. */
+/** ROOT/boot/initrd.img-RELEASE, whether or not it exists. NULL: no memory. The caller frees it. */
 char *installed_initrd(const char *root, const char *release);
 
-/** Is release @a newer than @b? First by upstream version, then by all that follows, numbers as
- * numbers. */
+/** Is release @a newer than @b? Compares the upstream version first, then everything after it,
+ * numbers as numbers. */
 bool installed_is_newer(const char *a, const char *b);
 
-/** The newest release with a kernel that is older than @before (NULL: than none).
- * Returns -ENOENT. */
+/** The newest release that has a kernel and is older than @before (NULL: no limit). Returns
+ * -ENOENT. */
 int installed_newest(const char *root, const char *before, char ret_release[KERNEL_RELEASE_MAX]);
 
-/** Sizes and dates of the kernel and the initrd of @release. Returns -ENOENT if one is
- * not there. */
+/** The sizes and dates of the kernel and initrd of @release. Returns -ENOENT if one is missing. */
 int installed_look(
 	const char *root, const char *release, struct stat *ret_kernel, struct stat *ret_initrd);

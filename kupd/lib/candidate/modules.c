@@ -10,15 +10,15 @@
 #include "base/tempfile.h"
 #include "base/util.h"
 
-/* What a stick needs between the kernel's start and the persistence's mount, whatever it is plugged
+/* What a stick needs from the kernel's start until persistence is mounted, whatever it is plugged
  * into. */
 static const char *const needed[] = {
 	"usb-storage", "uas", /* both kinds of USB storage */
-	"xhci-hcd",	      /* its pci or platform half is asked for below */
-	"sd_mod",	      /* disks on top of them */
+	"xhci-hcd",	      /* its PCI or platform half is checked below */
+	"sd_mod",	      /* disks on top of USB storage */
 	"isofs",	      /* partitions 1 and 2 */
 	"loop", "squashfs",   /* the system's image */
-	"overlay",	      /* what can be written above it */
+	"overlay",	      /* the writable layer on top of it */
 	"ext4",		      /* persistence */
 	"vfat",		      /* partition 3 */
 };
@@ -31,7 +31,7 @@ struct check {
 	struct kmod_ctx *kmod;
 	char *dependencies; /* of all modules: lines of `name path: path path` */
 	bool failed;
-	bool has_way_out; /* named already, for all that is missing from here on */
+	bool has_way_out; /* one that covers everything else missing was already given */
 };
 
 static void kmod_unrefp(struct kmod_ctx **kmod)
@@ -63,8 +63,8 @@ static void ignore_log(void *data, int priority, const char *file, int line, con
 }
 
 /*
- * All dependencies as text, each line behind a newline. libkmod itself gives a module's
- * dependencies only if their files are there to be opened, and our folder holds the index alone.
+ * Dump all dependencies as text, each line preceded by a newline. libkmod itself returns a module's
+ * dependencies only if their files can be opened, and our folder contains only the index.
  */
 static int dump_dependencies(struct kmod_ctx *kmod, char **ret_text)
 {
@@ -97,7 +97,7 @@ static bool is_builtin(const struct check *check, const char *name)
 {
 	cleanup(module_freep) struct kmod_module *module = NULL;
 
-	/* The index tells, before libkmod asks the running kernel for anything. */
+	/* libkmod consults the index before it asks the running kernel. */
 	return kmod_module_new_from_name(check->kmod, name, &module) == 0 &&
 	       kmod_module_get_initstate(module) == KMOD_MODULE_BUILTIN;
 }
@@ -107,7 +107,8 @@ static bool is_present(const struct check *check, const char *name)
 	return initrd_has_module(check->initrd, name) || is_builtin(check, name);
 }
 
-/* Is the module there with all that it depends on? If not, @ret_lacks is the first that is not. */
+/* Is the module there along with everything it depends on? If not, @ret_lacks is the first one
+ * missing. */
 static bool is_complete(const struct check *check, const char *name, char ret_lacks[MODULE_NAME])
 {
 	char key[MODULE_NAME + 2];
@@ -150,7 +151,7 @@ static bool is_same_module(const char *a, const char *b)
 
 enum found { FOUND, LACKS_DEPENDENCY, UNKNOWN };
 
-/* Look for a module, by its name or an alias; of several that serve an alias one is enough. */
+/* Look up a module by its name or an alias; if several modules match an alias, one is enough. */
 static enum found look_up(const struct check *check, const char *alias, char ret_lacks[MODULE_NAME])
 {
 	cleanup(list_freep) struct kmod_list *list = NULL;
@@ -172,7 +173,7 @@ static void report_lack(struct check *check, const char *module, const char *lac
 {
 	check->failed = true;
 	if (check->has_way_out)
-		log_debug("%s: the initrd lacks the module %s, too", check->name, lacks ?: module);
+		log_debug("%s: the initrd also lacks the module %s", check->name, lacks ?: module);
 	else if (lacks && !is_same_module(lacks, module))
 		log_error("%s: the initrd lacks the module %s, which %s needs: add %s to "
 			  "/etc/initramfs-tools/modules",
@@ -199,8 +200,8 @@ static void check_module(struct check *check, const char *module)
 	}
 }
 
-/* USB 3 controllers are found on PCI; on arm64 boards also without. A kernel that knows no
- * xhci-pci at all gets along with the other. */
+/* USB 3 controllers are on PCI; on arm64 boards also elsewhere. A kernel without any xhci-pci can
+ * do with the platform driver. */
 static void check_xhci(struct check *check)
 {
 	char lacks[MODULE_NAME];
@@ -211,8 +212,8 @@ static void check_xhci(struct check *check)
 	check_module(check, "xhci-pci");
 }
 
-/* A cipher, mode or hash of the kernel's crypto, by the aliases under which the kernel itself would
- * load it. */
+/* A cipher, mode or hash of the kernel's crypto API, by the aliases with which the kernel itself
+ * would load it. */
 static void check_crypto(struct check *check, const char *algorithm)
 {
 	char alias[64], generic[64], lacks[MODULE_NAME];
@@ -235,7 +236,7 @@ static void check_each_crypto(struct check *check, const char *algorithms)
 		check_crypto(check, p);
 }
 
-/* Ends @text at the first @separator; returns what follows it, NULL if it has none. */
+/* Cut @text off at the first @separator; returns what follows it, or NULL if there is none. */
 static char *split(char *text, char separator)
 {
 	char *rest = text ? strchr(text, separator) : NULL;
@@ -250,7 +251,7 @@ static void check_cipher(struct check *check, const char *cipher)
 {
 	char name[sizeof(((struct luks *)NULL)->ciphers[0])], *mode, *iv, *hash;
 
-	/* "capi:" hands a specification of the kernel's crypto through, with brackets. */
+	/* "capi:" passes on a specification for the kernel's crypto API, with parentheses. */
 	if (strncmp(cipher, "capi:", 5) == 0) {
 		log_warning(
 			"%s: cannot tell which modules the cipher %s needs", check->name, cipher);
@@ -277,11 +278,11 @@ static void check_program(struct check *check, const char *path)
 		return;
 	check->failed = true;
 	if (check->has_way_out)
-		log_debug("%s: the initrd lacks /%s, too", check->name, path);
+		log_debug("%s: the initrd also lacks /%s", check->name, path);
 	else
 		log_error("%s: the initrd lacks /%s, which opens the encrypted persistence: "
-			  "install cryptsetup-initramfs where it is made; that brings the modules, "
-			  "too",
+			  "install cryptsetup-initramfs where the initrd is built, which also "
+			  "brings the modules",
 			check->name, path);
 	check->has_way_out = true;
 }
@@ -296,19 +297,19 @@ int modules_check(const struct initrd *initrd, const char *name, const struct lu
 	const char *const *releases;
 	int r;
 
-	/* initrd_check() has said so. */
+	/* initrd_check() has reported this. */
 	if (initrd_releases(initrd, &releases) != 1)
 		return -ERR_REFUSED;
 	if (!index)
-		return refuse(-ERR_REFUSED,
-			"%s: the initrd has no list of its modules (modules.dep.bin)", name);
+		return refuse(
+			-ERR_REFUSED, "%s: the initrd has no module index (modules.dep.bin)", name);
 	kmod = kmod_new(index, &no_config);
 	if (!kmod)
 		return -ENOMEM;
 	kmod_set_log_fn(kmod, ignore_log, NULL);
 	r = dump_dependencies(kmod, &dependencies);
 	if (r < 0)
-		return report(r, "%s: cannot read the list of the initrd's modules", name);
+		return report(r, "%s: cannot read the initrd's module index", name);
 	check.kmod = kmod;
 	check.dependencies = dependencies;
 

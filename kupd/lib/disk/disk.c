@@ -14,10 +14,10 @@
 #include "base/file.h"
 #include "base/util.h"
 
-/* Not /run/lock: anyone may write there, and so hold a lock that stops us. */
+/* Not /run/lock: anyone may write there, and so could hold a lock to stop us. */
 #define LOCK_FOLDER "/run/liveng"
 
-#define BOUNCE_MAX MIB /* bytes that are read past the cache although they are not aligned */
+#define BOUNCE_MAX MIB /* up to how many unaligned bytes are read through an aligned buffer */
 
 struct disk {
 	char *path;
@@ -40,7 +40,7 @@ static int get_size(int fd, const struct stat *st, uint64_t *ret_size)
 	return 0;
 }
 
-/* Of a system call on the target: what it means of the target itself. */
+/* Translate the error of a system call on the target into what it means for the target. */
 static int target_error(int error)
 {
 	switch (error) {
@@ -62,7 +62,7 @@ int disk_open(const char *path, bool writable, struct disk **ret_disk)
 	int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY;
 	int r;
 
-	/* A fifo or terminal would block in open(). */
+	/* A FIFO or a terminal would block in open(). */
 	if (stat(path, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
@@ -83,13 +83,13 @@ int disk_open(const char *path, bool writable, struct disk **ret_disk)
 	if (r < 0)
 		return r;
 	disk->devno = S_ISBLK(st.st_mode) ? st.st_rdev : 0;
-	/* Linux opens it all the same, and only the writes fail. */
+	/* Linux opens it anyway, and only the writes fail. */
 	if (writable && disk->devno && ioctl(disk->fd, BLKROGET, &is_read_only) == 0 &&
 		is_read_only)
 		return -EROFS;
 
-	/* Through /proc, not by the path again: the name may have got another device meanwhile.
-	 * Some file systems (tmpfs) do not know O_DIRECT, then everything goes by the cache. */
+	/* Through /proc, not by the path again: the name may belong to another device by now. Some
+	 * file systems (tmpfs) do not support O_DIRECT; then everything goes through the cache. */
 	snprintf(same_inode, sizeof(same_inode), "/proc/self/fd/%d", disk->fd);
 	disk->direct_fd = open(same_inode, flags | O_DIRECT);
 
@@ -150,7 +150,7 @@ static int lock_fd(int fd, int timeout_ms, const struct observer *observer)
 {
 	const struct timespec pause = {.tv_nsec = 20 * 1000000L};
 
-	/* udev takes a shared lock for a moment after each event: try more than once. */
+	/* udev takes a shared lock for a moment after each event, so try more than once. */
 	for (;;) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return 0;
@@ -165,13 +165,13 @@ static int lock_fd(int fd, int timeout_ms, const struct observer *observer)
 	}
 }
 
-/* On any part of a file, as a virtual machine has it on the image of its disk. */
+/* Locks on any part of a file, as a virtual machine takes on its disk image. */
 static int check_record_locks(int fd)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
-		return errno == EINVAL ? 0 : -errno; /* a file system without such locks */
+		return errno == EINVAL ? 0 : -errno; /* the file system has no such locks */
 	return lock.l_type == F_UNLCK ? 0 : -ERR_BUSY;
 }
 
@@ -180,7 +180,7 @@ int disk_lock(struct disk *disk, int timeout_ms, const struct observer *observer
 	char path[64];
 	int r;
 
-	/* A device has one number but can have several nodes, and flock() goes by the node. */
+	/* A device has one number but may have several nodes, and flock() applies to the node. */
 	if (disk_is_block_device(disk) && disk->lock_fd < 0) {
 		snprintf(path, sizeof(path), LOCK_FOLDER "/disk-%u:%u.lock", major(disk->devno),
 			minor(disk->devno));
@@ -227,10 +227,12 @@ int disk_allocate(const struct disk *disk, uint64_t offset, uint64_t size)
 
 int disk_reread_table(const struct disk *disk)
 {
-	/* Through the claim, if there is one: it keeps out all other descriptors, our own too. */
+	/* Through the claim, if there is one: it shuts out all other descriptors, including our
+	 * own. */
 	int fd = disk->claim_fd >= 0 ? disk->claim_fd : disk->fd;
 
-	/* EINVAL: such a device, a loop device for one, has no partitions that could be stale. */
+	/* EINVAL: such a device, for instance a loop device, has no partitions that could be
+	 * stale. */
 	return ioctl(fd, BLKRRPART) < 0 && errno != EINVAL ? -errno : 0;
 }
 
@@ -251,14 +253,14 @@ int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, siz
 	autofree void *bounce = NULL;
 	int r;
 
-	/* Most disks want no more than full sectors; those that do say so. */
+	/* Most disks are content with whole sectors; those that are not return EINVAL. */
 	if (disk->direct_fd >= 0 && is_aligned(offset, NULL, size, SECTOR_SIZE) &&
 		is_aligned(0, buffer, 0, DISK_ALIGN)) {
 		r = file_read(disk->direct_fd, buffer, size, offset);
 		if (r != -EINVAL)
 			return r;
 	}
-	/* Else the aligned piece around what is wanted. */
+	/* Otherwise read the aligned piece around the requested bytes. */
 	if (disk->direct_fd >= 0 && end <= disk->size && size <= BOUNCE_MAX) {
 		bounce = disk_buffer((size_t)(end - start));
 		if (!bounce)
@@ -280,7 +282,8 @@ int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t si
 	autofree void *bounce = NULL;
 	int r;
 
-	/* A sector has to go out as one sector, too: the page cache would make a page of it. */
+	/* A single sector must be written as a single sector: the page cache would write a whole
+	 * page. */
 	if (disk->direct_fd >= 0 && is_aligned(offset, NULL, size, SECTOR_SIZE)) {
 		if (!is_aligned(0, buffer, 0, DISK_ALIGN) && size <= DISK_ALIGN) {
 			bounce = disk_buffer(size);
@@ -298,8 +301,8 @@ int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t si
 
 int disk_flush(struct disk *disk)
 {
-	/* Not fdatasync(): a sparse image file gets new blocks, and those are its metadata. On a
-	 * block device both send the cache flush. */
+	/* Not fdatasync(): a sparse image file gets new blocks, and those are metadata. On a block
+	 * device both send a cache flush. */
 	if (fsync(disk->fd) < 0)
 		return target_error(file_error(errno));
 	return 0;

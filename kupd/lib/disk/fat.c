@@ -14,10 +14,10 @@ struct boot_sector {
 	char oem_name[8];	    /*   3 BS_OEMName */
 	uint16_t sector_size;	    /*  11 BPB_BytsPerSec: 512, 1024, 2048, 4096 */
 	uint8_t cluster_sectors;    /*  13 BPB_SecPerClus: a power of two */
-	uint16_t reserved_sectors;  /*  14 BPB_RsvdSecCnt: sectors ahead of the first FAT */
+	uint16_t reserved_sectors;  /*  14 BPB_RsvdSecCnt: sectors before the first FAT */
 	uint8_t fats;		    /*  16 BPB_NumFATs */
 	uint16_t root_entries;	    /*  17 BPB_RootEntCnt: 0 on FAT32 */
-	uint16_t total_sectors16;   /*  19 BPB_TotSec16: 0 if the count is at 32 */
+	uint16_t total_sectors16;   /*  19 BPB_TotSec16: 0 if the count is at offset 32 */
 	uint8_t media;		    /*  21 BPB_Media: F0, F8 to FF */
 	uint16_t fat_sectors16;	    /*  22 BPB_FATSz16: 0 on FAT32 */
 	uint16_t sectors_per_track; /*  24 BPB_SecPerTrk */
@@ -25,20 +25,20 @@ struct boot_sector {
 	uint32_t hidden_sectors;    /*  28 BPB_HiddSec */
 	uint32_t total_sectors32;   /*  32 BPB_TotSec32 */
 	uint32_t fat_sectors32;	    /*  36 BPB_FATSz32; this and the rest: FAT32 only */
-	uint16_t flags;		    /*  40 BPB_ExtFlags: bit 7: only the FAT of bits 0-3 is kept */
-	uint16_t version;	    /*  42 BPB_FSVer: 0 */
-	uint32_t root_cluster;	    /*  44 BPB_RootClus */
-	uint8_t rest[462];	    /*  48 */
-	uint8_t signature[2];	    /* 510 55 AA, whatever the sector size */
+	uint16_t flags;	       /*  40 BPB_ExtFlags: bit 7: only the FAT in bits 0-3 is in use */
+	uint16_t version;      /*  42 BPB_FSVer: 0 */
+	uint32_t root_cluster; /*  44 BPB_RootClus */
+	uint8_t rest[462];     /*  48 */
+	uint8_t signature[2];  /* 510 55 AA, whatever the sector size */
 } __attribute__((packed));
 static_assert(sizeof(struct boot_sector) == 512, "fatgen103: boot sector");
 
 /* A directory entry (fatgen103, "FAT 32 Byte Directory Entry Structure"). */
 struct entry {
-	char name[11];	       /*  0 DIR_Name: 8 + 3, padded by spaces; [0] also says if used */
-	uint8_t attributes;    /* 11 DIR_Attr */
-	uint8_t case_bits;     /* 12 DIR_NTRes: shown in lower case; does not matter here */
-	uint8_t times[7];      /* 13 DIR_CrtTimeTenth to DIR_LstAccDate */
+	char name[11];	    /*  0 DIR_Name: 8 + 3, padded with spaces; [0] also marks unused ones */
+	uint8_t attributes; /* 11 DIR_Attr */
+	uint8_t case_bits;  /* 12 DIR_NTRes: shown in lower case; does not matter here */
+	uint8_t times[7];   /* 13 DIR_CrtTimeTenth to DIR_LstAccDate */
 	uint16_t cluster_high; /* 20 DIR_FstClusHI: FAT32 only */
 	uint16_t write_time;   /* 22 DIR_WrtTime */
 	uint16_t write_date;   /* 24 DIR_WrtDate */
@@ -50,12 +50,12 @@ static_assert(sizeof(struct entry) == 32, "fatgen103: directory entry");
 #define ATTR_VOLUME_ID 0x08u /* the label, and each part of a long name (ATTR_LONG_NAME, 0F) */
 #define ATTR_DIRECTORY 0x10u
 
-#define NAME_END     '\0'   /* DIR_Name[0]: neither this entry nor any behind it is used */
+#define NAME_END     '\0'   /* DIR_Name[0]: neither this entry nor any after it is used */
 #define NAME_DELETED '\xe5' /* DIR_Name[0]: not used */
 #define NAME_E5	     '\x05' /* DIR_Name[0]: the name begins with E5 */
 
 #define FIRST_CLUSTER  2u
-#define FAT12_CLUSTERS 4085u					 /* so many and more: FAT16 */
+#define FAT12_CLUSTERS 4085u					 /* this many or more: FAT16 */
 #define DIRECTORY_MAX  (65536u * (uint32_t)sizeof(struct entry)) /* fatgen103: 65,536 entries */
 
 /* A file system; offsets and sizes in bytes, from its start. */
@@ -72,7 +72,7 @@ struct fat {
 	uint32_t clusters; /* their numbers end before FIRST_CLUSTER + this */
 };
 
-/* A directory while it is read, one sector of 512 bytes after the other. */
+/* A directory being read, one sector of 512 bytes at a time. */
 struct directory {
 	bool is_fixed;	  /* the root of FAT12, FAT16 */
 	uint32_t cluster; /* else: the one that holds the next sector */
@@ -83,7 +83,7 @@ static int read_at(const struct fat *fat, uint64_t offset, void *buffer, size_t 
 {
 	if (offset > fat->partition.size || size > fat->partition.size - offset)
 		return -ERR_DAMAGED;
-	/* Not from the page cache: that of the whole disk does not see what a mount of the
+	/* Not from the page cache: the whole disk's cache does not see what a mount of the
 	 * partition writes. */
 	return disk_read_medium(fat->disk, fat->partition.start + offset, buffer, size);
 }
@@ -93,7 +93,7 @@ static bool is_power_of_two(unsigned int n)
 	return n && !(n & (n - 1));
 }
 
-/* NTFS and exFAT look alike, but have no FATs and no reserved sectors here. */
+/* NTFS and exFAT look similar, but have 0 FATs and 0 reserved sectors here. */
 static bool is_fat(const struct boot_sector *boot)
 {
 	unsigned int sector_size = le16toh(boot->sector_size);
@@ -111,7 +111,7 @@ static uint32_t entry_mask(const struct fat *fat)
 	return fat->bits == 32 ? 0x0fffffff : (1u << fat->bits) - 1;
 }
 
-/* The mark ...FF7 in the FAT; what lies above it, ...FF8 to ...FFF, ends a chain. */
+/* The mark ...FF7 in the FAT; anything above it, ...FF8 to ...FFF, ends a chain. */
 static uint32_t bad_cluster(const struct fat *fat)
 {
 	return entry_mask(fat) - 8;
@@ -133,7 +133,7 @@ static int open_fat(const struct disk *disk, struct extent partition, struct fat
 	if (!is_fat(&boot))
 		return -ERR_FOREIGN;
 
-	/* All factors are 32 bits or less, so no product of two overflows. */
+	/* All factors have 32 bits or fewer, so no product of two overflows. */
 	sector_size = le16toh(boot.sector_size);
 	total = boot.total_sectors16 ? le16toh(boot.total_sectors16)
 				     : le32toh(boot.total_sectors32);
@@ -141,8 +141,8 @@ static int open_fat(const struct disk *disk, struct extent partition, struct fat
 	if (total > partition.size)
 		return -ERR_DAMAGED;
 
-	/* GRUB and Linux tell FAT32 by the missing 16-bit size, not by the count of clusters as
-	 * fatgen103 has it; mkfs.fat makes small ones. What GRUB writes to is what counts. */
+	/* GRUB and Linux recognize FAT32 by the missing 16-bit size, not by the number of clusters
+	 * as fatgen103 requires; mkfs.fat makes small ones. What matters is where GRUB writes. */
 	table_size = le16toh(boot.fat_sectors16);
 	if (!table_size) {
 		fat.bits = 32;
@@ -167,7 +167,7 @@ static int open_fat(const struct disk *disk, struct extent partition, struct fat
 	clusters = (total - fat.data) / fat.cluster_size;
 	if (!fat.bits)
 		fat.bits = clusters < FAT12_CLUSTERS ? 12 : 16;
-	/* A table too short for all clusters leaves the last ones unused, as it does in Linux. */
+	/* If the table is too short for all clusters, the last ones are unused, as in Linux. */
 	entries = table_size * 8 / fat.bits;
 	if (entries <= FIRST_CLUSTER || !clusters)
 		return -ERR_DAMAGED;
@@ -189,14 +189,14 @@ static uint64_t cluster_offset(const struct fat *fat, uint32_t cluster)
 	return fat->data + (uint64_t)(cluster - FIRST_CLUSTER) * fat->cluster_size;
 }
 
-/* The cluster that follows @cluster in its chain; 0 at the end. A free or a bad one: -ERR_DAMAGED.
+/* The cluster that follows @cluster in its chain; 0 at the end. A free or bad one: -ERR_DAMAGED.
  */
 static int next_cluster(const struct fat *fat, uint32_t cluster, uint32_t *ret_next)
 {
 	uint32_t next = 0;
 	int r;
 
-	/* An entry of FAT12 is the lower or the upper 12 bits of the two bytes it touches. */
+	/* A FAT12 entry is the lower or the upper 12 bits of the two bytes it touches. */
 	r = read_at(fat, fat->table + (uint64_t)cluster * fat->bits / 8, &next,
 		fat->bits == 32 ? 4 : 2);
 	if (r < 0)
@@ -222,7 +222,7 @@ static int read_directory(const struct fat *fat, struct directory *directory,
 	int r;
 
 	if (directory->is_fixed) {
-		/* Its sectors are full of entries: no last piece is shorter. */
+		/* It consists of whole sectors of entries: no last piece is shorter. */
 		if (directory->done >= ROUND_DOWN(fat->root_size, SECTOR_SIZE))
 			return 0;
 		offset = fat->root + directory->done;
@@ -232,7 +232,7 @@ static int read_directory(const struct fat *fat, struct directory *directory,
 			if (r < 0 || !directory->cluster)
 				return r;
 		}
-		/* Also what ends a chain that runs in a circle. */
+		/* This also ends a chain that runs in a circle. */
 		if (directory->done >= DIRECTORY_MAX || !is_cluster(fat, directory->cluster))
 			return -ERR_DAMAGED;
 		offset = cluster_offset(fat, directory->cluster) + within;
@@ -244,13 +244,13 @@ static int read_directory(const struct fat *fat, struct directory *directory,
 	return 1;
 }
 
-/* Upper case of ASCII whatever the locale; other letters would depend on a code page. */
+/* ASCII upper case whatever the locale; other letters would depend on a code page. */
 static char upper(char c)
 {
 	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 }
 
-/* A part of a path in the form of DIR_Name; false if it is no 8.3 name. */
+/* One component of a path in the form of DIR_Name; false if it is not an 8.3 name. */
 static bool short_name(const char *part, size_t length, char ret_name[11])
 {
 	const char *dot = memchr(part, '.', length);
@@ -278,7 +278,7 @@ static bool is_named(const struct entry *entry, const char name[11])
 	return true;
 }
 
-/* Find the part of a path in the directory that begins at @cluster (0: the root). */
+/* Find a component of a path in the directory that begins at @cluster (0: the root). */
 static int find_entry(const struct fat *fat, uint32_t cluster, const char *part, size_t length,
 	struct entry *ret_entry)
 {
@@ -294,7 +294,8 @@ static int find_entry(const struct fat *fat, uint32_t cluster, const char *part,
 		for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
 			if (entries[i].name[0] == NAME_END)
 				return -ENOENT;
-			/* A deleted name cannot match: E5 was replaced in what we look for. */
+			/* A deleted name cannot match: a leading E5 in the wanted name was
+			 * replaced. */
 			if (entries[i].attributes & ATTR_VOLUME_ID || !is_named(&entries[i], name))
 				continue;
 			*ret_entry = entries[i];
@@ -318,11 +319,11 @@ static int find_file(const struct fat *fat, const char *path, struct entry *ret_
 
 	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
 		size_t length = strcspn(path, "/");
-		uint32_t cluster = first_cluster(fat, &entry); /* of the root: 0 */
+		uint32_t cluster = first_cluster(fat, &entry); /* 0 for the root */
 
 		if (!(entry.attributes & ATTR_DIRECTORY))
 			return -ENOENT;
-		/* Only `..` may name the root by 0, and we never look for that. */
+		/* Only `..` may refer to the root as 0, and we never look that up. */
 		if (entry.name[0] && !is_cluster(fat, cluster))
 			return -ERR_DAMAGED;
 		r = find_entry(fat, cluster, path, length, &entry);
@@ -337,8 +338,8 @@ static int find_file(const struct fat *fat, const char *path, struct entry *ret_
 }
 
 /*
- * The offsets on the disk of a file's first @n sectors, and a look at what follows them. Reads the
- * chain no further than that, so a hostile one costs no more than an honest one.
+ * Find the disk offsets of a file's first @n sectors, and check what follows them. Follows the
+ * chain no further than that, so a hostile one takes no longer than an honest one.
  */
 static int locate_sectors(const struct fat *fat, uint32_t cluster, uint64_t *sectors, size_t n)
 {
@@ -355,11 +356,12 @@ static int locate_sectors(const struct fat *fat, uint32_t cluster, uint64_t *sec
 			offset = fat->partition.start + cluster_offset(fat, cluster);
 		}
 		sectors[i] = offset + within * SECTOR_SIZE;
-		/* Also of the last one: it must not be marked as free or bad. */
+		/* Check the last one too: it must not be marked as free or bad. */
 		if (i + 1 == n || within + 1 == per_cluster)
 			r = next_cluster(fat, cluster, &cluster);
 	}
-	/* Each leads to one other: if any was met twice, what follows the last one was met, too. */
+	/* Each cluster leads to exactly one other: if any occurs twice, the successor of the last
+	 * one has occurred before as well. */
 	for (size_t i = 0; r == 0 && cluster && i < n; i += per_cluster)
 		if (sectors[i] == fat->partition.start + cluster_offset(fat, cluster))
 			r = -ERR_DAMAGED;

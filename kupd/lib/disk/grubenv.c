@@ -8,33 +8,33 @@
 #include "fat.h"
 
 /*
- * The format, as GRUB's reader and writer have it: the signature, then lines of `name=value` or of
- * `#` and a comment, then `#` up to the end. In a value a backslash takes the next byte as it is,
- * also a newline.
+ * The format, according to GRUB's reader and writer: the signature, then lines of `name=value` or
+ * of `#` and a comment, then `#` up to the end. In a value a backslash makes the next byte literal,
+ * even a newline.
  */
 #define SIGNATURE_LENGTH (sizeof(GRUBENV_SIGNATURE) - 1)
 #define SECTORS		 (GRUBENV_SIZE / SECTOR_SIZE)
 
 struct grubenv {
-	uint64_t sectors[SECTORS];    /* where they lie, in bytes from the start of the disk */
-	char block[GRUBENV_SIZE];     /* as it shall be */
-	char stored[GRUBENV_SIZE];    /* as it is on the disk */
-	bool is_unsure[SECTORS];      /* a write failed: what is stored there is not known */
-	char plain[GRUBENV_SIZE + 1]; /* the values without escapes, each where it stands in block,
-				       * ended by 0 */
+	uint64_t sectors[SECTORS]; /* byte offsets from the start of the disk */
+	char block[GRUBENV_SIZE];  /* the wanted content */
+	char stored[GRUBENV_SIZE]; /* the content on the disk */
+	bool is_unsure[SECTORS];   /* a write failed: it is not known what is stored there */
+	char plain[GRUBENV_SIZE +
+		   1]; /* the values without escapes, each at its place in block and */
 };
 
 /* A line of a block, as offsets into it. */
 struct line {
 	size_t start;
-	size_t value; /* behind the `=`; 0: a comment */
-	size_t end;   /* of the value or the comment: where the newline is */
+	size_t value; /* after the `=`; 0: a comment */
+	size_t end;   /* of the value or the comment: the newline */
 };
 
 /*
  * Parse the line at @offset. Returns 1 if there is one, 0 if only padding follows; -ERR_DAMAGED if
- * GRUB would not read it as a line: a name that ends with the line joins the next one, a value
- * without an end runs into the padding.
+ * GRUB would not read it as a line: a name without a `=` would join the next line, a value without
+ * a newline would run into the padding.
  */
 static int parse_line(const char block[GRUBENV_SIZE], size_t offset, struct line *ret_line)
 {
@@ -89,7 +89,7 @@ static bool find(const char block[GRUBENV_SIZE], const char *name, struct line *
 	return false;
 }
 
-/* Fill in the values without escapes: they are never longer than with them. */
+/* Fill in the values without escapes, which are never longer than those with. */
 static void unescape(struct grubenv *grubenv)
 {
 	struct line line = {.end = SIGNATURE_LENGTH - 1};
@@ -153,13 +153,13 @@ const char *grubenv_get(const struct grubenv *grubenv, const char *name)
 	struct line line = {.end = SIGNATURE_LENGTH - 1};
 	const char *value = NULL;
 
-	/* GRUB sets one after the other: the last one is what counts. */
+	/* GRUB sets one after another, so the last one counts. */
 	while (find(grubenv->block, name, &line))
 		value = grubenv->plain + line.value;
 	return value;
 }
 
-/* Put @length bytes at @at in place of those up to @end; the padding gives or takes the room. */
+/* Replace the bytes from @at up to @end with @length bytes; the padding shrinks or grows. */
 static int replace(
 	char block[GRUBENV_SIZE], size_t at, size_t end, const char *bytes, size_t length)
 {
@@ -176,7 +176,7 @@ static int replace(
 	return 0;
 }
 
-/* The end of the last line: where the next one goes. */
+/* The end of the last line: where a new one goes. */
 static size_t lines_end(const char block[GRUBENV_SIZE])
 {
 	struct line line = {.end = SIGNATURE_LENGTH - 1};
@@ -216,7 +216,8 @@ int grubenv_set(struct grubenv *grubenv, const char *name, const char *value)
 		text[length++] = '\n';
 	}
 
-	/* The first line of that name is changed where it stands, others of that name go. */
+	/* The first line with that name is changed in place, any others with that name are
+	 * removed. */
 	at = end = lines_end(block);
 	if (find(block, name, &line)) {
 		at = line.start;
@@ -263,10 +264,10 @@ static int write_sector(struct grubenv *grubenv, struct disk *disk, size_t secto
 }
 
 /*
- * One sector is old or new, whatever happens. Where both change, each is flushed before the other
- * is written, and the second goes first, unless only the other order leaves a block that GRUB can
- * read if the power fails between them. A line that lies across both may keep either order from
- * that: then GRUB reads no variable, the boot assessment is off until the next write.
+ * A single sector is either old or new, whatever happens. If both change, each is flushed before
+ * the other is written, and the second goes first, unless only the other order leaves a block that
+ * GRUB can read if power fails between the two. With a line that straddles both sectors neither
+ * order may do: then GRUB reads no variables, and the boot assessment is off until the next write.
  */
 int grubenv_write(struct grubenv *grubenv, struct disk *disk)
 {

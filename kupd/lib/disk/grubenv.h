@@ -31,15 +31,15 @@ const char *grubenv_get(const struct grubenv *grubenv, const char *name);
 
 /**
  * Set @name to @value in memory, as `grub-editenv` would; NULL removes it. All other lines,
- * comments too, stay. Returns -ERR_FULL if the block is full, -EINVAL for a name that the block
- * cannot hold.
+ * comments included, are kept. Returns -ERR_FULL if the block is full, -EINVAL for a name that the
+ * block cannot hold.
  */
 int grubenv_set(struct grubenv *grubenv, const char *name, const char *value);
 
 /**
- * Write the sectors of 512 bytes that differ from what was loaded or written last, flush, and read
- * them back. As long as all lines fit into the first 512 bytes that is one sector, so a power cut
- * leaves the old block or the new one. Nothing changed: nothing written.
- * Does not report. Returns -ERR_VERIFY if other bytes were read back; -errno.
+ * Write the sectors of 512 bytes that differ from what was last loaded or written, flush, and read
+ * them back. As long as all lines fit into the first 512 bytes, that is a single sector, so a power
+ * cut leaves either the old block or the new one. If nothing changed, nothing is written. Does not
+ * report. Returns -ERR_VERIFY if different bytes were read back; -errno.
  */
 int grubenv_write(struct grubenv *grubenv, struct disk *disk);

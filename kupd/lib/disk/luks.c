@@ -15,7 +15,7 @@
 #define LUKS2_HEADER_MAX (4u * MIB)
 #define LUKS2_HEADER_MIN 16384u
 
-/* LUKS1: the header proper has 592 bytes; the key material behind it is not needed. */
+/* LUKS1: the header proper has 592 bytes; the key material after it is not needed. */
 #define LUKS1_HEADER 4096u
 
 /* Both versions start with a magic and a version (LUKS2: "Binary Header"; offsets 0, 6); then LUKS2
@@ -27,8 +27,8 @@ struct luks_start {
 } __attribute__((packed));
 static const uint8_t luks_magic[6] = {'L', 'U', 'K', 'S', 0xba, 0xbe};
 
-/* The second copy of a LUKS2 header lies at its size, which is a power of two, and has a magic of
- * its own. */
+/* The second copy of a LUKS2 header lies at the offset that equals the header's size, a power of
+ * two, and has its own magic. */
 static const uint8_t second_magic[6] = {'S', 'K', 'U', 'L', 0xba, 0xbe};
 
 /* The superblock of ext2, ext3 and ext4: its magic, little-endian, at byte 56 of byte 1024. */
@@ -40,7 +40,7 @@ static void crypt_freep(struct crypt_device **device)
 	crypt_free(*device);
 }
 
-/* Messages are the caller's matter. */
+/* Messages are up to the caller. */
 static void ignore_log(int level, const char *text, void *data)
 {
 	(void)level;
@@ -48,8 +48,8 @@ static void ignore_log(int level, const char *text, void *data)
 	(void)data;
 }
 
-/* The first copy has no magic: is the second one there? cryptsetup opens such a volume. What a file
- * system that took the place left of it does not count. */
+/* The first copy has no magic: is the second one there? cryptsetup opens such a volume. Remains of
+ * a header under a newer file system do not count. */
 static int second_header_size(const struct disk *disk, struct extent partition, uint64_t *ret_size)
 {
 	struct luks_start start;
@@ -76,7 +76,7 @@ static int second_header_size(const struct disk *disk, struct extent partition, 
 	return -ENOENT;
 }
 
-/* How many bytes of the partition's start the header takes. */
+/* How many bytes the header takes at the start of the partition. */
 static int header_size(const struct disk *disk, struct extent partition, uint64_t *ret_size)
 {
 	struct luks_start start;
@@ -99,7 +99,7 @@ static int header_size(const struct disk *disk, struct extent partition, uint64_
 		size = be64toh(start.header_size);
 		if (size < LUKS2_HEADER_MIN || size > LUKS2_HEADER_MAX)
 			return -ERR_DAMAGED;
-		size *= 2; /* the second copy, which may be the good one */
+		size *= 2; /* the second copy may be the good one */
 		break;
 	default:
 		return -ERR_DAMAGED;
@@ -108,7 +108,7 @@ static int header_size(const struct disk *disk, struct extent partition, uint64_
 	return 0;
 }
 
-/* A file in memory, as large as the partition, that holds the first @size bytes of it. */
+/* Make a file in memory, as large as the partition, that holds its first @size bytes. */
 static int copy_header(const struct disk *disk, struct extent partition, uint64_t size, int *ret_fd)
 {
 	autoclose int fd = -1;
@@ -146,7 +146,7 @@ static int add_cipher(struct luks *luks, const char *text)
 	return 0;
 }
 
-/* A keyslot may be encrypted by another cipher than the data. One that opens nothing is none. */
+/* A keyslot may be encrypted with a different cipher than the data. Inactive ones do not count. */
 static int read_ciphers(struct crypt_device *device, struct luks *luks)
 {
 	const char *cipher = crypt_get_cipher(device), *mode = crypt_get_cipher_mode(device);
@@ -186,7 +186,7 @@ int luks_read(const struct disk *disk, struct extent partition, struct luks *ret
 		return r;
 	crypt_set_log_callback(device, ignore_log, NULL);
 	r = crypt_load(device, CRYPT_LUKS, NULL);
-	/* libcryptsetup says so of a header whose checksum or JSON is wrong. */
+	/* This is what libcryptsetup returns for a header whose checksum or JSON is wrong. */
 	if (r == -EINVAL)
 		return -ERR_DAMAGED;
 	if (r < 0)

@@ -49,7 +49,8 @@ int probe_filesystem(const struct disk *disk, struct extent extent, struct files
 		probe, BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID | BLKID_SUBLKS_TYPE);
 	errno = 0;
 	r = blkid_do_safeprobe(probe);
-	/* -2: two file systems claim it; less than 0 otherwise: it could not be read. */
+	/* -2: ambiguous, several file systems match; any other negative value: it could not be
+	 * read. */
 	if (r < 0 && r != -2)
 		return errno ? -errno : -EIO;
 	if (r != 0)

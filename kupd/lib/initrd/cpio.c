@@ -47,7 +47,7 @@ static bool get_fields(const char *header, uint32_t ret_fields[FIELD_COUNT])
 	return true;
 }
 
-/* How many bytes to the next multiple of 4: headers and contents start there. */
+/* The number of bytes to the next multiple of 4, where headers and contents start. */
 static uint32_t padding(uint64_t offset)
 {
 	return (uint32_t)(-offset & 3u);
@@ -57,7 +57,7 @@ static int parse_header(struct cpio_reader *reader)
 {
 	uint32_t fields[FIELD_COUNT] = {0};
 
-	/* 070702 has a checksum, which the kernel passes over. */
+	/* 070702 has a checksum, which the kernel ignores. */
 	if (memcmp(reader->text, "070701", 6) != 0 && memcmp(reader->text, "070702", 6) != 0)
 		return -ERR_DAMAGED;
 	if (!get_fields(reader->text, fields) || fields[FIELD_NAME_SIZE] == 0 ||
@@ -104,7 +104,7 @@ static size_t collect(
 	return n;
 }
 
-/* Take the content's bytes, and step to the next header behind its end. */
+/* Consume content, and go on to the next header at its end. */
 static int take_content(
 	struct cpio_reader *reader, const uint8_t *bytes, size_t size, size_t *ret_n)
 {
@@ -139,7 +139,8 @@ int cpio_feed(struct cpio_reader *reader, const uint8_t *bytes, size_t size, siz
 		at += n;
 		reader->offset += n;
 		reader->skip -= (uint32_t)n;
-		/* An entry without content ends with its name, not with a byte that follows. */
+		/* An entry without content ends right after its name, before any byte that
+		 * follows. */
 		if (reader->state == CPIO_IN_CONTENT && reader->skip == 0 && reader->left == 0) {
 			r = take_content(reader, bytes, 0, &n);
 			continue;

@@ -3,7 +3,7 @@
 
 /*
  * A reader of cpio archives in the `newc` format (Linux, Documentation/driver-api/early-userspace/
- * buffer-format.rst) that is fed piece by piece, as they come out of an unpacker.
+ * buffer-format.rst) fed piece by piece, as the pieces come out of a decompressor.
  */
 
 #include <stdbool.h>
@@ -11,44 +11,44 @@
 #include <stdint.h>
 
 #define CPIO_HEADER   110u
-#define CPIO_NAME_MAX 4096u /* PATH_MAX, with the final 0 */
+#define CPIO_NAME_MAX 4096u /* PATH_MAX, including the final 0 */
 
 struct cpio_entry {
-	const char *path; /* as it stands there; valid for the call */
+	const char *path; /* as in the archive; valid for the call */
 	uint32_t mode;
 	uint32_t links;
 	uint64_t size; /* of the content, bytes */
 };
 
 struct cpio_reader {
-	/* Called for each entry but the trailer. 1: the content is wanted, 0: it is not; a negative
-	 * errno ends the reading. */
+	/* Called for each entry except the trailer. 1: the content is wanted, 0: it is not; a
+	 * negative errno stops the reading. */
 	int (*entry)(void *data, const struct cpio_entry *entry);
-	/* Called with the pieces of a content that is wanted. */
+	/* Called with each piece of wanted content. */
 	int (*content)(void *data, const uint8_t *bytes, size_t size);
 	void *data;
 
-	/* The reader's own; all 0 at the start. */
+	/* Private to the reader; all 0 at the start. */
 	enum { CPIO_BETWEEN, CPIO_IN_HEADER, CPIO_IN_NAME, CPIO_IN_CONTENT } state;
-	uint32_t archives; /* whole ones */
+	uint32_t archives; /* complete ones */
 	bool wanted;
 	bool is_trailer;
 	uint32_t skip; /* padding still to come */
 	uint32_t name_size;
-	uint32_t have;	 /* bytes of the header or name that are there */
+	uint32_t have;	 /* bytes of the header or name collected so far */
 	uint64_t left;	 /* bytes of the content still to come */
-	uint64_t offset; /* of the next byte, from the first one fed */
+	uint64_t offset; /* of the next byte, counted from the first one fed */
 	struct cpio_entry current;
 	char text[CPIO_NAME_MAX]; /* the header, then the name */
 };
 
 /**
- * Read the next @size bytes. Archives may follow each other, with zeros in between; the reading
- * stops (with @ret_used < @size) at the first byte behind an archive that starts no other. Does not
- * report. Returns -ERR_DAMAGED if it is no cpio archive, or damaged: the byte is at reader->offset;
- * what the callbacks return.
+ * Read the next @size bytes. Archives may follow one another, with zeros in between; reading stops
+ * (with @ret_used < @size) at the first byte after an archive that does not start another. Does not
+ * report. Returns -ERR_DAMAGED if it is not a cpio archive, or damaged at the byte reader->offset;
+ * whatever the callbacks return.
  */
 int cpio_feed(struct cpio_reader *reader, const uint8_t *bytes, size_t size, size_t *ret_used);
 
-/** Were the bytes so far one archive or several, each with its trailer? */
+/** Do the bytes so far form one or more archives, each with its trailer? */
 bool cpio_is_whole(const struct cpio_reader *reader);

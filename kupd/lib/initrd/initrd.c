@@ -12,25 +12,25 @@
 #include "segments.h"
 #include "strset.h"
 
-/* Bounds for what a hostile file may make us keep. */
+/* A bound on what a hostile file can make us keep. */
 #define RELEASES_MAX 8u
 
 struct initrd {
-	struct strset paths;   /* without "usr/" in front; sorted when all are read */
-	struct strset modules; /* plain names with `_`; sorted too */
+	struct strset paths;   /* without a leading "usr/"; sorted once all are read */
+	struct strset modules; /* bare names with `_`; sorted likewise */
 	char *releases[RELEASES_MAX];
 	size_t release_count;
 	struct modindex *index; /* NULL: it has none */
 };
 
-/* The reading of one initrd. */
+/* The state of reading one initrd. */
 struct reading {
 	struct initrd *initrd;
 	const char *name;
-	bool reported; /* what ended the reading has been said */
+	bool reported; /* the error that ended the reading was reported */
 };
 
-/* The path as initrd_has() wants it: no "./" or "/" in front, and on merged-/usr no "usr/". */
+/* The path as initrd_has() wants it: no leading "./" or "/", and with merged /usr no "usr/". */
 static const char *normalize(const char *path)
 {
 	for (;;) {
@@ -50,7 +50,7 @@ static int add_release(struct initrd *initrd, const char *release, size_t length
 		if (strncmp(initrd->releases[i], release, length) == 0 &&
 			initrd->releases[i][length] == '\0')
 			return 0;
-	/* Two are already more than initrd_check() lets pass. */
+	/* initrd_check() already rejects two. */
 	if (initrd->release_count == RELEASES_MAX)
 		return 0;
 	initrd->releases[initrd->release_count] = strndup(release, length);
@@ -60,7 +60,7 @@ static int add_release(struct initrd *initrd, const char *release, size_t length
 	return 0;
 }
 
-/* Note the module that the path of a file ends with: `kernel/fs/ext4/ext4.ko.xz`. */
+/* Record the module that a file's path ends with: `kernel/fs/ext4/ext4.ko.xz`. */
 static int add_module(struct initrd *initrd, const char *path)
 {
 	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
@@ -78,7 +78,7 @@ static int add_module(struct initrd *initrd, const char *path)
 	return strset_add(&initrd->modules, name, length);
 }
 
-/* Begin to copy an index file, if this is one. Returns 1 if its content is wanted. */
+/* Start copying an index file, if this is one. Returns 1 if its content is wanted. */
 static int begin_index_file(struct reading *reading, const char *file, uint64_t size)
 {
 	struct initrd *initrd = reading->initrd;
@@ -88,7 +88,7 @@ static int begin_index_file(struct reading *reading, const char *file, uint64_t 
 		return 0;
 	if (size > MODINDEX_MAX)
 		return refuse(-ERR_REFUSED,
-			"%s: its %s has %llu bytes, more than %u MiB cannot be right",
+			"%s: its %s has %llu bytes, and more than %u MiB cannot be right",
 			reading->name, file, (unsigned long long)size, MODINDEX_MAX / MIB);
 	if (!initrd->index)
 		r = modindex_new(&initrd->index);
@@ -98,7 +98,7 @@ static int begin_index_file(struct reading *reading, const char *file, uint64_t 
 	return r < 0 ? r : 1;
 }
 
-/* An entry below lib/modules/; @path starts behind that. Returns 1 if its content is wanted. */
+/* An entry below lib/modules/; @path starts after that. Returns 1 if its content is wanted. */
 static int on_module_entry(
 	struct reading *reading, const char *path, const struct cpio_entry *entry)
 {
@@ -115,7 +115,7 @@ static int on_module_entry(
 		return r;
 	path += length + 1;
 
-	/* Of hard links only the last has the content. */
+	/* Of several hard links only the last has the content. */
 	if (entry->size > 0 || entry->links > 1) {
 		r = add_module(initrd, path);
 		if (r < 0)
@@ -137,7 +137,7 @@ static int on_entry(void *data, const struct cpio_entry *entry)
 	if (r == 0 && strncmp(path, "lib/modules/", 12) == 0)
 		r = on_module_entry(reading, path + 12, entry);
 	if (r == -ERR_TOO_LARGE)
-		return refuse(-ERR_REFUSED, "%s: it holds more file names than any initrd does",
+		return refuse(-ERR_REFUSED, "%s: contains more file names than any initrd does",
 			reading->name);
 	return r;
 }
@@ -151,14 +151,14 @@ static int on_content(void *data, const uint8_t *bytes, size_t size)
 	return r;
 }
 
-/* See that libkmod can read what was copied for it. */
+/* Make sure that libkmod can read what was copied for it. */
 static int check_index(struct initrd *initrd, const char *name)
 {
 	int r = initrd->index ? modindex_check(initrd->index) : 0;
 
 	if (r == -ERR_DAMAGED)
 		return refuse(-ERR_REFUSED,
-			"%s: the initrd's list of modules (modules.dep.bin and kin) is damaged",
+			"%s: the initrd's module index (modules.dep.bin or similar) is damaged",
 			name);
 	if (r == -ENOENT) {
 		modindex_free(initrd->index);
@@ -186,13 +186,13 @@ int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void 
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
-		return refuse(-ERR_REFUSED, "%s: the initrd is not a plain file", name);
+		return refuse(-ERR_REFUSED, "%s: the initrd is not a regular file", name);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	r = segments_read(fd, name, &reader);
 	if (r == 0)
 		r = check_index(initrd, name);
 	if (r < 0) {
-		/* What read(2), the memory or the user ended; all else has been reported. */
+		/* Errors of read(2) or out of memory; everything else has been reported. */
 		if (r != -ERR_REFUSED && r != -EINTR && !reading.reported)
 			return report(r, "%s: cannot read the initrd", name);
 		return r;
@@ -258,16 +258,16 @@ int initrd_check(const struct initrd *initrd, const char *name, const char *rele
 				  "use initramfs-tools",
 				name);
 		else
-			log_error(
-				"%s: the initrd has no live-boot: install live-boot-initramfs-tools "
-				"and run " INITRD_BUILD,
+			log_error("%s: the initrd has no live-boot: install "
+				  "live-boot-initramfs-tools "
+				  "and run " INITRD_BUILD,
 				name, release);
 		r = -ERR_REFUSED;
 	}
 	for (size_t i = 0; i < initrd->release_count; i++) {
 		if (strcmp(initrd->releases[i], release) == 0)
 			continue;
-		log_error("%s: the initrd has modules of %s, the kernel is %s", name,
+		log_error("%s: the initrd has modules for %s, but the kernel is %s", name,
 			initrd->releases[i], release);
 		r = -ERR_REFUSED;
 	}

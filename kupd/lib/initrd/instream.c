@@ -35,7 +35,7 @@ int instream_peek(struct instream *source, size_t want, const uint8_t **ret_byte
 
 		if (source->interrupted && source->interrupted(source->data))
 			return -EINTR;
-		/* Keep the few bytes that are left; most often there are none. */
+		/* Keep the few bytes that are left; usually there are none. */
 		memmove(source->buffer, source->buffer + source->start,
 			source->end - source->start);
 		source->end -= source->start;

@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "base/util.h"
 
-/* All that is ever created in the folder. */
+/* Everything that is ever created in the folder. */
 static const char *const files[] = {
 	"modules.dep.bin",
 	"modules.alias.bin",
@@ -22,11 +22,11 @@ static const char *const files[] = {
 
 /*
  * The files' format (kmod, libkmod/libkmod-index.c): a tree of prefixes, all numbers big-endian.
- * Header: u32 magic, u32 version, u32 root. A reference to a node is its offset with flags that say
+ * Header: u32 magic, u32 version, u32 root. A reference to a node is its offset with flags for
  * which of these parts it has: prefix (text with final 0); children (u8 first, u8 last, then a u32
- * reference for each character from first to last, 0 for none); values (u32 count, then each
- * as u32 priority and text with final 0). Children stand ahead of their parents, from newer kmods
- * (34) behind them.
+ * reference for each character from first to last, 0 for none); values (u32 count, then each as u32
+ * priority and text with final 0). Children come before their parents; with newer kmod (34), after
+ * them.
  */
 #define INDEX_MAGIC   0xb007f457u
 #define INDEX_VERSION 2u /* upper half of the version */
@@ -105,7 +105,7 @@ bool modindex_wants(const char *file)
 
 int modindex_begin(struct modindex *index, const char *file)
 {
-	/* Our own text, not the archive's. */
+	/* Our own string, not the archive's. */
 	const char *name = find_file(file);
 
 	if (!name)
@@ -133,7 +133,7 @@ int modindex_write(struct modindex *index, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
-/* One file in memory, and how much of it may still be walked. */
+/* A file in memory, and how many more nodes may be visited. */
 struct walk {
 	const uint8_t *bytes;
 	uint32_t size;
@@ -161,8 +161,8 @@ static bool skip_text(const struct walk *walk, uint32_t *at)
 	return true;
 }
 
-/* Every part of the node and of what hangs below it lies in the file. A circle is deeper than any
- * tree; the budget ends what visits nodes twice. */
+/* Do all parts of the node and of everything below it lie inside the file? A cycle runs into the
+ * depth limit; the budget stops a walk that visits nodes repeatedly. */
 static bool check_node(struct walk *walk, uint32_t reference, unsigned int depth)
 {
 	uint32_t at = reference & NODE_OFFSET, count, value;
@@ -209,7 +209,7 @@ static bool check_tree(const uint8_t *bytes, uint32_t size)
 		return false;
 	if (magic != INDEX_MAGIC || version >> 16 != INDEX_VERSION)
 		return false;
-	/* A tree without anything in it. */
+	/* An empty tree. */
 	if ((root & NODE_OFFSET) == 0)
 		return true;
 	return check_node(&walk, root, 0);
@@ -245,12 +245,12 @@ int modindex_check(struct modindex *index)
 			openat(index->folder, files[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		int r;
 
-		/* All but the first came later than libkmod. */
+		/* All but the first are younger than libkmod. */
 		if (fd < 0 && errno == ENOENT && i > 0)
 			continue;
 		if (fd < 0)
 			return -errno;
-		/* Where a kernel has no modules.builtin.modinfo, depmod leaves an empty file. */
+		/* depmod leaves an empty file if a kernel has no modules.builtin.modinfo. */
 		if (i > 0 && lseek(fd, 0, SEEK_END) == 0)
 			continue;
 		r = check_file(fd);

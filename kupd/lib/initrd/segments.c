@@ -11,21 +11,21 @@
 #include "instream.h"
 #include "unpack.h"
 
-/* A bound for what a hostile file may make us do. */
+/* A bound on the work a hostile file can cause. */
 #define CONTENT_MAX (4u * (uint64_t)1024 * MIB)
 
-/* A boot configuration at the file's end, which the kernel cuts off before it unpacks (Linux,
- * Documentation/admin-guide/bootconfig.rst): its text, and this. */
+/* A boot configuration at the end of the file, which the kernel cuts off before unpacking (Linux,
+ * Documentation/admin-guide/bootconfig.rst): its text, then this. */
 #define BOOTCONFIG_MAGIC "#BOOTCONFIG\n"
 #define BOOTCONFIG_MAX	 32768u /* XBC_DATA_MAX, bytes of the text */
 
 struct bootconfig_trailer {
-	uint32_t size;	   /* of the text, bytes, with its padding */
+	uint32_t size;	   /* of the text, bytes, including padding */
 	uint32_t checksum; /* the sum of its bytes */
 	char magic[12];
 } __attribute__((packed));
 
-/* The reading of one initrd. */
+/* The state of reading one initrd. */
 struct reading {
 	const char *name;
 	const struct segments_reader *reader;
@@ -36,13 +36,13 @@ struct reading {
 	uint64_t unpacked;  /* bytes so far, of all segments */
 };
 
-/* Say what is wrong with the content of the current segment. */
+/* Report what is wrong with the content of the current segment. */
 static int bad_content(const struct reading *reading, uint64_t offset, const char *what)
 {
 	if (reading->format)
 		return refuse(-ERR_REFUSED,
-			"%s: the initrd is damaged: the %s archive at byte %llu holds, at byte %llu "
-			"of its content, %s",
+			"%s: the initrd is damaged: the %s archive at byte %llu has, at byte "
+			"%llu of its content, %s",
 			reading->name, reading->format, (unsigned long long)reading->segment,
 			(unsigned long long)offset, what);
 	return refuse(-ERR_REFUSED, "%s: the initrd is damaged: at byte %llu there is %s",
@@ -52,23 +52,24 @@ static int bad_content(const struct reading *reading, uint64_t offset, const cha
 static int cut_short(const struct reading *reading)
 {
 	return refuse(-ERR_REFUSED,
-		"%s: the initrd is cut short: it ends at byte %llu, within the %s archive that starts at byte %llu",
+		"%s: the initrd is truncated: it ends at byte %llu, within the %s archive that "
+		"starts at byte %llu",
 		reading->name, (unsigned long long)reading->source.offset,
 		reading->format ? reading->format : "cpio", (unsigned long long)reading->segment);
 }
 
-/* The unpacker's output goes into the cpio reader. */
+/* Feed the decompressor's output into the cpio reader. */
 static int on_unpacked(void *data, const uint8_t *bytes, size_t size)
 {
 	struct reading *reading = data;
 	size_t used;
 	int r;
 
-	/* A few MiB can be made to unpack for days. */
+	/* A few MiB can be crafted to unpack for days. */
 	reading->unpacked += size;
 	if (reading->unpacked > CONTENT_MAX)
 		return refuse(-ERR_REFUSED,
-			"%s: it unpacks to more than %llu GiB, which no initrd does", reading->name,
+			"%s: unpacks to more than %llu GiB, which no initrd does", reading->name,
 			(unsigned long long)(CONTENT_MAX / MIB / 1024));
 	r = cpio_feed(&reading->cpio, bytes, size, &used);
 	if (r == -ERR_DAMAGED)
@@ -77,7 +78,7 @@ static int on_unpacked(void *data, const uint8_t *bytes, size_t size)
 		return r;
 	if (used < size)
 		return bad_content(
-			reading, reading->cpio.offset, "something behind the cpio archive");
+			reading, reading->cpio.offset, "something after the cpio archive");
 	return 0;
 }
 
@@ -87,7 +88,7 @@ static int read_packed(struct reading *reading, const struct unpack_format *form
 
 	switch (r) {
 	case 0:
-		/* lz4 has no mark for its end: what is missing shows here. */
+		/* lz4 has no end mark: a missing part shows up here. */
 		if (!cpio_is_whole(&reading->cpio))
 			return cut_short(reading);
 		return 0;
@@ -95,23 +96,26 @@ static int read_packed(struct reading *reading, const struct unpack_format *form
 		return cut_short(reading);
 	case -ERR_DAMAGED:
 		return refuse(-ERR_REFUSED,
-			"%s: the initrd is damaged: the %s archive that starts at byte %llu cannot be unpacked at byte %llu",
+			"%s: the initrd is damaged: the %s archive that starts at byte %llu "
+			"cannot be unpacked at byte %llu",
 			reading->name, reading->format, (unsigned long long)reading->segment,
 			(unsigned long long)reading->source.offset);
 	case -ERR_TOO_LARGE:
 		return refuse(-ERR_REFUSED,
-			"%s: unpacking the %s archive at byte %llu takes more than 128 MiB of memory: compress it with a lower level",
+			"%s: unpacking the %s archive at byte %llu takes more than 128 MiB of "
+			"memory: compress it at a lower level",
 			reading->name, reading->format, (unsigned long long)reading->segment);
 	case -ERR_UNSUPPORTED:
 		return refuse(-ERR_REFUSED,
-			"%s: the kernel cannot unpack the xz archive at byte %llu: compress it with `xz --check=crc32`",
+			"%s: the kernel cannot unpack the xz archive at byte %llu: compress it "
+			"with `xz --check=crc32`",
 			reading->name, (unsigned long long)reading->segment);
 	default:
 		return r;
 	}
 }
 
-/* cpio archives that are not compressed, up to what is none. */
+/* Read uncompressed cpio archives, up to anything that is not one. */
 static int read_plain(struct reading *reading)
 {
 	for (;;) {
@@ -138,22 +142,25 @@ static int unknown_segment(const struct reading *reading, const uint8_t *head, s
 {
 	if (size >= 4 && memcmp(head, "\x04\x22\x4d\x18", 4) == 0)
 		return refuse(-ERR_REFUSED,
-			"%s: the kernel cannot unpack the lz4 archive at byte %llu: compress it with "
+			"%s: the kernel cannot unpack the lz4 archive at byte %llu: compress it "
+			"with "
 			"`lz4 -l`",
 			reading->name, (unsigned long long)reading->source.offset);
 	if (size >= 4 && memcmp(head, "\x89LZO", 4) == 0)
 		return refuse(-ERR_REFUSED,
-			"%s: the initrd is compressed with lzo, which is not supported: choose another "
+			"%s: the initrd is compressed with lzo, which is not supported: choose "
+			"another "
 			"COMPRESS in /etc/initramfs-tools/initramfs.conf",
 			reading->name);
 	if (reading->source.offset == 0)
 		return refuse(-ERR_REFUSED, "%s: is not an initrd", reading->name);
 	return refuse(-ERR_REFUSED,
-		"%s: the initrd is damaged: at byte %llu there is neither a cpio archive nor a compressed one",
+		"%s: the initrd is damaged: at byte %llu there is neither a cpio archive nor a "
+		"compressed one",
 		reading->name, (unsigned long long)reading->source.offset);
 }
 
-/* Read segment after segment to the file's end. */
+/* Read segment after segment to the end of the file. */
 static int read_segments(struct reading *reading)
 {
 	struct instream *source = &reading->source;
@@ -197,8 +204,8 @@ static int read_segments(struct reading *reading)
 	return 0;
 }
 
-/* Does a boot configuration end at byte @end? Returns the bytes that it has in all, 0 if there is
- * none, -ERR_DAMAGED if it is damaged, -errno. */
+/* Does a boot configuration end at byte @end? Returns its total size in bytes, 0 if there is none,
+ * -ERR_DAMAGED if it is damaged, -errno. */
 static int64_t bootconfig_size(int fd, uint64_t end)
 {
 	struct bootconfig_trailer trailer;
@@ -223,8 +230,8 @@ static int64_t bootconfig_size(int fd, uint64_t end)
 						     : -ERR_DAMAGED;
 }
 
-/* Where the archives end: at the file's end, or before its boot configuration. That may be followed
- * by up to 3 bytes with which a boot loader aligned the size. */
+/* Where the archives end: at the end of the file, or before its boot configuration, which may be
+ * followed by up to 3 bytes of a boot loader's alignment padding. */
 static int find_end(int fd, const char *name, uint64_t size, uint64_t *ret_end)
 {
 	errno = 0;
@@ -233,7 +240,8 @@ static int find_end(int fd, const char *name, uint64_t size, uint64_t *ret_end)
 
 		if (n == -ERR_DAMAGED)
 			return refuse(-ERR_REFUSED,
-				"%s: the boot configuration at its end is damaged: attach it anew with `bootconfig -a`",
+				"%s: the boot configuration at its end is damaged: attach it "
+				"again with `bootconfig -a`",
 				name);
 		if (n < 0)
 			return (int)n;

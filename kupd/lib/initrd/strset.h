@@ -2,8 +2,7 @@
 #pragma once
 
 /*
- * A set of names, kept in as little memory as thousands of them allow: first all are added, then
- * the set is sorted, then it is asked.
+ * A compact set of thousands of names: first add them all, then sort the set, then query it.
  */
 
 #include <stdbool.h>
@@ -15,10 +14,10 @@
 
 /* All 0: empty. */
 struct strset {
-	char *text; /* one behind the other with their final 0 */
+	char *text; /* one after another with their final 0 */
 	size_t text_size;
 	size_t text_room;
-	uint32_t *starts; /* where in the text each starts */
+	uint32_t *starts; /* where each starts in the text */
 	size_t count;
 	size_t room;
 };
@@ -27,7 +26,7 @@ struct strset {
  * bounds; -ENOMEM. */
 int strset_add(struct strset *names, const char *name, size_t length);
 
-/** Sort: from now on strset_has() may be called. */
+/** Sort the set: after this strset_has() may be called. */
 void strset_sort(struct strset *names);
 
 bool strset_has(const struct strset *names, const char *name);

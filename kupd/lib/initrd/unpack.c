@@ -17,14 +17,14 @@
 /* xz -9 needs 65 MiB; zstd's own limit is a window of 128 MiB. */
 #define MEMORY_MAX (128u * 1024u * 1024u)
 
-/* lz4's legacy format, the only one that the kernel knows: magic, then blocks, each behind its
- * size, each unpacking to 8 MiB (the last to less). Nothing marks the end. */
+/* lz4's legacy format, the only one the kernel supports: a magic number, then blocks, each preceded
+ * by its size, each unpacking to 8 MiB (the last to less). Nothing marks the end. */
 #define LZ4_MAGIC 0x184c2102u
 #define LZ4_BLOCK (8 * 1024 * 1024)
-/* Room that lz4 needs to unpack a block over itself (lz4.h, "in-place decompression"). */
+/* The room lz4 needs to unpack a block over itself (lz4.h, "in-place decompression"). */
 #define LZ4_IN_PLACE (LZ4_BLOCK + (LZ4_COMPRESSBOUND(LZ4_BLOCK) >> 8) + 32)
 
-static_assert(LZ4_IN_PLACE >= LZ4_COMPRESSBOUND(LZ4_BLOCK), "a block fits in front of its margin");
+static_assert(LZ4_IN_PLACE >= LZ4_COMPRESSBOUND(LZ4_BLOCK), "a block and its margin fit");
 
 union state {
 	z_stream zlib;
@@ -33,7 +33,7 @@ union state {
 	ZSTD_DStream *zstd;
 };
 
-/* What one step reads and writes; it moves both ahead. */
+/* The input and output of one step, which advances both. */
 struct step {
 	const uint8_t *in;
 	size_t in_size;
@@ -113,7 +113,8 @@ static int lzma_step(union state *state, struct step *step)
 	case LZMA_STREAM_END:
 		return 1;
 	case LZMA_GET_CHECK:
-		/* The kernel's unpacker has no other (Documentation/staging/xz.rst). */
+		/* The kernel's decompressor supports no other check
+		 * (Documentation/staging/xz.rst). */
 		return lzma_get_check(lzma) <= LZMA_CHECK_CRC32 ? 0 : -ERR_UNSUPPORTED;
 	case LZMA_MEM_ERROR:
 		return -ENOMEM;
@@ -174,7 +175,7 @@ static int zstd_step(union state *state, struct step *step)
 	step->out_size -= out.pos;
 	if (!ZSTD_isError(r))
 		return r == 0;
-	/* zstd tells its errors apart by name only, short of its unstable interface. */
+	/* Short of its unstable interface, zstd distinguishes its errors by name only. */
 	if (strstr(ZSTD_getErrorName(r), "too much memory"))
 		return -ERR_TOO_LARGE;
 	return -ERR_DAMAGED;
@@ -243,7 +244,8 @@ static int unpack_lz4(struct instream *source, unpack_sink sink, void *data)
 
 		if (r < 0)
 			return r;
-		/* The kernel takes the file's end, or a size of 0 (padding), for the stream's. */
+		/* The kernel takes the end of the file, or a size of 0 (padding), for the end of
+		 * the stream. */
 		if (n == 0)
 			return 0;
 		if (n < 4)
@@ -258,9 +260,8 @@ static int unpack_lz4(struct instream *source, unpack_sink sink, void *data)
 		if (size == LZ4_MAGIC)
 			continue;
 
-		/* Unpack the block over itself: it stands at the buffer's end, so what is read
-		 * stays ahead of what is written. A block made to break that breaks only its own
-		 * content. */
+		/* Unpack the block over itself: it is at the end of the buffer, so reading stays
+		 * ahead of writing. A block crafted to break that corrupts only its own content. */
 		r = read_all(source, buffer + LZ4_IN_PLACE - size, size);
 		if (r < 0)
 			return r;

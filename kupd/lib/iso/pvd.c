@@ -11,7 +11,7 @@
 #define TYPE_PRIMARY	1
 #define TYPE_TERMINATOR 255
 
-#define SET_MAX 16u /* descriptors looked at; a set has two to four */
+#define SET_MAX 16u /* descriptors to look at; a set has two to four */
 
 static const char standard_id[5] = {'C', 'D', '0', '0', '1'};
 
@@ -35,7 +35,7 @@ struct raw_pvd {
 	uint8_t sequence_number[4];    /* 124: 8.4.11 */
 	uint16_t block_size_little;    /* 128: 8.4.12 */
 	uint16_t block_size_big;       /* 130 */
-	uint8_t path_tables[24];       /* 132: 8.4.13 to 8.4.17, size and places */
+	uint8_t path_tables[24];       /* 132: 8.4.13 to 8.4.17, size and locations */
 	uint8_t root_length;	       /* 156: 8.4.18, a directory record (9.1) */
 	uint8_t root_attribute_length; /* 157 */
 	struct both_endian root_lba;   /* 158 */
@@ -217,7 +217,7 @@ int pvd_read_next(const struct disk *disk, struct extent partition, enum pvd_nex
 	uint8_t head[7];
 	int r;
 
-	/* Readers go on until the terminator: without one they read whatever follows. */
+	/* Readers continue to the terminator: without one they read whatever follows. */
 	for (uint32_t lba = PVD_LBA + 1; lba < PVD_LBA + SET_MAX; lba++) {
 		r = disk_read_medium(
 			disk, partition.start + (uint64_t)lba * ISO_BLOCK, head, sizeof(head));

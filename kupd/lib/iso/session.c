@@ -5,12 +5,12 @@
 #include <stdint.h>
 
 #include <libisofs/libisofs.h>
-/* The order matters: it needs the types of the former. */
+/* The order matters: this one needs the types of the previous one. */
 #include <libburn/libburn.h>
 
 #include "base/util.h"
 
-/* Blocks that libisofs' thread reads ahead, while the ones before are written. */
+/* Blocks that libisofs' thread reads ahead while earlier ones are being written. */
 #define FIFO_BLOCKS 4096u
 
 struct session {
@@ -35,10 +35,10 @@ static int write_options(
 	code = iso_write_opts_new(&options, 0);
 	if (code < 0)
 		return volume_error(code);
-	/* Each returns an error for a null pointer only. */
+	/* These fail only for a null pointer. */
 	iso_write_opts_set_iso_level(options, 3);
 	iso_write_opts_set_rockridge(options, 1);
-	/* The label as it is: a dash would become an underscore. */
+	/* Keep the label unchanged: a dash would become an underscore. */
 	iso_write_opts_set_relaxed_vol_atts(options, 1);
 	iso_write_opts_set_fifo_size(options, FIFO_BLOCKS);
 	iso_write_opts_set_appendable(options, 1);
@@ -77,7 +77,7 @@ void session_free(struct session *session)
 	if (!session)
 		return;
 	if (session->source) {
-		/* Ends the writer thread, wherever it is; then waits for it. */
+		/* Stops the writer thread wherever it is, and waits for it. */
 		if (session->source->version > 0 && session->source->cancel)
 			session->source->cancel(session->source);
 		session->source->free_data(session->source);

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-/* After <stdint.h>, which it forgets to include. */
+/* After <stdint.h>, which it fails to include. */
 #include <libisofs/libisofs.h>
 
 #include "base/util.h"
@@ -36,7 +36,7 @@ static int find_folder(const struct volume *volume, const char *path, IsoDir **r
 	return 0;
 }
 
-/* The nodes of a folder: an iterator does not survive removals, an array does. */
+/* The nodes of a folder as an array, since an iterator does not survive removals. */
 static int children(IsoDir *folder, IsoNode ***ret_nodes, size_t *ret_n)
 {
 	int count = iso_dir_get_children_count(folder);
@@ -209,7 +209,7 @@ int tree_move(struct volume *volume, const char *path, const char *folder, const
 		r = volume_error(iso_node_take(node));
 	if (r < 0)
 		return r;
-	/* It is out of the tree by now: the other can be a folder that it was in. */
+	/* The node is out of the tree by now, so the other one may be a folder that it was in. */
 	if (iso_dir_get_node(directory, name, &other) == 1)
 		r = remove_node(other);
 	if (r == 0)
@@ -221,7 +221,7 @@ int tree_move(struct volume *volume, const char *path, const char *folder, const
 	return r;
 }
 
-/* The folder that gets a new file @name. */
+/* Find the folder that is to get a new file @name. */
 static int find_place(
 	const struct volume *volume, const char *folder, const char *name, IsoDir **ret_directory)
 {

@@ -6,14 +6,14 @@
 #include <stdint.h>
 #include <string.h>
 
-/* After <stdint.h>, which it forgets to include. */
+/* After <stdint.h>, which it fails to include. */
 #include <libisofs/libisofs.h>
 
 #include "base/log.h"
 #include "base/util.h"
 
-/* A block of directory is read once or twice, one of Rock Ridge's continuations for each name that
- * goes on there. More often than this only by folders that lead in a circle. */
+/* A directory block is read once or twice, a Rock Ridge continuation block once for each name
+ * continued there. Only folders that form a cycle are read more often than this. */
 #define READS_MAX 200u
 
 struct volume {
@@ -33,7 +33,7 @@ static void start_libisofs(void)
 	if (iso_init() < 0)
 		return;
 	iso_set_msgs_severities(queue, print, id);
-	/* A file that cannot be read any more is one: else zeros would take its place. */
+	/* This includes a file that can no longer be read: otherwise zeros would take its place. */
 	iso_set_abort_severity(abort);
 }
 
@@ -73,7 +73,7 @@ int volume_error(int isofs_code)
 	}
 }
 
-/* What stops an import that is not this machine's fault is in the volume. */
+/* If an import fails and this machine is not to blame, the volume is. */
 static int import_error(int isofs_code)
 {
 	int r = volume_error(isofs_code);
@@ -95,7 +95,7 @@ static int instream_close(IsoDataSource *source)
 
 /*
  * libisofs looks for a descriptor set at PVD_LBA: show it the wanted descriptor there and nothing
- * behind it. So the tree of any session can be read, and no Joliet tree is mistaken for it.
+ * after it. That way the tree of any session can be read, and no Joliet tree is mistaken for it.
  */
 static int source_read(IsoDataSource *source, uint32_t lba, uint8_t *buffer)
 {
@@ -116,7 +116,8 @@ static int source_read(IsoDataSource *source, uint32_t lba, uint8_t *buffer)
 		return (int)ISO_WRONG_ECMA119;
 	if (volume->reads && volume->reads[lba]++ == READS_MAX)
 		volume->read_error = -ERR_DAMAGED;
-	/* libisofs leaves out what it cannot read, and goes on: all at once is over sooner. */
+	/* libisofs skips what it cannot read and goes on: failing every read from here on ends it
+	 * sooner. */
 	if (volume->reads && volume->read_error < 0)
 		return (int)ISO_DATA_SOURCE_FAILURE;
 	r = disk_read_medium(volume->disk, volume->partition.start + offset, buffer, ISO_BLOCK);
@@ -127,7 +128,7 @@ static int source_read(IsoDataSource *source, uint32_t lba, uint8_t *buffer)
 	return ISO_SUCCESS;
 }
 
-/* The data belongs to the volume, which frees itself. */
+/* The data is the volume, which is freed elsewhere. */
 static void source_free(IsoDataSource *source)
 {
 	(void)source;
@@ -135,7 +136,7 @@ static void source_free(IsoDataSource *source)
 
 static IsoDataSource *source_new(struct volume *volume)
 {
-	/* libisofs frees it with free() when the last reference goes. */
+	/* libisofs calls free() on it when the last reference is dropped. */
 	IsoDataSource *source = calloc(1, sizeof(*source));
 
 	if (!source)
@@ -188,7 +189,7 @@ int volume_open(const struct disk *disk, struct extent partition, const struct p
 {
 	cleanup(volume_closep) struct volume *volume = NULL;
 	cleanup(free_read_opts) IsoReadOpts *options = NULL;
-	/* Nobody asks for them, but libisofs 1.5.6 dies of a NULL here. */
+	/* We do not need them, but libisofs 1.5.6 crashes on a NULL here. */
 	cleanup(free_features) IsoReadImageFeatures *features = NULL;
 	int code, r;
 
@@ -210,7 +211,8 @@ int volume_open(const struct disk *disk, struct extent partition, const struct p
 		return -ENOMEM;
 	code = iso_image_import(volume->image, volume->source, options, &features);
 	free(steal_pointer(volume->reads));
-	/* libisofs goes on without a directory that it could not read: that is not this tree. */
+	/* libisofs goes on without a directory it could not read, but then the tree is not this
+	 * one. */
 	if (volume->read_error < 0)
 		return volume->read_error;
 	r = import_error(code);

@@ -3,7 +3,7 @@
 
 /*
  * A tree in the ISO 9660 volume of the kernel partition, read by libisofs through the disk: at an
- * offset inside a whole stick, without a mount.
+ * offset inside a whole stick, without mounting it.
  */
 
 #include <time.h>
@@ -20,17 +20,16 @@ struct volume_file {
 };
 
 /**
- * Import the tree that @pvd describes, whether that descriptor is the volume's own or that of
- * an earlier session. @disk must outlive the volume.
- * Does not report. Returns -ERR_DAMAGED if the tree is damaged; -errno of reading.
- * The caller frees the volume with volume_close().
+ * Import the tree that @pvd describes, whether it is the volume's own descriptor or an earlier
+ * session's. @disk must outlive the volume. Does not report. Returns -ERR_DAMAGED if the tree is
+ * damaged; -errno of reading. The caller frees the volume with volume_close().
  */
 int volume_open(const struct disk *disk, struct extent partition, const struct pvd *pvd,
 	struct volume **ret_volume);
 
 /**
- * A volume with an empty tree and the identity of @pvd, where the tree itself is beyond reading.
- * Returns -ENOMEM. The caller frees it as above.
+ * Make a volume with an empty tree and the identity of @pvd, for when the tree itself cannot be
+ * read. Returns -ENOMEM. The caller frees it as above.
  */
 int volume_new_empty(const struct disk *disk, struct extent partition, const struct pvd *pvd,
 	struct volume **ret_volume);
@@ -43,14 +42,14 @@ struct extent volume_partition(const struct volume *volume);
 const struct pvd *volume_pvd(const struct volume *volume);
 
 /**
- * Find a plain file by its path ("/live/vmlinuz"). Returns -ENOENT; -ERR_TOO_LARGE if it is in more
- * than one extent; -ERR_DAMAGED if it does not lie inside the partition.
+ * Find a regular file by its path ("/live/vmlinuz"). Returns -ENOENT; -ERR_TOO_LARGE if it is in
+ * more than one extent; -ERR_DAMAGED if it does not lie inside the partition.
  */
 int volume_find(const struct volume *volume, const char *path, struct volume_file *ret_file);
 
-/** The image object, for the module that makes a session of it. */
+/** The image object, for the module that makes a session from it. */
 struct Iso_Image *volume_image(struct volume *volume);
 
-/** What libisofs said last goes to log_debug(), its code becomes an errno: for every module that
- * calls it. Returns -ERR_ISOFS for what has none. */
+/** For every module that calls libisofs: pass its last messages to log_debug() and turn its code
+ * into an errno. Returns -ERR_ISOFS if there is no matching errno. */
 int volume_error(int isofs_code);

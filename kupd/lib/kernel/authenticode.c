@@ -49,8 +49,8 @@ static void md_ctx_free(EVP_MD_CTX **c)
 }
 
 /*
- * Go through the signatures (PKCS #7, DER) until @each returns something else than 0, which is then
- * returned. -ERR_DAMAGED if the table is damaged.
+ * Go through the signatures (PKCS #7, DER) until @each returns anything but 0, and return that.
+ * -ERR_DAMAGED if the table is damaged.
  */
 static int walk(int fd, const struct pe *pe, int (*each)(void *data, const uint8_t *der, long size),
 	void *data)
@@ -66,7 +66,7 @@ static int walk(int fd, const struct pe *pe, int (*each)(void *data, const uint8
 	if (r < 0)
 		return r;
 
-	/* Entries stand one behind the other, each filled up to a multiple of 8 bytes. */
+	/* Entries follow one another, each padded to a multiple of 8 bytes. */
 	while (pe->table_size - at >= sizeof(struct win_certificate) && seen < SIGNATURES_MAX) {
 		struct win_certificate certificate;
 		uint32_t length;
@@ -106,10 +106,10 @@ static int hash_range(int fd, EVP_MD_CTX *context, uint8_t *buffer, uint64_t sta
 }
 
 /*
- * The Authenticode digest: the whole file without what signing changes. The specification speaks of
- * headers, then sections in the order of their place, then what follows: the same bytes in the same
- * order as long as the sections leave no gap. The table stands at a multiple of 8 bytes: the zeros
- * that signers put in front of it are part of the file already.
+ * The Authenticode digest: the whole file except for what signing changes. The specification says
+ * headers, then sections in file order, then what follows: the same bytes in the same order as long
+ * as there are no gaps between sections. The table starts at a multiple of 8 bytes: the zeros that
+ * signers put before it are already part of the file.
  */
 static int hash_image(int fd, const struct pe *pe, const EVP_MD *md, uint8_t *ret_digest)
 {
@@ -173,14 +173,14 @@ static X509_SIG *parse_digest_info(const uint8_t *der, long size)
 	return d2i_X509_SIG(NULL, &p, end - p);
 }
 
-/* A file whose digest is looked for among its signatures. */
+/* A file whose digest is searched for in its signatures. */
 struct search {
 	int fd;
 	const struct pe *pe;
-	bool is_named; /* a signature names a digest, if another one */
+	bool is_named; /* some signature names a digest, even if a different one */
 };
 
-/* Does the file have the digest that this signature names? 1: yes. */
+/* Does the file have the digest named in this signature? 1: yes. */
 static int check_signature(void *data, const uint8_t *der, long size)
 {
 	cleanup(x509_sig_free) X509_SIG *info = parse_digest_info(der, size);
@@ -231,7 +231,7 @@ struct audience {
 	void *data;
 };
 
-/* Tell of those whose certificates the signature brings along. */
+/* Report the signers whose certificates the signature contains. */
 static int tell_signers(void *data, const uint8_t *der, long size)
 {
 	cleanup(pkcs7_free) PKCS7 *p7 = d2i_PKCS7(NULL, &der, size);

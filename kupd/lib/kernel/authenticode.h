@@ -3,7 +3,7 @@
 
 /*
  * The signatures of a PE image (Windows Authenticode Portable Executable Signature Format). Nothing
- * here is a decision about trust: that is the firmware's and shim's matter.
+ * here decides about trust: that is left to the firmware and shim.
  */
 
 #include "pe.h"
@@ -11,17 +11,17 @@
 struct x509_st;
 
 /**
- * Compare the content with the digests that its signatures name: at least one must match. This
- * tells damage from wholeness. Neither the signer's signature nor the certificates are looked at:
- * whoever can change the file can put in a digest to match.
- * @name is the path, for messages. Reports. Returns -ERR_REFUSED if none matches; -errno of
- * read(2).
+ * Compare the content with the digests in its signatures: at least one must match. This detects
+ * damage only. Neither the signer's signature nor the certificates are checked: anyone who can
+ * change the file can also put in a matching digest. @name is the path, for messages. Reports.
+ * Returns -ERR_REFUSED if none matches; -errno of read(2).
  */
 int authenticode_check_digest(int fd, const char *name, const struct pe *pe);
 
-/** Called for the certificate (OpenSSL's X509) of each signer; it is gone afterwards. */
+/** Called with the certificate (OpenSSL's X509) of each signer, which is valid only during the
+ * call. */
 typedef void (*authenticode_signer)(void *data, struct x509_st *certificate);
 
-/** Say who signed the image, as its signatures tell. Does not report. Returns -ERR_DAMAGED if the
- * table of signatures is damaged; -errno of read(2). */
+/** Call @found for each signer that the image's signatures name. Does not report. Returns
+ * -ERR_DAMAGED if the table of signatures is damaged; -errno of read(2). */
 int authenticode_signers(int fd, const struct pe *pe, authenticode_signer found, void *data);

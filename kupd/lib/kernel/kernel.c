@@ -22,10 +22,10 @@
 #define X86_BOOT_FLAG	   0x1feu /* u16, 0xaa55 */
 #define X86_MAGIC	   0x202u /* "HdrS" */
 #define X86_VERSION	   0x206u /* u16 */
-#define X86_KERNEL_VERSION 0x20eu /* u16: the version string's place, minus 0x200 */
+#define X86_KERNEL_VERSION 0x20eu /* u16: the version string's offset, minus 0x200 */
 #define X86_HEADER_END	   0x268u
 
-/* The protocol that brought the CRC-32 at the end. */
+/* The protocol version that introduced the CRC-32 at the end. */
 #define X86_VERSION_MIN 0x0208u
 
 /* Linux dropped the CRC-32 from its x86 image in this version. */
@@ -33,11 +33,11 @@
 #define CRC_DROPPED_MINOR 15u
 
 /* The arm64 header (Linux, Documentation/arch/arm64/booting.rst, "Call the kernel image"). */
-#define ARM64_IMAGE_SIZE 16u /* u64; with the memory behind the file that the kernel clears */
+#define ARM64_IMAGE_SIZE 16u /* u64; includes the memory after the file that the kernel clears */
 #define ARM64_MAGIC	 56u /* "ARM\x64" */
 #define ARM64_HEADER_END 64u
 
-/* What every kernel says first when it starts: `Linux version 6.1.0-13-arm64 (...`. */
+/* What every kernel prints first when it starts: `Linux version 6.1.0-13-arm64 (...`. */
 static const char banner[] = "Linux version ";
 
 static uint16_t get_u16(const uint8_t *p)
@@ -76,14 +76,14 @@ bool kernel_is_release(const char *text, size_t length)
 	return n == length && n > 0 && n < KERNEL_RELEASE_MAX && text[0] != '.';
 }
 
-/* Copy the release that a version text starts with: up to the space, within @size bytes. */
+/* Copy the release at the start of a version text: up to the space, within @size bytes. */
 static int copy_release(const uint8_t *text, uint64_t size, char ret_release[KERNEL_RELEASE_MAX])
 {
 	size_t n = 0;
 
 	while (n < size && n < KERNEL_RELEASE_MAX && is_release_character((char)text[n]))
 		n++;
-	/* The end must have been seen, or what we have may be a part of the name only. */
+	/* The end must have been seen, otherwise this may be only part of the name. */
 	if (n == size || n == KERNEL_RELEASE_MAX || (text[n] != ' ' && text[n] != '\0'))
 		return -ERR_FOREIGN;
 	if (!isdigit(text[0]))
@@ -180,21 +180,21 @@ static int x86_read(int fd, const char *name, const uint8_t *head, uint64_t head
 	kernel->machine = "x86";
 	if (version < X86_VERSION_MIN)
 		return refuse(-ERR_REFUSED,
-			"%s: the kernel speaks boot protocol %u.%02u, 2.08 or later is needed",
-			name, version >> 8, version & 0xffu);
+			"%s: the kernel uses boot protocol %u.%02u, 2.08 or later is needed", name,
+			version >> 8, version & 0xffu);
 	if (x86_release(head, head_size, kernel->release) < 0)
-		return refuse(-ERR_REFUSED, "%s: the kernel does not say its version", name);
+		return refuse(-ERR_REFUSED, "%s: the kernel contains no version", name);
 	if (get_u32(head + X86_SYSSIZE) == 0 || size > file_size)
 		return refuse(-ERR_REFUSED,
-			"%s: the kernel is cut short: it has %llu bytes, its header says %llu",
+			"%s: the kernel is truncated: it has %llu bytes, its header says %llu",
 			name, (unsigned long long)file_size, (unsigned long long)size);
 	if (!pe || pe->table_size == 0)
 		return has_crc(kernel->release) ? x86_check_crc(fd, name, size) : 0;
 	return 0;
 }
 
-/* The release stands in the kernel's data, some ten MiB behind its start: look through the file, in
- * pieces that overlap by the longest text that counts. */
+/* The release is in the kernel's data, some ten MiB after its start: search the file, in pieces
+ * that overlap by the longest text that can match. */
 static int arm64_find_release(
 	int fd, const char *name, uint64_t file_size, char ret_release[KERNEL_RELEASE_MAX])
 {
@@ -212,7 +212,7 @@ static int arm64_find_release(
 		if (find_banner(buffer, n, ret_release) == 0)
 			return 0;
 	}
-	return refuse(-ERR_REFUSED, "%s: the kernel does not say its version", name);
+	return refuse(-ERR_REFUSED, "%s: the kernel contains no version", name);
 }
 
 static int arm64_read(int fd, const char *name, const uint8_t *head, uint64_t file_size,
@@ -230,7 +230,7 @@ static int arm64_read(int fd, const char *name, const uint8_t *head, uint64_t fi
 	return arm64_find_release(fd, name, file_size, kernel->release);
 }
 
-/* Newer arm64 kernels may come compressed, with an unpacker of their own (Linux, drivers/firmware/
+/* Newer arm64 kernels may be compressed, with their own decompressor (Linux, drivers/firmware/
  * efi/libstub/zboot-header.S). */
 static bool is_zboot(const uint8_t *head, uint64_t size)
 {
@@ -239,7 +239,7 @@ static bool is_zboot(const uint8_t *head, uint64_t size)
 
 int kernel_read(int fd, const char *name, struct kernel *ret_kernel)
 {
-	/* The x86 version string stands in the setup part: at most 256 sectors. */
+	/* The x86 version string is in the setup part: at most 256 sectors. */
 	const size_t head_max = 256 * 512;
 	autofree uint8_t *head = malloc(head_max);
 	struct kernel kernel = {0};
@@ -254,7 +254,7 @@ int kernel_read(int fd, const char *name, struct kernel *ret_kernel)
 	if (fstat(fd, &st) < 0)
 		return read_error(name, -errno);
 	if (!S_ISREG(st.st_mode))
-		return refuse(-ERR_REFUSED, "%s: the kernel is not a plain file", name);
+		return refuse(-ERR_REFUSED, "%s: the kernel is not a regular file", name);
 	size = (uint64_t)st.st_size;
 	if (size == 0)
 		return refuse(-ERR_REFUSED, "%s: the kernel is empty", name);
@@ -265,11 +265,13 @@ int kernel_read(int fd, const char *name, struct kernel *ret_kernel)
 
 	if (is_zboot(head, head_size))
 		return refuse(-ERR_REFUSED,
-			"%s: the kernel is a compressed EFI image (zboot), which is not supported yet",
+			"%s: the kernel is a compressed EFI image (zboot), which is not "
+			"supported yet",
 			name);
 	if (!is_bzimage(head, head_size) && !is_arm64(head, head_size))
 		return refuse(-ERR_REFUSED,
-			"%s: this is no Linux kernel for x86 or arm64, or it is cut short", name);
+			"%s: this is not a Linux kernel for x86 or arm64, or it is truncated",
+			name);
 
 	r = pe_read(fd, name, size, &pe);
 	if (r < 0 && r != -ERR_FOREIGN)

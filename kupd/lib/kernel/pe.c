@@ -13,12 +13,12 @@
 /* A real table has one or two certificates of 1.5 KiB each. */
 #define TABLE_MAX (1024u * 1024u)
 
-/* The loaders' own limit (PE format, "COFF File Header": NumberOfSections). */
+/* The loader's own limit (PE format, "COFF File Header": NumberOfSections). */
 #define SECTIONS_MAX 96u
 
 #define SECTION_NAME_MAX 32u
 
-/* PE format, "COFF File Header", behind the 4 bytes "PE\0\0". */
+/* PE format, "COFF File Header", after the 4 bytes "PE\0\0". */
 struct coff_header {
 	uint16_t machine;	       /* 0 */
 	uint16_t number_of_sections;   /* 2 */
@@ -29,7 +29,7 @@ struct coff_header {
 	uint16_t characteristics;      /* 18 */
 } __attribute__((packed));
 static_assert(sizeof(struct coff_header) == 20, "PE format: COFF File Header");
-#define SYMBOL_SIZE 18u /* behind the symbols stand the long names */
+#define SYMBOL_SIZE 18u /* the long names follow the symbols */
 
 /* PE format, "Section Table". */
 struct section_header {
@@ -46,7 +46,7 @@ struct section_header {
 } __attribute__((packed));
 static_assert(sizeof(struct section_header) == 40, "PE format: Section Headers");
 
-/* PE format, "Optional Header": where its fields stand in the two kinds of it. */
+/* PE format, "Optional Header": where the fields are in its two variants. */
 #define OPTIONAL_MAGIC_PE32	 0x010bu
 #define OPTIONAL_MAGIC_PE32_PLUS 0x020bu
 #define OPTIONAL_CHECKSUM	 64u
@@ -59,7 +59,7 @@ static int read_error(const char *name, int r)
 	return report(r, "%s: cannot read it", name);
 }
 
-/* Where the optional header keeps the checksum and the certificate table's place. */
+/* Read where the optional header has the checksum and the location of the certificate table. */
 static int read_optional_header(
 	int fd, const char *name, uint64_t offset, uint16_t size, struct pe *pe)
 {
@@ -70,7 +70,7 @@ static int read_optional_header(
 
 	r = file_read(fd, header, MIN(size, sizeof(header)), offset);
 	if (r == -ERR_SHORT)
-		return refuse(-ERR_REFUSED, "%s: it is cut short within its PE header", name);
+		return refuse(-ERR_REFUSED, "%s: truncated within its PE header", name);
 	if (r < 0)
 		return read_error(name, r);
 
@@ -95,7 +95,7 @@ static int read_optional_header(
 	address = le32toh(word);
 	memcpy(&word, header + count_at + 4 + SECURITY_DIRECTORY * 8 + 4, sizeof(word));
 	length = le32toh(word);
-	/* Unlike the other directories this one counts from the start of the file. */
+	/* Unlike those of the other directories, this address is a file offset. */
 	pe->table = address;
 	pe->table_size = length;
 	return 0;
@@ -108,10 +108,10 @@ static int read_sections(int fd, const char *name, uint64_t offset, uint16_t cou
 
 	if (count == 0 || count > SECTIONS_MAX)
 		return refuse(-ERR_REFUSED,
-			"%s: its PE header names an impossible number of sections", name);
+			"%s: its PE header has an impossible number of sections", name);
 	r = file_read(fd, sections, count * sizeof(sections[0]), offset);
 	if (r == -ERR_SHORT)
-		return refuse(-ERR_REFUSED, "%s: it is cut short within its PE header", name);
+		return refuse(-ERR_REFUSED, "%s: truncated within its PE header", name);
 	if (r < 0)
 		return read_error(name, r);
 
@@ -123,7 +123,8 @@ static int read_sections(int fd, const char *name, uint64_t offset, uint16_t cou
 			continue;
 		if (start + size > pe->file_size)
 			return refuse(-ERR_REFUSED,
-				"%s: it is cut short: it has %llu bytes, its section %.8s ends at byte %llu",
+				"%s: truncated: it has %llu bytes, its section %.8s ends at byte "
+				"%llu",
 				name, (unsigned long long)pe->file_size, sections[i].name,
 				(unsigned long long)(start + size));
 		pe->raw_end = MAX(pe->raw_end, start + size);
@@ -133,7 +134,7 @@ static int read_sections(int fd, const char *name, uint64_t offset, uint16_t cou
 	return 0;
 }
 
-/* Is this the name of that section? Long names stand elsewhere ("/37": at byte 37 there). */
+/* Is this the section's name? Long names are stored elsewhere ("/37": at byte 37 there). */
 static bool is_named(
 	int fd, const struct pe *pe, const struct section_header *section, const char *name)
 {
@@ -162,7 +163,7 @@ int pe_find_section(
 		if (!is_named(fd, pe, &section, name))
 			continue;
 		*ret_offset = le32toh(section.raw_offset);
-		/* What is on the disk may be filled up, what is in memory with zeros. */
+		/* On disk a section may be padded; in memory it may be extended with zeros. */
 		*ret_size = MIN(le32toh(section.raw_size), le32toh(section.virtual_size));
 		return 0;
 	}
@@ -191,7 +192,7 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 	if (r == 0)
 		r = file_read(fd, &coff, sizeof(coff), (uint64_t)offset + 4);
 	if (r == -ERR_SHORT)
-		return refuse(-ERR_REFUSED, "%s: it is cut short within its PE header", name);
+		return refuse(-ERR_REFUSED, "%s: truncated within its PE header", name);
 	if (r < 0)
 		return read_error(name, r);
 
@@ -213,7 +214,7 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 			return refuse(-ERR_REFUSED, "%s: its signature table is impossible", name);
 		if (pe.table + pe.table_size > file_size)
 			return refuse(-ERR_REFUSED,
-				"%s: it is cut short: it has %llu bytes, its signature ends at byte %llu",
+				"%s: truncated: it has %llu bytes, its signature ends at byte %llu",
 				name, (unsigned long long)file_size,
 				(unsigned long long)(pe.table + pe.table_size));
 	}
@@ -224,7 +225,7 @@ int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe)
 
 bool pe_head_is_signed(const uint8_t *head, size_t size)
 {
-	/* The two signatures, the COFF header, and of the optional one what is looked at. */
+	/* The two signatures, the COFF header, and as much of the optional header as is read. */
 	const size_t needed = 4 + sizeof(struct coff_header) + PE32_PLUS_RVA_COUNT + 4 +
 			      (SECURITY_DIRECTORY + 1) * 8;
 	uint32_t offset, count, length;

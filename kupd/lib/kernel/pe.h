@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A PE/COFF image, as far as a kernel with an EFI stub is one (Microsoft PE format).
+ * A PE/COFF image (Microsoft PE format), to the extent that a kernel with an EFI stub is one.
  */
 
 #include <stdbool.h>
@@ -28,19 +28,18 @@ struct pe {
 };
 
 /**
- * Read the headers of the image open at @fd (a plain file of @file_size bytes) and check that the
- * content of every section and the certificate table lie inside the file.
- * @name is the path, for messages. Reports what is wrong, but not that the file is no PE image.
- * Returns -ERR_FOREIGN if it is no PE image, -ERR_REFUSED if it is cut short or contradicts itself;
- * -errno of read(2).
+ * Read the headers of the image open at @fd (a regular file of @file_size bytes) and check that the
+ * content of every section and the certificate table lie inside the file. @name is the path, for
+ * messages. Reports what is wrong, but not that the file is not a PE image. Returns -ERR_FOREIGN if
+ * it is not a PE image, -ERR_REFUSED if it is truncated or contradicts itself; -errno of read(2).
  */
 int pe_read(int fd, const char *name, uint64_t file_size, struct pe *ret_pe);
 
-/** Where the content of the section @name (".sbat") lies in the file, bytes. Returns -ENOENT if
+/** Where the content of the section @name (".sbat") lies in the file, in bytes. Returns -ENOENT if
  * there is none; -errno of read(2). */
 int pe_find_section(
 	int fd, const struct pe *pe, const char *name, uint64_t *ret_offset, uint64_t *ret_size);
 
-/** Has the image whose first bytes are @head a signature? False also if they are no PE image's, or
- * its headers are not within them. */
+/** Is the image whose first bytes are @head signed? Also false if it is not a PE image or its
+ * headers extend beyond these bytes. */
 bool pe_head_is_signed(const uint8_t *head, size_t size);

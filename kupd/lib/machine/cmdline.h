@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * The kernel command line: what the boot menu said of the system that runs.
+ * The kernel command line: what the boot menu passed to the running system.
  */
 
 /** Read it, below the root folder @root ("" for this machine). The caller frees it.
  * Returns -errno. */
 int cmdline_read(const char *root, char **ret_line);
 
-/** Cut the next word off the line that @cursor points into, and move @cursor behind it; NULL at the
- * end. Spaces within double quotes do not end a word. */
+/** Cut the next word off the line that @cursor points into, and move @cursor past it; NULL at the
+ * end. Spaces inside double quotes do not end a word. */
 char *cmdline_next(char **cursor);

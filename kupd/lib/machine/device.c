@@ -13,7 +13,7 @@
 
 #define DEPTH_MAX 8u /* LVM over LUKS over md over a partition is 4 */
 
-/* The path of something in a device's folder. NULL: no memory. */
+/* The path of an attribute in a device's folder. NULL: no memory. */
 __attribute__((format(printf, 3, 4))) static char *attribute(
 	const char *root, dev_t devno, const char *format, ...)
 {
@@ -119,7 +119,7 @@ int device_find(const char *root, const char *path, dev_t *ret_devno)
 int device_of_partition(const char *root, dev_t devno, dev_t *ret_disk, unsigned int *ret_number)
 {
 	autofree char *number_path = attribute(root, devno, "partition");
-	/* The entry is a link into the disk's own folder: its parent is the disk's. */
+	/* The entry is a symlink into the disk's own folder, so its parent is that folder. */
 	autofree char *disk_path = attribute(root, devno, "../dev");
 	unsigned int number;
 	dev_t disk;
@@ -135,7 +135,7 @@ int device_of_partition(const char *root, dev_t devno, dev_t *ret_disk, unsigned
 	return 0;
 }
 
-/* Open a folder of a device. -ENOENT if it has none. */
+/* Open a subfolder of a device. -ENOENT if there is none. */
 static int open_folder(const char *root, dev_t devno, const char *name, DIR **ret_folder)
 {
 	autofree char *path = attribute(root, devno, "%s", name);
@@ -164,7 +164,7 @@ int device_partition(const char *root, dev_t disk, unsigned int number, dev_t *r
 		autofree char *devno_path = NULL;
 		unsigned int found;
 
-		/* Not `..`: if this is no disk but a partition, that has a number, too. */
+		/* Not `..`: if this is a partition and not a disk, it has a number as well. */
 		if (entry->d_name[0] == '.')
 			continue;
 		number_path = attribute(root, disk, "%s/partition", entry->d_name);
@@ -177,7 +177,7 @@ int device_partition(const char *root, dev_t disk, unsigned int number, dev_t *r
 	return -ENOENT;
 }
 
-/* The next one of a device's slaves. 1: there is one; 0: no more. */
+/* The next of a device's slaves. 1: there is one; 0: no more. */
 static int next_slave(const char *root, dev_t devno, DIR *slaves, dev_t *ret_slave)
 {
 	struct dirent *entry;
@@ -233,8 +233,8 @@ static int add_disks(const char *root, dev_t devno, unsigned int depth, struct d
 	if (r < 0 || has_slaves)
 		return r;
 
-	/* A loop device with partitions is an image attached as a disk. Without, it shows a file:
-	 * a squashfs, say, that lies in memory, or on a disk that has nothing to do with it. */
+	/* A loop device with partitions is an image attached as a disk. Without partitions it shows
+	 * a file: a squashfs, say, which lies in memory or on an unrelated disk. */
 	if (major(devno) == 0 || (major(devno) == LOOP_MAJOR && !is_partition))
 		return 0;
 	return add(disks, devno);
@@ -251,7 +251,7 @@ int device_add_disks(const char *root, dev_t devno, struct device_disks *disks)
 	return r;
 }
 
-/* The block device that a loop device shows. -ENOENT: it shows a file, or is no loop device. */
+/* The block device that a loop device shows. -ENOENT: it shows a file, or is not a loop device. */
 static int behind_loop(const char *root, dev_t devno, dev_t *ret_devno)
 {
 	autofree char *path = attribute(root, devno, "loop/backing_file");
@@ -303,7 +303,7 @@ int device_lies_on(const char *root, dev_t devno, dev_t disk, bool *ret_lies)
 	return r;
 }
 
-/* The first name in a folder of a device. -ENOENT: there is none. */
+/* The first name in a subfolder of a device. -ENOENT: there is none. */
 static int first_name(const char *root, dev_t devno, const char *name, char **ret_name)
 {
 	cleanup(close_folder) DIR *folder = NULL;
@@ -337,7 +337,7 @@ int device_holder(const char *root, dev_t disk, char **ret_name)
 	while (r == -ENOENT && (entry = readdir(folder))) {
 		autofree char *holders = NULL;
 
-		/* Of the folders, only those of partitions have one of that name. */
+		/* Only the folders of partitions have a subfolder of that name. */
 		if (entry->d_name[0] == '.')
 			continue;
 		holders = text_new("%s/holders", entry->d_name);

@@ -70,8 +70,8 @@ bool host_find_loop(const struct host *host, dev_t dev, ino_t inode, char name[H
 	return false;
 }
 
-/* What host_mount_state() and host_unmount() are asked for. -ENOENT: the kernel does not
- * know it. */
+/* The device that host_mount_state() and host_unmount() are asked about. -ENOENT: unknown to the
+ * kernel. */
 static int find_device(const struct host *host, dev_t disk, unsigned int number, dev_t *ret_devno)
 {
 	if (number != 0)
@@ -103,7 +103,8 @@ int host_mount_state(
 	return 0;
 }
 
-/* The path of a mount point, if the mount is what is seen there; NULL: it is not, or no memory. */
+/* The path of a mount point, if this mount is the one visible there; NULL: it is not, or no
+ * memory. */
 static char *reach(const struct host *host, const struct mount *mount)
 {
 	autofree char *path = text_new("%s%s", host->root, mount->target);
@@ -146,7 +147,8 @@ int host_mount_point(const struct host *host, dev_t disk, unsigned int number, b
 	return 0;
 }
 
-/* Is this mount still in the table? Another's end may have taken it along (shared subtrees). */
+/* Is this mount still in the table? Unmounting another may have removed it as well (shared
+ * subtrees). */
 static bool is_listed(const struct host *host, unsigned int id)
 {
 	cleanup(mounts_free) struct mounts mounts = {0};
@@ -161,20 +163,21 @@ static bool is_listed(const struct host *host, unsigned int id)
 
 static int unmount(const struct host *host, const struct mount *mount)
 {
-	/* umount2() takes what is on top: make sure that it is this one. */
+	/* umount2() takes the topmost mount: make sure that is this one. */
 	autofree char *path = reach(host, mount);
 
 	if (!path && !is_listed(host, mount->id))
 		return 0;
 	if (!path)
 		return refuse(-ERR_BUSY,
-			"%s%s: cannot unmount it, another mount hides it: unmount that first",
+			"%s%s: cannot be unmounted, another mount hides it: unmount that one first",
 			host->root, mount->target);
 	if (umount2(path, UMOUNT_NOFOLLOW) < 0) {
 		if (errno != EBUSY)
 			return report(-errno, "%s: cannot unmount it", path);
 		return refuse(-ERR_BUSY,
-			"%s: a program uses it, it cannot be unmounted: close that, then try again",
+			"%s: cannot be unmounted, a program is using it: close that program and "
+			"try again",
 			path);
 	}
 	log_info("%s: unmounted", path);
@@ -193,8 +196,8 @@ int host_unmount(const struct host *host, dev_t disk, unsigned int number)
 	if (r == 0)
 		r = mounts_read(host->root, &mounts);
 	if (r < 0)
-		return report(r, "cannot tell what is mounted");
-	/* The last one first: it may lie within an earlier one. */
+		return report(r, "cannot find out what is mounted");
+	/* Last one first: it may lie inside an earlier one. */
 	for (size_t i = mounts.n; r == 0 && i > 0; i--)
 		if (mounts.list[i - 1].devno == partition)
 			r = unmount(host, &mounts.list[i - 1]);
@@ -217,7 +220,7 @@ int host_boot(const struct host *host, enum host_boot *ret_boot)
 		is_previous |= strcmp(word, "liveng.boot=previous") == 0;
 		is_fallback |= strcmp(word, "liveng-fallback") == 0;
 	}
-	/* A fallback's kernel is that of partition 1, whatever else is said. */
+	/* The fallback's kernel is the one on partition 1, whatever else the line says. */
 	*ret_boot = !is_live	  ? HOST_BOOT_OTHER
 		    : is_fallback ? HOST_BOOT_FALLBACK
 		    : is_previous ? HOST_BOOT_PREVIOUS
@@ -225,7 +228,7 @@ int host_boot(const struct host *host, enum host_boot *ret_boot)
 	return 0;
 }
 
-/* A variable of one byte, behind four of attributes (Linux, efivarfs); -1: there is none. */
+/* A one-byte variable, after four bytes of attributes (Linux, efivarfs); -1: there is none. */
 static int efi_flag(const struct host *host, const char *name)
 {
 	cleanup(close_file) FILE *file = NULL;

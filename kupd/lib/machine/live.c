@@ -12,7 +12,7 @@
 #include "mounts.h"
 #include "udev.h"
 
-/* live-boot mounts there; the second ones are those of before Debian 10. */
+/* Where live-boot mounts them; the second of each is from before Debian 10. */
 static const char *const medium_points[] = {"/run/live/medium", "/lib/live/mount/medium"};
 static const char *const persistence_folders[] = {
 	"/run/live/persistence/", "/lib/live/mount/persistence/"};
@@ -20,19 +20,19 @@ static const char *const persistence_folders[] = {
 #define LIVE_MEDIA "live-media="
 #define PARTUUIDS  "/dev/disk/by-partuuid/"
 
-/* Add the disks beneath a mount; none for what lies in memory. */
+/* Add the disks beneath a mount; none if it lies in memory. */
 static int add_mount(const struct host *host, const struct mount *mount, struct device_disks *disks)
 {
 	dev_t devno = mount->devno;
 	int r;
 
-	/* btrfs has numbers of its own and tells the device only by name. */
+	/* btrfs has device numbers of its own; only the source names the real device. */
 	if (major(devno) == 0 && strncmp(mount->source, "/dev/", 5) == 0 &&
 		device_find(host->root, mount->source, &devno) < 0)
 		return 0;
 	r = device_add_disks(host->root, devno, disks);
 	if (r < 0)
-		return report(r, "%s: cannot tell what disk this mount lies on", mount->target);
+		return report(r, "%s: cannot find out which disk this mount is on", mount->target);
 	return 0;
 }
 
@@ -67,8 +67,9 @@ static int add_persistence(
 }
 
 /*
- * The disks with the partition that the boot menu named: none if it named none, or none that is
- * there; more than one if a stick was copied. udev lets the name lead to any one of those.
+ * The disks with the partition that the kernel command line names: none if it names none or the
+ * partition does not exist; more than one if a stick was copied. udev's symlink may lead to any of
+ * those.
  */
 static int add_named(const struct host *host, struct device_disks *disks)
 {
@@ -79,7 +80,7 @@ static int add_named(const struct host *host, struct device_disks *disks)
 
 	if (cmdline_read(host->root, &line) < 0)
 		return 0;
-	/* As in live-boot, the last one counts. */
+	/* The last one counts, as in live-boot. */
 	cursor = line;
 	while ((word = cmdline_next(&cursor)))
 		if (strncmp(word, LIVE_MEDIA PARTUUIDS, strlen(LIVE_MEDIA PARTUUIDS)) == 0)
@@ -90,7 +91,7 @@ static int add_named(const struct host *host, struct device_disks *disks)
 	if (r == 0)
 		r = udev_add_disks(host, "ID_PART_ENTRY_UUID", name + strlen(PARTUUIDS), disks);
 	if (r < 0)
-		return report(r, "%s: cannot tell what disk it lies on", name);
+		return report(r, "%s: cannot find out which disk it is on", name);
 	return 0;
 }
 
@@ -126,7 +127,7 @@ static int read_origin(const struct host *host, struct origin *ret_origin)
 	return r;
 }
 
-/* The node of a disk for a message. NULL: no memory. The caller frees it. */
+/* A disk's device node, for a message. NULL: no memory. The caller frees it. */
 static char *name_of(const struct host *host, dev_t disk)
 {
 	char *name;
@@ -144,7 +145,7 @@ static int report_doubt(const struct host *host, const char *what, dev_t one, de
 	if (!first || !second)
 		return -ENOMEM;
 	return refuse(-ERR_REFUSED,
-		"cannot tell which stick the system runs from, %s %s and %s: name it with --disk",
+		"cannot tell which stick the system runs from: %s %s and %s: name it with --disk",
 		what, first, second);
 }
 
@@ -157,7 +158,8 @@ static int choose(const struct host *host, const struct origin *origin, dev_t *r
 
 	if (disks->n == 0 && named->n == 0)
 		return refuse(-ERR_NOT_STICK,
-			"the system runs from no stick that could be found, neither live medium nor persistence lies on a disk: name it with --disk");
+			"no stick found that the system runs from, neither live medium nor "
+			"persistence is on a disk: name the stick with --disk");
 	/* A mounted medium is beyond doubt. Persistence may lie anywhere. */
 	if (is_medium && disks->n == 1)
 		*ret_stick = disks->list[0];
@@ -193,7 +195,7 @@ int live_find_stick(const struct host *host, char **ret_path)
 	r = device_node(host->root, stick, ret_path);
 	if (r < 0)
 		return report(
-			r, "cannot tell the name of the disk %u:%u", major(stick), minor(stick));
+			r, "cannot find the device node of disk %u:%u", major(stick), minor(stick));
 	return 0;
 }
 
@@ -205,14 +207,14 @@ static int add_all(
 	for (size_t i = 0; r == 0 && i < from->n; i++)
 		r = device_add_disks(host->root, from->list[i], to);
 	if (r < 0)
-		return report(r, "cannot tell all disks of the running system");
+		return report(r, "cannot find all disks of the running system");
 	return 0;
 }
 
 int live_disks(const struct host *host, struct device_disks *ret_disks)
 {
 	struct device_disks disks = {0};
-	bool is_told = false; /* which of the disks with the named partition it is */
+	bool is_told = false; /* whether we know which disk with the named partition it is */
 	struct origin origin;
 	int r;
 

@@ -62,7 +62,7 @@ static int parse(char *line, struct mount *ret_mount)
 	type = strtok_r(NULL, " \n", &rest);
 	source = strtok_r(NULL, " \n", &rest);
 	super = strtok_r(NULL, " \n", &rest);
-	/* An empty source leaves two spaces: then what we took for it is the options. */
+	/* An empty source leaves two spaces: then what we took for the source is the options. */
 	if (!super) {
 		super = source;
 		source = fields[0] + strlen(fields[0]);
@@ -73,7 +73,7 @@ static int parse(char *line, struct mount *ret_mount)
 	unescape(fields[4]);
 	unescape(source);
 	mount.devno = makedev(major, minor);
-	/* A read-only bind mount of a file system that is written to elsewhere is no safe one. */
+	/* A read-only bind mount is not safe if its file system is writable elsewhere. */
 	mount.is_writable = has_option(fields[5], "rw") || has_option(super, "rw");
 	mount.target = strdup(fields[4]);
 	mount.source = strdup(source);

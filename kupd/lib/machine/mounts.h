@@ -11,10 +11,10 @@
 
 struct mount {
 	unsigned int id;
-	dev_t devno;	  /* major 0: no block device, or a file system that hides it (btrfs) */
-	bool is_writable; /* the mount or the file system behind it */
+	dev_t devno;	  /* major 0: not a block device, or a file system that hides it (btrfs) */
+	bool is_writable; /* the mount or the file system it shows */
 	char *target;	  /* the mount point, without escapes */
-	char *source;	  /* "/dev/sdb1", "tmpfs", whatever was said to mount(8) */
+	char *source;	  /* "/dev/sdb1", "tmpfs", whatever was given to mount(8) */
 };
 
 struct mounts {
@@ -23,12 +23,12 @@ struct mounts {
 };
 
 /**
- * Read the table below the root folder @root ("" for this machine).
- * Returns -ERR_DAMAGED for a line that is none; -errno of reading. Free it with mounts_free().
+ * Read the table below the root folder @root ("" for this machine). Returns -ERR_DAMAGED if a line
+ * is malformed; -errno of reading. Free it with mounts_free().
  */
 int mounts_read(const char *root, struct mounts *ret_mounts);
 
 void mounts_free(struct mounts *mounts);
 
-/** What is seen at exactly this mount point, the last of those on top of each other; NULL: none. */
+/** The mount visible at exactly this mount point, the last of those stacked on it; NULL: none. */
 const struct mount *mounts_at(const struct mounts *mounts, const char *target);

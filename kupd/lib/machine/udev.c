@@ -26,7 +26,7 @@ static void decode(const char *from, char *to, size_t size)
 
 #define NOTES "/run/udev/data"
 
-/* In /run/udev/data/b8:16 a line each: "E:ID_SERIAL_SHORT=4C5300". */
+/* One line each in /run/udev/data/b8:16: "E:ID_SERIAL_SHORT=4C5300". */
 void udev_property(const struct host *host, dev_t devno, const char *name, char *text, size_t size)
 {
 	cleanup(close_file) FILE *file = NULL;

@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * What udev, where it runs, noted of a block device: everybody can read that.
+ * What udev, where it runs, has recorded about a block device, readable by every user.
  */
 
 #include "device.h"
 #include "host.h"
 
-/** A property ("ID_SERIAL_SHORT"), its \x20 and the like decoded, in printable ASCII; "" if there
+/** A property ("ID_SERIAL_SHORT"), with \x20 and the like decoded, in printable ASCII; "" if there
  * is none. */
 void udev_property(const struct host *host, dev_t devno, const char *name, char *text, size_t size);
 

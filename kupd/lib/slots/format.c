@@ -34,7 +34,7 @@ static int begin_session(struct volume *volume, const struct slot *slot,
 	return r == 0 ? session_new(volume, slot->start_lba, ret_session) : r;
 }
 
-/* Read what the head is about to lead to, as the first boot will. */
+/* Read what the head is about to point to, as the first boot will. */
 static int verify(const struct disk *disk, struct extent partition, const struct written *written,
 	const struct observer *observer)
 {
@@ -54,7 +54,7 @@ int format_partition(struct disk *disk, struct extent partition, const struct fo
 	const struct observer *observer)
 {
 	const struct slot slot = slot_get(partition.size, SLOT_A);
-	/* The session reads from the volume until it ends: it goes first. */
+	/* The session reads from the volume until it is freed, so it is freed first. */
 	cleanup(volume_closep) struct volume *volume = NULL;
 	cleanup(session_freep) struct session *session = NULL;
 	struct written written;

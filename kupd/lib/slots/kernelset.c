@@ -8,8 +8,8 @@
 #include "base/util.h"
 #include "disk/grubenv.h"
 
-#define TEXT_MAX 4096u	      /* bytes of release and SHA256SUMS that are read */
-#define HEAD_MAX (64 * 1024u) /* bytes of a kernel that hold its version string */
+#define TEXT_MAX 4096u	      /* bytes to read of release and SHA256SUMS, at most */
+#define HEAD_MAX (64 * 1024u) /* bytes of a kernel within which its version string lies */
 #define PIECE	 MIB	      /* bytes read at a time */
 
 static int find(const struct volume *volume, enum kernelset_which which, const char *name,
@@ -43,7 +43,7 @@ static int read_text(const struct volume *volume, enum kernelset_which which, co
 	return 0;
 }
 
-/* One line. */
+/* A release file is one line. */
 static int parse_release(const char *text, char ret_release[KERNEL_RELEASE_MAX])
 {
 	size_t length = strcspn(text, "\n");
@@ -63,7 +63,7 @@ static int parse_sum(const char *text, const char *name, char ret_sum[DIGEST_TEX
 	for (const char *line = text; *line;) {
 		size_t length = strcspn(line, "\n");
 
-		/* Two characters between: a space, and a space or an asterisk. */
+		/* Two characters in between: a space, then a space or an asterisk. */
 		if (length == digits + 2 + strlen(name) &&
 			strspn(line, "0123456789abcdef") == digits &&
 			strncmp(line + digits + 2, name, strlen(name)) == 0) {
@@ -151,7 +151,7 @@ static bool is_same_extent(struct extent a, struct extent b)
 
 bool kernelset_is_same(const struct kernelset *a, const struct kernelset *b)
 {
-	/* An old stick's first set gets its checksums one session later: they may be on one side
+	/* An old stick's first set gets its checksums one session later, so they may be on one side
 	 * only. */
 	bool same_sums = !a->has_sums || !b->has_sums ||
 			 (strcmp(a->kernel_sum, b->kernel_sum) == 0 &&
@@ -219,7 +219,7 @@ int kernelset_digest(const struct disk *disk, const struct kernelset *set,
 	return r;
 }
 
-/* The release, for people and for the boot menu: does it say what it said when it was written? */
+/* Verify the release, in the forms for people and for the boot menu, against what was written. */
 static int verify_texts(const struct disk *disk, const struct kernelset *set)
 {
 	char release_sum[DIGEST_TEXT], read_back[TEXT_MAX];

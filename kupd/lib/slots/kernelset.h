@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A kernel set as it lies in a volume: kernel, initrd, their release and checksums.
+ * A kernel set in a volume: kernel, initrd, their release and checksums.
  */
 
 #include "base/digest.h"
@@ -15,8 +15,8 @@
 #define KERNELSET_INITRD  "initrd.img"
 #define KERNELSET_RELEASE "release"
 #define KERNELSET_SUMS	  "SHA256SUMS"
-#define KERNELSET_MENU	  "release.env" /* the release once more, as GRUB can read it */
-#define KERNELSET_OLD	  ".old"	/* ends the names of the previous set */
+#define KERNELSET_MENU	  "release.env" /* the release again, in a form GRUB can read */
+#define KERNELSET_OLD	  ".old"	/* suffix of the previous set's names */
 
 enum kernelset_which { KERNELSET_CURRENT, KERNELSET_PREVIOUS };
 
@@ -24,19 +24,19 @@ struct kernelset {
 	char release[KERNEL_RELEASE_MAX];
 	struct volume_file kernel;
 	struct volume_file initrd;
-	bool has_release; /* the volume names it; else it was read from the kernel */
+	bool has_release; /* the volume states it; otherwise it was read from the kernel */
 	bool has_sums;	  /* the volume has their digests */
 	char kernel_sum[DIGEST_TEXT];
 	char initrd_sum[DIGEST_TEXT];
 	struct volume_file release_text; /* with has_release */
-	struct volume_file menu_text;	 /* of size 0: there is none */
+	struct volume_file menu_text;	 /* size 0: there is none */
 	char release_sum[DIGEST_TEXT];	 /* with has_release and has_sums */
 };
 
 /**
- * Find a set in @volume, reading no more of it than its small files. On old sticks a set has no
- * release file and no checksums: the release is then the kernel's own, or "unknown".
- * Does not report. Returns -ENOENT if there is none; -ERR_DAMAGED if its small files are damaged.
+ * Find a set in @volume, reading only its small files. On old sticks a set has no release file and
+ * no checksums: then the release is the one in the kernel, or "unknown". Does not report. Returns
+ * -ENOENT if there is none; -ERR_DAMAGED if its small files are damaged.
  */
 int kernelset_read(
 	const struct volume *volume, enum kernelset_which which, struct kernelset *ret_set);
@@ -44,31 +44,31 @@ int kernelset_read(
 /** Kernel and initrd together, in bytes. */
 uint64_t kernelset_size(const struct kernelset *set);
 
-/** Are these the same files: the same extents and the same content? */
+/** Are these the same files: same extents, same content? */
 bool kernelset_is_same(const struct kernelset *a, const struct kernelset *b);
 
 /** Does any file of the set lie, wholly or in part, in @extent (bytes on the disk)? */
 bool kernelset_touches(const struct kernelset *set, struct extent extent);
 
 /**
- * Read kernel and initrd past the cache and give their digests. Tells @observer "reading".
- * Does not report. Returns -EINTR; -errno of reading.
+ * Read kernel and initrd bypassing the cache and give their digests. Notifies @observer of
+ * "reading". Does not report. Returns -EINTR; -errno of reading.
  */
 int kernelset_digest(const struct disk *disk, const struct kernelset *set,
 	const struct observer *observer, char ret_kernel_sum[DIGEST_TEXT],
 	char ret_initrd_sum[DIGEST_TEXT]);
 
 /**
- * Do kernel, initrd and release have the digests that the volume states, and does the boot menu
- * read the same release? All of it is read past the cache. Does not report.
- * Returns -ERR_VERIFY if not; -ERR_NO_SUMS if it states none; kernelset_digest()'s errors.
+ * Check that kernel, initrd and release have the digests stated in the volume, and that the boot
+ * menu reads the same release. Everything is read bypassing the cache. Does not report. Returns
+ * -ERR_VERIFY if not; -ERR_NO_SUMS if there are no digests; kernelset_digest()'s errors.
  */
 int kernelset_verify(
 	const struct disk *disk, const struct kernelset *set, const struct observer *observer);
 
 /**
- * The text of SHA256SUMS for a set of @release with these digests: what `sha256sum -c` in the
- * folder reads. The caller frees it. Returns -ENOMEM.
+ * The text of SHA256SUMS for a set of @release with these digests, for `sha256sum -c` in the
+ * folder. The caller frees it. Returns -ENOMEM.
  */
 int kernelset_sums_text(
 	const char *release, const char *kernel_sum, const char *initrd_sum, char **ret_text);
@@ -77,5 +77,5 @@ int kernelset_sums_text(
 int kernelset_release_text(const char *release, char **ret_text);
 
 /** The text from which the boot menu reads the release: an environment block that sets
- * `liveng_release`. @release may end with its newline. The caller frees it. Returns -ENOMEM. */
+ * `liveng_release`. @release may end with a newline. The caller frees it. Returns -ENOMEM. */
 int kernelset_menu_text(const char *release, char **ret_text);

@@ -19,7 +19,7 @@ static bool is_among(const char *name, const char *const *names, size_t n)
 	return false;
 }
 
-/* Remove all of a folder but the named ones. @folder ends with a slash. */
+/* Remove everything from a folder except @names. @folder ends with a slash. */
 static int keep_only(struct volume *volume, const char *folder, const char *const *names, size_t n)
 {
 	cleanup(tree_names_freep) char **present = NULL;
@@ -37,7 +37,7 @@ static int keep_only(struct volume *volume, const char *folder, const char *cons
 	return r;
 }
 
-/* The folder /live with the present set renamed, or with nothing in it. */
+/* Prepare the folder /live, with the current set renamed or empty. */
 static int prepare_tree(struct volume *volume, bool keep_current)
 {
 	static const char *const top[] = {KERNELSET_FOLDER};
@@ -45,7 +45,7 @@ static int prepare_tree(struct volume *volume, bool keep_current)
 		KERNELSET_SUMS, KERNELSET_MENU};
 	int r;
 
-	/* Whatever else lies in the tree lies in the slot that will be written next time. */
+	/* Anything else in the tree lies in the slot that will be overwritten next time. */
 	r = keep_only(volume, "/", top, ARRAY_SIZE(top));
 	if (r == 0 && tree_has(volume, FOLDER, false))
 		r = -ERR_DAMAGED;
@@ -65,7 +65,7 @@ static int prepare_tree(struct volume *volume, bool keep_current)
 	return r;
 }
 
-/* A set's release, for people and for the boot menu. */
+/* Add a set's release, in the forms for people and for the boot menu. */
 static int add_release(
 	struct volume *volume, const char *release, const char *name, const char *menu_name)
 {

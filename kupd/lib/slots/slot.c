@@ -7,14 +7,14 @@
 
 #include "base/digest.h"
 
-#define FIRST_LBA      32u /* of slot A: behind the system area and the descriptors */
-#define SAVED_LBA      8u /* in the system area, which ISO 9660 leaves to others (ECMA-119 6.2.1) */
-#define SLOT_ALIGNMENT 512u /* blocks: the middle lies at a full MiB */
+#define FIRST_LBA      32u /* of slot A: after the system area and the descriptors */
+#define SAVED_LBA      8u /* in the system area, free for other uses in ISO 9660 (ECMA-119 6.2.1) */
+#define SLOT_ALIGNMENT 512u /* blocks: the middle is at a multiple of 1 MiB */
 
 #define WRITE_PIECE (4 * MIB)
 #define READ_PIECE  MIB
-#define WIPE_END    (128 * 1024u) /* bytes; more than slot A's start */
-#define TREE_MAX    (256 * 1024u) /* bytes at a session's start that are compared in memory */
+#define WIPE_END    (128 * 1024u) /* bytes; beyond the start of slot A */
+#define TREE_MAX    (256 * 1024u) /* bytes at a session's start to compare in memory */
 
 enum slot_id slot_other(enum slot_id id)
 {
@@ -31,7 +31,7 @@ struct slot slot_get(uint64_t partition_size, enum slot_id id)
 	uint32_t end = (uint32_t)MIN(partition_size / ISO_BLOCK, (uint64_t)UINT32_MAX);
 	uint32_t middle = (uint32_t)ROUND_DOWN(end / 2, SLOT_ALIGNMENT);
 
-	/* Too small for slots of a MiB each: only good for a write in place. */
+	/* Too small for slots of 1 MiB each: can only be written in place. */
 	if (middle < FIRST_LBA)
 		middle = end = MAX(end, FIRST_LBA);
 	switch (id) {
@@ -57,7 +57,7 @@ struct extent slot_extent(struct extent partition, const struct slot *slot)
 	};
 }
 
-/* Write a few bytes, make them durable, and see that the medium has them. */
+/* Write a few bytes, make them durable, and verify that the medium has them. */
 static int write_verified(struct disk *disk, uint64_t offset, const uint8_t *data, size_t size)
 {
 	uint8_t read_back[ISO_BLOCK];
@@ -87,7 +87,7 @@ static XXH3_state_t *new_hash(void)
 	return hash;
 }
 
-/* The copy in the system area may be of a tree that is about to be overwritten. */
+/* The copy in the system area may belong to a tree that is about to be overwritten. */
 static int forget_preserved(struct disk *disk, struct extent partition, const struct slot *slot)
 {
 	const uint8_t nothing[ISO_BLOCK] = {0};
@@ -105,8 +105,8 @@ static int forget_preserved(struct disk *disk, struct extent partition, const st
 		disk, partition.start + SAVED_LBA * ISO_BLOCK, nothing, sizeof(nothing));
 }
 
-/* One sequential pass; the first TREE_MAX bytes stay in @tree, the descriptor that is left out in
- * @descriptor. */
+/* One sequential pass; keeps the first TREE_MAX bytes in @tree, and the descriptor, which is not
+ * written, in @descriptor. */
 static int write_body(struct disk *disk, struct extent place, struct session *session,
 	const struct observer *observer, uint8_t *tree, uint8_t descriptor[ISO_BLOCK],
 	uint64_t *ret_hash)
@@ -119,7 +119,7 @@ static int write_body(struct disk *disk, struct extent place, struct session *se
 		return -ENOMEM;
 	for (uint64_t done = 0; done < total;) {
 		size_t size = (size_t)MIN(total - done, (uint64_t)WRITE_PIECE);
-		/* The slot ends at a multiple of a page, so the padding stays inside. */
+		/* The slot ends at a page boundary, so the padding stays inside. */
 		size_t padded = (size_t)MIN(ROUND_UP(size, DISK_ALIGN), place.size - done);
 		int r;
 
@@ -177,7 +177,7 @@ int slot_write(struct disk *disk, struct extent partition, const struct slot *sl
 	return r;
 }
 
-/* Add what of @size bytes, read from byte @start of the disk, lies in @part. */
+/* Add the part of @size bytes, read from byte @start of the disk, that lies in @part. */
 static int digest_part(struct digest *digest, struct extent part, const uint8_t *bytes,
 	uint64_t start, size_t size)
 {
@@ -279,7 +279,7 @@ int slot_wipe(struct disk *disk, struct extent partition)
 	const struct extent places[] = {
 		{0, FIRST_LBA * ISO_BLOCK},
 		{((uint64_t)b.start_lba + PVD_LBA) * ISO_BLOCK, ISO_BLOCK},
-		/* Some RAID and file system signatures count from the end. */
+		/* Some RAID and file system signatures are located from the end. */
 		{ROUND_DOWN(partition.size, SECTOR_SIZE) - MIN(partition.size, WIPE_END), WIPE_END},
 	};
 	autofree uint8_t *zeroes = disk_buffer(WIPE_END);
@@ -357,7 +357,7 @@ int slot_previous(const struct disk *disk, struct extent partition, struct pvd *
 	other_id = slot_holding(partition.size, &current) == SLOT_A ? SLOT_B : SLOT_A;
 	other = slot_get(partition.size, other_id);
 
-	/* On an old stick slot A begins with file data, which is no descriptor of a tree in it. */
+	/* On an old stick slot A begins with file data, not with the descriptor of a tree in it. */
 	r = pvd_read(disk, partition, other.start_lba + PVD_LBA, &previous);
 	if (r < 0 && r != -ERR_FOREIGN && r != -ERR_DAMAGED)
 		return r;

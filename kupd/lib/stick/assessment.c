@@ -16,9 +16,9 @@ int assessment_tries(const struct stick *stick)
 
 	if (!value || !*value)
 		return NO_TRIAL;
-	/* We and GRUB write one digit. Whatever else stands there is no proof of the current set,
-	 * and the boot menu gives no boots for it: as a trial without boots left it costs a
-	 * `bless`, as none it could cost the proven set. */
+	/* We and GRUB write one digit. Anything else does not prove the current set, and the boot
+	 * menu gives it no boots: reading it as a trial with no boots left takes a `bless` to
+	 * clear, reading it as no trial could lose the proven set. */
 	return *value >= '0' && *value <= '0' + ASSESSMENT_TRIES && !value[1] ? *value - '0' : 0;
 }
 
@@ -46,21 +46,21 @@ char assessment_proven_slot(const struct stick *stick)
 		       : 0;
 }
 
-/* Write what was set in memory, @set being the outcome of that. Reports. */
+/* Write what was set in memory; @set is the result of setting it. Reports. */
 static int write_block(struct stick *stick, int set)
 {
 	int r = set;
 
 	if (r == -ERR_FULL)
 		return refuse(r,
-			"%s: %s of partition %d is full: remove variables with grub-editenv",
+			"%s: %s on partition %d is full: remove variables with grub-editenv",
 			disk_path(stick->disk), GRUBENV_PATH, STICK_ESP);
 	if (r == 0)
 		r = grubenv_write(stick->grubenv, stick->disk);
 	stickmount_refresh_grubenv(stick->esp_point);
 	if (r < 0)
-		return report(r, "%s: cannot set the boot assessment in %s", disk_path(stick->disk),
-			GRUBENV_PATH);
+		return report(r, "%s: cannot write the boot assessment to %s",
+			disk_path(stick->disk), GRUBENV_PATH);
 	return 0;
 }
 
@@ -81,7 +81,7 @@ static int set_all(struct stick *stick, int tries, enum assessment_previous prev
 		r = grubenv_set(stick->grubenv, "liveng_previous", values[previous]);
 	if (r == 0)
 		r = grubenv_set(stick->grubenv, "liveng_proven", proven ? slot : NULL);
-	/* Who chose that one for the next boot meant a set that is not there any more. */
+	/* Whoever chose `previous` for the next boot meant a set that no longer exists. */
 	once = assessment_once(stick);
 	if (r == 0 && previous == PREVIOUS_GONE && once && strcmp(once, "previous") == 0)
 		r = grubenv_set(stick->grubenv, "liveng_once", NULL);

@@ -6,7 +6,7 @@
 #include "disk/fat.h"
 #include "kernel/pe.h"
 
-#define HEAD_SECTORS 8u /* a PE image's headers lie at its beginning */
+#define HEAD_SECTORS 8u /* the headers of a PE image are at its beginning */
 
 static bool is_signed(const struct disk *disk, struct extent esp, const char *path)
 {

@@ -9,7 +9,7 @@
 #include "disk/disk.h"
 
 /**
- * Is one of them signed, as those are that start with Secure Boot? Read without a mount, its
- * headers only; the signature is not verified. False also if nothing can be read there.
+ * Is one of them signed, as required by Secure Boot? Reads only the headers, without mounting; the
+ * signature is not verified. Also false if nothing can be read there.
  */
 bool bootloader_is_signed(const struct disk *disk, struct extent esp);

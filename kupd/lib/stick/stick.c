@@ -17,7 +17,7 @@
 /* The labels of the kernel partition: ours, and that of Open Secure-K OS. */
 static const char *const labels[] = {"LIVENG_SYSTEM2", "SK-SYSTEM2"};
 
-/* What the partitions 1 of these sticks are called, in the same order. */
+/* The labels of partition 1 on these sticks, in the same order. */
 static const char *const system_labels[] = {"LIVENG_SYSTEM", "SK-SYSTEM"};
 
 /* The GPT name that the deployer gives to the kernel partition. */
@@ -45,7 +45,7 @@ static int read_table(struct stick *stick)
 		if (!partition)
 			continue;
 		extent = probe_extent(partition);
-		/* An image cut short keeps its table. */
+		/* A truncated image keeps its table. */
 		if (extent.start + extent.size <= disk_size(stick->disk))
 			stick->partitions[n] = extent;
 		name = blkid_partition_get_name(partition);
@@ -56,8 +56,8 @@ static int read_table(struct stick *stick)
 }
 
 /*
- * Does everything else say that this is a liveng stick? Then a kernel partition that holds nothing
- * known lost it, and may be made anew. Notes the label that it gets.
+ * Does everything else indicate a liveng stick? Then a kernel partition with unknown content has
+ * lost its volume, and may be recreated. Sets the label that it will get.
  */
 static bool is_otherwise_liveng(struct stick *stick)
 {
@@ -93,7 +93,7 @@ bool stick_is_kernel_label(const char *text)
 	return false;
 }
 
-/* Why this is no kernel partition; @error is probe_filesystem()'s. */
+/* Report why this is not a kernel partition; @error is probe_filesystem()'s. */
 static int refuse_partition(const struct stick *stick, const struct filesystem *identity, int error)
 {
 	struct stick table = {.disk = stick->disk};
@@ -103,7 +103,7 @@ static int refuse_partition(const struct stick *stick, const struct filesystem *
 		return report(error, "%s: cannot read the kernel partition", name);
 	if (stick->is_blank)
 		return refuse(-ERR_VERIFY,
-			"%s: holds no file system any more: `livengkupd repair` makes it anew",
+			"%s: no longer holds a file system: recreate it with `livengkupd repair`",
 			name);
 	if (!stick->is_whole && read_table(&table) == 0)
 		return refuse(-ERR_NOT_STICK,
@@ -111,8 +111,7 @@ static int refuse_partition(const struct stick *stick, const struct filesystem *
 			name);
 	if (error == -ENOENT)
 		return refuse(-ERR_NOT_STICK,
-			"%s: holds no file system that could be identified: not a liveng kernel "
-			"partition",
+			"%s: holds no recognizable file system: not a liveng kernel partition",
 			name);
 	if (strcmp(identity->type, "iso9660") != 0)
 		return refuse(-ERR_NOT_STICK,
@@ -139,7 +138,7 @@ static int check_kernel_partition(struct stick *stick, bool blank_too)
 	return stick->is_blank && blank_too ? 0 : refuse_partition(stick, &identity, r);
 }
 
-/* Where a table has to be: 34 sectors, and a copy in the last 33 (UEFI 5.3.1). */
+/* Read where a table must be: the first 34 sectors, with a copy in the last 33 (UEFI 5.3.1). */
 static int read_table_places(const struct disk *disk)
 {
 	uint64_t end = ROUND_DOWN(disk_size(disk), SECTOR_SIZE);
@@ -170,7 +169,7 @@ static int find_kernel_partition(struct stick *stick)
 	r = read_table(stick);
 	if (r == 0 && stick->partitions[STICK_KERNEL].size == 0)
 		r = -ERR_NOT_STICK;
-	/* libblkid takes a header or entries that it cannot read for none. */
+	/* libblkid takes an unreadable header or unreadable entries for no table. */
 	if (r == -ERR_NOT_STICK && (s = read_table_places(stick->disk)) < 0)
 		r = s;
 	if (r == -ERR_NOT_STICK && is_kernel_partition(stick->disk))
@@ -179,15 +178,16 @@ static int find_kernel_partition(struct stick *stick)
 			path);
 	if (r == -ERR_NOT_STICK)
 		return refuse(r,
-			"%s: has no GPT with a second partition, or is cut short: not a liveng stick",
+			"%s: has no GPT with a second partition, or is truncated: not a liveng "
+			"stick",
 			path);
 	if (r < 0)
 		return report(r, "%s: cannot read the partition table", path);
 	return 0;
 }
 
-/* A missing or damaged block turns the assessment off. One that cannot be read does not: it may
- * tell of a trial. */
+/* A missing or damaged block turns the assessment off. An unreadable one does not: it may record a
+ * trial. */
 static int find_grubenv(struct stick *stick)
 {
 	int r;
@@ -217,13 +217,13 @@ static int resolve(const struct host *host, enum stick_target target, const char
 		*ret_whole = true;
 		return live_find_stick(host, ret_path);
 	}
-	/* A partition device leads to its stick, and so to grubenv. */
+	/* From a partition device we get to its stick, and so to grubenv. */
 	if (target == STICK_ALONE && stat(path, &st) == 0 && S_ISBLK(st.st_mode) &&
 		host_partition_disk(host, st.st_rdev, &found, &number) == 0) {
 		if (number != STICK_KERNEL)
 			return refuse(-ERR_NOT_STICK,
-				"%s: is partition %u, the kernel sets lie in partition %d", path,
-				number, STICK_KERNEL);
+				"%s: is partition %u, but the kernel sets are in partition %d",
+				path, number, STICK_KERNEL);
 		*ret_whole = true;
 		*ret_path = steal_pointer(found);
 		return 0;
@@ -233,7 +233,7 @@ static int resolve(const struct host *host, enum stick_target target, const char
 	return *ret_path ? 0 : -ENOMEM;
 }
 
-/* To be written by one program alone: the stick, and of an image file what shows it as a disk. */
+/* Make sure that no other program writes to the stick, or to a loop device on an image file. */
 static int lock_disk(const struct host *host, const struct stick *stick, bool patient,
 	const struct observer *observer)
 {
@@ -244,11 +244,12 @@ static int lock_disk(const struct host *host, const struct stick *stick, bool pa
 
 	r = disk_lock(stick->disk, LOCK_TIMEOUT_MS, observer);
 	if (r == -ERR_BUSY && patient) {
-		log_info("%s: another program uses it: waiting until it is done", path);
+		log_info("%s: is in use by another program: waiting until that is done", path);
 		r = disk_lock(stick->disk, LOCK_PATIENT_MS, observer);
 	}
 	if (r == -ERR_BUSY)
-		return refuse(r, "%s: another program uses it: try again when it is done", path);
+		return refuse(
+			r, "%s: is in use by another program: try again when that is done", path);
 	if (r == -EINTR)
 		return refuse(r, "interrupted: nothing was changed");
 	if (r < 0)
@@ -256,7 +257,8 @@ static int lock_disk(const struct host *host, const struct stick *stick, bool pa
 	if (!disk_is_block_device(stick->disk) && fstat(disk_fd(stick->disk), &st) == 0 &&
 		host_find_loop(host, st.st_dev, st.st_ino, loop))
 		return refuse(-ERR_BUSY,
-			"%s: is attached as /dev/%s: name that, or detach it first (losetup --detach)",
+			"%s: is attached as /dev/%s: use that, or detach it first (losetup "
+			"--detach)",
 			path, loop);
 	return 0;
 }
@@ -275,7 +277,7 @@ static int open_disk(const struct host *host, struct stick *stick, const char *p
 		return report(
 			r, "%s: cannot open it for %s", path, writable ? "writing" : "reading");
 	if (r == -EISDIR || r == -ERR_NOT_DISK)
-		return refuse(r, "%s: is neither a block device nor a plain file", path);
+		return refuse(r, "%s: is neither a block device nor a regular file", path);
 	if (r < 0)
 		return report(r, "%s", path);
 	return writable ? lock_disk(host, stick, flags & STICK_PATIENT, observer) : 0;

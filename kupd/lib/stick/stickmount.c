@@ -13,9 +13,9 @@
 #include "disk/grubenv.h"
 
 /*
- * The block is changed in place, beneath a mount of partition 3: see that the medium has what was
- * written through that before we look. A mount is no reason to refuse: a kernel that came up would
- * be given up if nobody could say so.
+ * The block is changed in place, underneath a mount of partition 3: make sure that the medium has
+ * what was written through the mount before we read it. A mount is no reason to refuse: otherwise a
+ * kernel that did come up could not be blessed and would be given up.
  */
 int stickmount_settle(
 	const struct disk *disk, unsigned int number, const struct host *host, char **ret_point)
@@ -32,13 +32,14 @@ int stickmount_settle(
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return report(r, "%s: cannot tell whether partition %u is mounted", path, number);
+		return report(
+			r, "%s: cannot find out whether partition %u is mounted", path, number);
 	if (is_writable) {
 		log_warning("%s: partition %u is mounted at %s: nothing else may write there now",
 			path, number, point);
 		fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0 || syncfs(fd) < 0)
-			return report(-errno, "%s: cannot write what it holds in memory", point);
+			return report(-errno, "%s: cannot flush it", point);
 	}
 	*ret_point = steal_pointer(point);
 	return 0;
@@ -55,7 +56,7 @@ int stickmount_release(const struct disk *disk, unsigned int number, const char 
 		return 0;
 	r = host_mount_state(host, devno, number, &state);
 	if (r < 0)
-		return report(r, "%s: cannot tell whether it is mounted", name);
+		return report(r, "%s: cannot find out whether it is mounted", name);
 	if (state == HOST_MOUNTED_RW)
 		return refuse(-ERR_REFUSED, "%s: is mounted read-write: unmount it first", name);
 	if (state == HOST_MOUNTED_RO && !dry_run)
@@ -81,7 +82,7 @@ void stickmount_refresh(const struct disk *disk, unsigned int number, const stru
 	autofree char *node = NULL;
 	autoclose int fd = -1;
 
-	/* The partition's device has a page cache of its own: a mount would read old blocks. */
+	/* The partition's device has its own page cache: a mount would read old blocks. */
 	if (!disk_is_block_device(disk) ||
 		host_partition_node(host, disk_devno(disk), number, &node) < 0)
 		return;

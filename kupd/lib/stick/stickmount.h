@@ -2,31 +2,32 @@
 #pragma once
 
 /*
- * Mounts of a stick's partitions, which are changed beneath them. An image file has none.
+ * Mounts of a stick's partitions, which we change underneath them. An image file has none.
  */
 
 #include "disk/disk.h"
 #include "machine/host.h"
 
 /**
- * See that partition @number of @disk (0: the disk itself, which is a partition that belongs to no
- * disk, by device-mapper or loop) is not mounted, undoing read-only mounts of it unless @dry_run.
- * Reports, as of @name. Returns -ERR_REFUSED if it is mounted read-write; -ERR_BUSY.
+ * Make sure that partition @number of @disk (0: @disk itself, a partition without a disk, from
+ * device-mapper or a loop device) is not mounted, undoing read-only mounts of it unless @dry_run.
+ * Reports, with @name. Returns -ERR_REFUSED if it is mounted read-write; -ERR_BUSY.
  */
 int stickmount_release(const struct disk *disk, unsigned int number, const char *name,
 	const struct host *host, bool dry_run);
 
-/** Tell the kernel that the content of partition @number changed without its cache. Best effort. */
+/** Tell the kernel that the content of partition @number was changed behind its cache. Best
+ * effort. */
 void stickmount_refresh(const struct disk *disk, unsigned int number, const struct host *host);
 
 /**
- * Have what a mount of partition @number, the ESP, holds in memory written to the medium, with a
- * warning that nothing else is to be written there now. Gives where it is mounted, for the caller
- * to free; NULL: nowhere. Reports. Returns -errno.
+ * Flush a mount of partition @number, the ESP, to the medium, and warn that nothing else may write
+ * there now. Gives its mount point, for the caller to free; NULL: not mounted. Reports. Returns
+ * -errno.
  */
 int stickmount_settle(
 	const struct disk *disk, unsigned int number, const struct host *host, char **ret_point);
 
-/** Have the mount at @point (NULL: there is none) read grubenv anew: what it has in memory would be
- * taken for the file, and written again, by whoever changes that through the mount. Best effort. */
+/** Make the mount at @point (NULL: there is none) read grubenv again: otherwise anyone who changes
+ * it through the mount would write back the old content from memory. Best effort. */
 void stickmount_refresh_grubenv(const char *point);
