@@ -46,7 +46,8 @@ void build_clear(struct build *build)
 	*build = (struct build){0};
 }
 
-/* No table leads to what was there any more; a persistence that stays has one all along. */
+/* No table leads to what was there any more; a persistence that stays has one all along (D2,
+ * D3). */
 static int begin(const struct stick_plan *plan, struct disk *disk, struct output *output,
 	uint64_t *ret_offset)
 {

@@ -148,7 +148,8 @@ static int get_passphrase(struct deploy *deploy)
 		&deploy->shared.passphrase);
 }
 
-/* What ends this ends all of it, and is no target's own. */
+/* Nothing is written before all were asked and opened (D1). What ends this ends all of it, and is
+ * no target's own. */
 static int deploy_all(struct deploy *deploy)
 {
 	const struct deploy_options *options = deploy->run->options;

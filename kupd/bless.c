@@ -37,7 +37,7 @@ static int judge(const struct kupd_run *run, const struct stick *stick,
 	return 0;
 }
 
-/* Roll back from the set that did not come up to the one that did. */
+/* Roll back from the set that did not come up to the one that did (K11). */
 static int take_previous(struct kupd_run *run, struct stick *stick, struct inventory *inventory,
 	enum verdict verdict)
 {

@@ -60,7 +60,7 @@ bool inventory_doubts_other(const struct inventory *inventory, const struct stic
 /**
  * The set of the other slot if it must become current before a new one is written, else NULL. That
  * is so if there is no current one, or it is on trial and nothing shows that it is the better one:
- * then the set known to boot, if any, is the other one, and its slot must not be overwritten.
+ * then the set known to boot, if any, is the other one, and its slot must not be overwritten (K2).
  */
 const struct kernelset *inventory_to_keep(
 	const struct inventory *inventory, const struct stick *stick);

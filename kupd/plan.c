@@ -25,7 +25,7 @@ void update_plan_clear(struct update_plan *plan)
 /*
  * Is the current set whole? A damaged one must not become the `.old` set that the menu falls back
  * to, and then the previous set must not be overwritten by the new one. One that cannot be read may
- * be readable next time: it is given up only on request.
+ * be readable next time: it is given up only on request. K10.
  */
 static int check_current(const struct kupd_run *run, const struct stick *stick,
 	struct update_plan *plan, bool tolerant)

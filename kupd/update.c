@@ -5,7 +5,7 @@
  * bootable: the `.old` names are marked as gone before their files are overwritten; the session is
  * written, flushed and read back; the trial begins; one sector switches to the new tree; only then
  * are its `.old` names marked as bootable, and the session gets its own descriptor, by which a
- * rollback can be undone.
+ * rollback can be undone. DESIGN.md numbers what has to hold: K1 and the following.
  */
 
 #include <string.h>
@@ -47,7 +47,7 @@ static int verify_written(const struct kupd_run *run, const struct stick *stick,
 	return slot_verify(stick->disk, written, &set, &run->observer);
 }
 
-/* Everything except the switch. */
+/* Everything except the switch (K5). */
 static int write_session(const struct kupd_run *run, struct stick *stick, struct update_plan *plan,
 	struct pvd *ret_pvd)
 {
@@ -97,7 +97,7 @@ static bool has_promise(const struct stick *stick, const struct inventory *inven
 	       assessment_previous(stick) != PREVIOUS_GONE;
 }
 
-/* The set to keep is in the other slot: make it current, so that this slot becomes free. */
+/* The set to keep is in the other slot: make it current, so that this slot becomes free (K2). */
 static int go_back_first(const struct kupd_run *run, struct stick *stick, struct update_plan *plan)
 {
 	const struct inventory *inventory = &plan->inventory;
@@ -116,7 +116,7 @@ static int go_back_first(const struct kupd_run *run, struct stick *stick, struct
 	return r;
 }
 
-/* From now on no boot may take what is about to be overwritten for a whole set. */
+/* From now on no boot may take what is about to be overwritten for a whole set (K3). */
 static int make_way(const struct kupd_run *run, struct stick *stick, struct update_plan *plan)
 {
 	int r;
@@ -151,12 +151,12 @@ static int execute(const struct kupd_run *run, struct stick *stick, struct updat
 		return run_failed(
 			stick, "cannot write the terminator of the volume descriptors", r);
 
-	/* This boot does not run the new set, so it must not end its trial. */
+	/* K12: this boot does not run the new set, so it must not end its trial. */
 	bootmark_set_written(run, stick);
 	if (plan->base && plan->base_is_proven)
 		proven = slot_letter(
 			plan->keep ? slot_other(plan->inventory.slot) : plan->inventory.slot);
-	r = assessment_begin_trial(stick, PREVIOUS_GONE, proven);
+	r = assessment_begin_trial(stick, PREVIOUS_GONE, proven); /* K6 */
 	if (r < 0)
 		return r;
 	log_step("switching to it");

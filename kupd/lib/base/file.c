@@ -88,15 +88,14 @@ int file_read_text(const char *path, char end, char **ret_text)
 	return 0;
 }
 
-int file_read_whole(const char *path, size_t max, void **ret_data, size_t *ret_size)
+int file_read_all(int fd, size_t max, void **ret_data, size_t *ret_size)
 {
-	autoclose int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	autofree char *data = NULL;
 	struct stat status;
 	size_t size;
 	int r;
 
-	if (fd < 0 || fstat(fd, &status) < 0)
+	if (fstat(fd, &status) < 0)
 		return -errno;
 	if (!S_ISREG(status.st_mode))
 		return -EINVAL;
@@ -113,6 +112,13 @@ int file_read_whole(const char *path, size_t max, void **ret_data, size_t *ret_s
 	*ret_data = steal_pointer(data);
 	*ret_size = size;
 	return 0;
+}
+
+int file_read_whole(const char *path, size_t max, void **ret_data, size_t *ret_size)
+{
+	autoclose int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	return fd < 0 ? -errno : file_read_all(fd, max, ret_data, ret_size);
 }
 
 int file_next_data(int fd, uint64_t at, uint64_t end, struct extent *ret_data)

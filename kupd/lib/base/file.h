@@ -33,6 +33,9 @@ int file_read_text(const char *path, char end, char **ret_text);
  * caller frees @ret_data. */
 int file_read_whole(const char *path, size_t max, void **ret_data, size_t *ret_size);
 
+/** The same for the file that is open as @fd. */
+int file_read_all(int fd, size_t max, void **ret_data, size_t *ret_size);
+
 /**
  * The next run of data (SEEK_DATA) of the file @fd at or after byte @at and before @end; at @end
  * with size 0 if there is none. Returns -errno.

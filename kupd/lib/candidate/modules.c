@@ -4,8 +4,8 @@
 
 #include <libkmod.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/tempfile.h"
 #include "base/util.h"
@@ -23,7 +23,8 @@ static const char *const needed[] = {
 	"vfat",		      /* partition 3 */
 };
 
-#define MODULE_NAME 256u /* with the final 0 */
+#define MODULE_NAME	 256u	     /* with the final 0 */
+#define DEPENDENCIES_MAX (64u * MIB) /* of text, from an index of at most MODINDEX_MAX */
 
 struct check {
 	const struct initrd *initrd;
@@ -69,28 +70,15 @@ static void ignore_log(void *data, int priority, const char *file, int line, con
 static int dump_dependencies(struct kmod_ctx *kmod, char **ret_text)
 {
 	autoclose int fd = -1;
-	autofree char *text = NULL;
-	struct stat st;
-	ssize_t n;
+	size_t size;
 	int r;
 
 	r = tempfile_in_memory(0, &fd);
 	if (r < 0)
 		return r;
-	if (kmod_dump_index(kmod, KMOD_INDEX_MODULES_DEP, fd) < 0)
+	if (dprintf(fd, "\n") < 0 || kmod_dump_index(kmod, KMOD_INDEX_MODULES_DEP, fd) < 0)
 		return -ERR_TOOL;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	text = malloc((size_t)st.st_size + 2);
-	if (!text)
-		return -ENOMEM;
-	n = pread(fd, text + 1, (size_t)st.st_size, 0);
-	if (n != st.st_size)
-		return n < 0 ? -errno : -EIO;
-	text[0] = '\n';
-	text[n + 1] = '\0';
-	*ret_text = steal_pointer(text);
-	return 0;
+	return file_read_all(fd, DEPENDENCIES_MAX, (void **)ret_text, &size);
 }
 
 static bool is_builtin(const struct check *check, const char *name)

@@ -44,10 +44,10 @@ uint64_t disk_size(const struct disk *disk);
 int disk_fd(const struct disk *disk);
 
 /**
- * Take the exclusive lock (flock(2) on the disk, as udev and systemd-repart do; for a block device
- * also on /run/liveng/disk-MAJOR:MINOR.lock if that can be created, which takes root), waiting at
- * most @timeout_ms milliseconds. Returns -ERR_BUSY if another process holds it, or has locked any
- * part of a regular file (fcntl(2), as virtual machines do); -EINTR.
+ * Take the exclusive lock (K13; flock(2) on the disk, as udev and systemd-repart do; for a block
+ * device also on /run/liveng/disk-MAJOR:MINOR.lock if that can be created, which takes root),
+ * waiting at most @timeout_ms milliseconds. Returns -ERR_BUSY if another process holds it, or has
+ * locked any part of a regular file (fcntl(2), as virtual machines do); -EINTR.
  */
 int disk_lock(struct disk *disk, int timeout_ms, const struct observer *observer);
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -217,20 +216,13 @@ static bool check_tree(const uint8_t *bytes, uint32_t size)
 
 static int check_file(int fd)
 {
-	autofree uint8_t *bytes = NULL;
-	struct stat st;
+	autofree void *bytes = NULL;
 	size_t size;
 	int r;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if ((uint64_t)st.st_size > MODINDEX_MAX)
+	r = file_read_all(fd, MODINDEX_MAX, &bytes, &size);
+	if (r == -ERR_TOO_LARGE)
 		return -ERR_DAMAGED;
-	size = (size_t)st.st_size;
-	bytes = malloc(size + 1);
-	if (!bytes)
-		return -ENOMEM;
-	r = file_read(fd, bytes, size, 0);
 	if (r < 0)
 		return r;
 	return check_tree(bytes, (uint32_t)size) ? 0 : -ERR_DAMAGED;

@@ -64,14 +64,15 @@ int slot_write(struct disk *disk, struct extent partition, const struct slot *sl
 int slot_verify(const struct disk *disk, const struct written *written, const struct kernelset *set,
 	const struct observer *observer);
 
-/** Write the session's own descriptor, once its tree is current, so that the tree can still be
+/** Write the session's own descriptor, once its tree is current (K8), so that the tree can still be
  * found when another becomes current. Flushes. Returns -ERR_VERIFY if different bytes were read
  * back; -errno. */
 int slot_describe(
 	struct disk *disk, struct extent partition, const struct slot *slot, const struct pvd *pvd);
 
 /**
- * Make @next's tree the current one: one write of one sector, flush, read back. Does not report.
+ * Make @next's tree the current one: one write of one sector (K4), flush, read back. Does not
+ * report.
  * Returns -ERR_VERIFY if a different sector was read back; -errno. After an error following the
  * write either tree may be current, and both are whole.
  */

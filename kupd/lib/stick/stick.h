@@ -73,6 +73,6 @@ bool stick_is_kernel_label(const char *text);
  */
 const char *stick_label_by_others(const char *kernel_name, const char *system_label);
 
-/** Read label and UUID again and compare them with those at stick_open(). Returns -ERR_VERIFY if
- * they differ. */
+/** Read label and UUID again and compare them with those at stick_open() (K7). Returns -ERR_VERIFY
+ * if they differ. */
 int stick_check_identity(const struct stick *stick);
