@@ -186,7 +186,7 @@ def test_a_stick_that_keeps_nothing(repeat):
     """Signatures that are there again after they were wiped end it, they are not wiped for ever."""
     before = state_of(repeat.base.path)[0]
     done, records = repeat.run("write:1:lost:on")
-    assert done.returncode == FAILED and "cannot write it: Input/output error" in done.stderr
+    assert done.returncode == FAILED and "cannot write to it: Input/output error" in done.stderr
     assert sum(r.kind == "W" for r in records) == 0 and state_of(repeat.stick.path)[0] == before
 
 

@@ -143,7 +143,7 @@ def test_what_would_be_a_command(small_sets, deployed, tmp_path, text):
     stick = deploy(image, tmp_path / "stick.img", "--size", SIZE, "--no-verify",
                    "--append", text[:400], "--console", "ttyS0")
     deployer("--size", SIZE, "--console", "tty" + text[:100], image, tmp_path / "none", code=USAGE,
-             says="no serial console")
+             says="not a serial console")
     made = grub_cfg(stick)
     (tmp_path / "grub.cfg").write_text(made)
     run("grub-script-check", tmp_path / "grub.cfg")

@@ -82,7 +82,7 @@ def test_a_larger_system_takes_from_the_kernel_partition(used, small_sets, tmp_p
     image = liveimage.make_image(tmp_path / "large.iso", small_sets[4], ballast=30 * MIB)
     with untouched(used.path):
         deployer("--yes", "--keep-persistence", "--kernel-size", "256M", image, used.path,
-                 code=NO_ROOM, says="ahead of the persistence, there are 350.2 MB")
+                 code=NO_ROOM, says="before the persistence, but there are 350.2 MB")
     stick = used.copy(tmp_path / "stick.img")
     before = kept(stick)
     stick = deploy(image, stick.path, "--keep-persistence")
@@ -98,7 +98,7 @@ def test_a_system_that_does_not_fit_before_it(live_image, small_sets, tmp_path):
     room = stick.partition(4)[0] / 1e6
     with untouched(stick.path):
         told = deployer("--yes", "--keep-persistence", image, stick.path, code=NO_ROOM,
-                        says=f"ahead of the persistence, there are {room:.1f} MB").err
+                        says=f"before the persistence, but there are {room:.1f} MB").err
     assert room < float(re.search(r"the new system needs ([\d.]+) MB", told)[1]) < room + 50
 
 
@@ -139,7 +139,7 @@ def test_a_disk_of_somebody_else(new_image, tmp_path):
     disk.write_bytes(bytes(900 * MIB))
     run("sfdisk", "--no-reread", "--no-tell-kernel", disk, input=b"label: gpt\n,100M\n,400M\n")
     with untouched(disk):
-        deployer("--yes", "--keep-persistence", new_image, disk, code=NOT_STICK, says="no liveng stick")
+        deployer("--yes", "--keep-persistence", new_image, disk, code=NOT_STICK, says="not a liveng stick")
 
 
 def test_a_kernel_partition_that_lost_its_head(used, new_image, tmp_path):

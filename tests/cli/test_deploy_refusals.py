@@ -48,7 +48,7 @@ def test_image_and_target_in_the_wrong_order(live_image, tmp_path):
     with untouched(live_image.path):
         for target in disk, tmp_path / "none", tmp_path:
             deployer("--yes", "--size", SIZE, target, live_image, code=REFUSED,
-                     says=f"{live_image}: is the image, not a target: first the image, then the targets")
+                     says=f"{live_image}: is an image, not a target: name the image first, then the targets")
 
 
 def test_a_folder_as_image(deployed, tmp_path):
@@ -64,13 +64,13 @@ def test_a_fifo_as_image(deployed, tmp_path):
 def test_no_iso_9660(deployed, tmp_path, size):
     image = tmp_path / "noise.iso"
     image.write_bytes(random.Random(size).randbytes(size))
-    refused(image, deployed, tmp_path, says="no ISO 9660 image")
+    refused(image, deployed, tmp_path, says="is not an ISO 9660 image")
 
 
 def test_zeros(deployed, tmp_path):
     image = tmp_path / "zeros.iso"
     run("truncate", "-s", "30M", image)
-    refused(image, deployed, tmp_path, says="no ISO 9660 image")
+    refused(image, deployed, tmp_path, says="is not an ISO 9660 image")
 
 
 @pytest.mark.parametrize("size", [32768, 34816, 36864, 65536, 200_000, 4_000_000, -2048, -512])
@@ -78,7 +78,7 @@ def test_a_truncated_image(live_image, deployed, tmp_path, size):
     """A download that stopped, at any place."""
     size = size % live_image.path.stat().st_size
     said = refused(live_image.cut(tmp_path / "cut.iso", size), deployed, tmp_path).err
-    assert "truncated" in said or "no ISO 9660" in said
+    assert "truncated" in said or "not an ISO 9660" in said
 
 
 def test_no_live_folder(deployed, small_sets, tmp_path):
@@ -233,7 +233,7 @@ def test_a_file_that_is_there_is_too_small(live_image, tmp_path):
     path.write_bytes(b"precious" * 1000)
     with untouched(path):
         deployer("--yes", live_image, path, code=NO_ROOM,
-                 says="stick.img: holds something that is no stick, and has 8.0 kB")
+                 says="stick.img: is not a liveng stick and too small (8.0 kB of")
         deployer("--yes", "--size", "300M", live_image, path, code=NO_ROOM, says="stick.img")
 
 
@@ -266,7 +266,7 @@ def test_a_symbolic_link_as_target(live_image, deployed, tmp_path, there):
     path = tmp_path / "link"
     path.symlink_to(deployed.path if there else "nowhere")
     with untouched(deployed.path):
-        deployer("--yes", "--size", SIZE, live_image, path, code=REFUSED, says="symbolic link")
+        deployer("--yes", "--size", SIZE, live_image, path, code=REFUSED, says="symlink")
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -282,7 +282,7 @@ def test_the_image_itself_as_target(live_image, tmp_path, link):
     target = tmp_path / "other.iso" if link is os.link else image
     link(image, target)
     with untouched(image):
-        deployer("--yes", "--size", SIZE, image, target, code=REFUSED, says="is what the stick is to be made of")
+        deployer("--yes", "--size", SIZE, image, target, code=REFUSED, says="is one of the files the stick is made from")
 
 
 @pytest.mark.parametrize("option", ["--kernel", "--initrd"])
@@ -291,7 +291,7 @@ def test_the_new_kernel_or_initrd_as_target(live_image, tmp_path, option):
     shutil.copy(live_image.set.kernel if option == "--kernel" else live_image.set.initrd, path)
     with untouched(path):
         deployer("--yes", "--size", SIZE, option, path, live_image, path, code=REFUSED,
-                 says="is what the stick is to be made of")
+                 says="is one of the files the stick is made from")
 
 
 def test_a_target_that_another_program_holds(live_image, deployed):
@@ -302,10 +302,10 @@ def test_a_target_that_another_program_holds(live_image, deployed):
 
 def test_nothing_is_written_without_a_yes(live_image, deployed):
     with untouched(deployed.path):
-        deployer(live_image, deployed.path, code=REFUSED, says=["all that is on it would", "--yes"],
+        deployer(live_image, deployed.path, code=REFUSED, says=["everything on it would", "--yes"],
                  stdin=subprocess.DEVNULL)
         deployer("--keep-persistence", live_image, deployed.path, code=REFUSED,
-                 says="all that is on it but its persistence would", stdin=subprocess.DEVNULL)
+                 says="everything on it but its persistence would", stdin=subprocess.DEVNULL)
 
 
 def test_a_new_file_needs_no_yes(live_image, tmp_path):
@@ -344,7 +344,7 @@ def test_wrong_use(arguments):
 def test_there_is_no_such_option(arguments, word):
     """An abbreviation is none either; JSON tells it, too."""
     told = deployer("--json", *arguments, code=USAGE).json
-    assert told["errors"] == [f"{word}: there is no such option: see --help"]
+    assert told["errors"] == [f"{word}: no such option: see --help"]
 
 
 def test_the_value_of_an_option(live_image, tmp_path):
@@ -355,7 +355,7 @@ def test_the_value_of_an_option(live_image, tmp_path):
 
 @pytest.mark.parametrize("console", ["", "tty0", "ttyS", "ttyS0,fast", "ttyS0 quiet", "ttyS0,115200n8x"])
 def test_no_serial_console(console):
-    deployer("--console", console, "a", "b", code=USAGE, says=f'--console: "{console}" is no serial')
+    deployer("--console", console, "a", "b", code=USAGE, says=f'--console: "{console}" is not a serial')
 
 
 @pytest.mark.parametrize("console", ["ttyS0", "ttyUSB0,115200", "ttyAMA0,115200n8", "hvc0", "ttyS1,9600n8r"])
@@ -379,4 +379,4 @@ def test_keep_persistence_needs_a_stick(live_image, tmp_path):
 
 def test_a_letter_that_is_no_option_is_named(tmp_path):
     said = deployer("--dry-run", "-xn", tmp_path / "image", tmp_path / "target", code=USAGE).err
-    assert said == "liveng-deploy: -x: there is no such option: see --help\n"
+    assert said == "liveng-deploy: -x: no such option: see --help\n"

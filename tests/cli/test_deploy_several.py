@@ -48,7 +48,7 @@ def test_one_that_fails_does_not_stop_the_others(live_image, tmp_path):
                     says="2 of 3 targets are ready to boot").json
     assert [t["exit_code"] for t in told["targets"]] == [DONE, FAILED, DONE]
     assert [t["errors"] for t in told["targets"]] == [[], told["errors"], []]
-    assert "b.img: cannot write it: Input/output error" in told["errors"][0]
+    assert "b.img: cannot write to it: Input/output error" in told["errors"][0]
     for path in paths[0], paths[2]:
         assert set(sticks.Stick(path).table) == {1, 2, 3, 4, 5}
 
@@ -86,7 +86,7 @@ def all_refused(image, *arguments, targets, codes, says):
 
 
 @pytest.mark.parametrize("code, says", [
-    (FAILED, "none.img: is not there"),
+    (FAILED, "none.img: does not exist"),
     (REFUSED, "again.img: is the same as"),
     (NO_ROOM, "small.img: has 104.9 MB"),
     (BUSY, "held.img: is in use by another program")])
@@ -112,7 +112,7 @@ def test_each_that_is_refused_is_told(live_image, tmp_path):
 def test_a_persistence_to_keep_is_looked_for_on_all_before_one_is_written(deployed, live_image, tmp_path):
     sticks_ = deployed.copy(tmp_path / "stick.img").path, new_file(tmp_path / "none.img")
     all_refused(live_image, "--keep-persistence", targets=sticks_, codes=[None, NOT_STICK],
-                says="none.img: is no liveng stick")
+                says="none.img: is not a liveng stick")
 
 
 def test_new_files_are_removed_where_another_target_is_in_use(live_image, tmp_path):

@@ -165,7 +165,7 @@ def test_a_persistence_that_changed_since_is_not_kept_by_mistake(deployed, live_
         return "stick.img\n"
 
     told = answer("--keep-persistence", live_image, stick.path, answers=[other])
-    assert told.code == REFUSED and "not the one any more that was looked at" in told.out, told
+    assert told.code == REFUSED and "no longer the one that was examined" in told.out, told
     assert stick.grub_has(live_image.set)
 
 
@@ -266,13 +266,13 @@ def test_a_read_only_disk(loop, live_image, tmp_path):
 def test_a_disk_with_large_sectors(loop, live_image, tmp_path):
     node = loop(new_file(tmp_path / "disk.img"), "--sector-size", "4096")
     deployer("--yes", "--allow-fixed", live_image, node, code=REFUSED,
-             says=f"{node}: has sectors of 4096 bytes: take one with sectors of 512")
+             says=f"{node}: has sectors of 4096 bytes: use one with sectors of 512")
 
 
 def test_a_disk_that_is_too_small(loop, live_image, tmp_path):
     node = loop(new_file(tmp_path / "disk.img", "100M"))
     deployer("--yes", "--allow-fixed", live_image, node, code=NO_ROOM,
-             says=["has 104.9 MB, ", "are needed", "take a larger one"])
+             says=["has 104.9 MB, ", "are needed", "use a larger one"])
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ def test_verify_reads_a_set_without_checksums_to_its_end(new_stick, small_sets, 
 
 # Behind the switch
 
-@pytest.mark.parametrize("last, says", [(2, "grubenv"), (1, "way back")], ids=["assessment", "descriptor"])
+@pytest.mark.parametrize("last, says", [(2, "grubenv"), (1, "session's own descriptor")], ids=["assessment", "descriptor"])
 def test_a_failure_behind_the_switch_says_what_is_current(stick, small_sets, tools, tmp_path, last, says):
     copy = stick.copy(tmp_path / "copy.img")
     new = small_sets[1]

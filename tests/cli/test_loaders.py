@@ -135,7 +135,7 @@ def test_32_bit_firmware_gets_a_grub_made_here(made):
     stick = made(extra=pair() | {"EFI/boot/bootia32.efi": b"MZ"})
     entry = stick.loaders["i386-efi"]
     assert entry["source"] == "made" and entry["grub"] == {"signed_by": [], "sbat": 0}
-    assert "switched off" in entry["secure_boot"]
+    assert "turned off" in entry["secure_boot"]
     program = stick.file("EFI/BOOT/bootia32.efi")
     assert program[:2] == b"MZ" and b"/boot/grub" in program and len(program) > 200_000
 
@@ -202,4 +202,4 @@ def test_a_preloader_without_its_files(live_image, tmp_path, name):
     (tmp_path / "HashTool.efi").write_bytes(b"MZ")
     with untouched(tmp_path / "stick.img"):
         deployer("--yes", "--preloader", tmp_path, live_image, tmp_path / "stick.img", code=REFUSED,
-                 says="no program for UEFI")
+                 says="is not a UEFI program")

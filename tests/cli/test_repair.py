@@ -162,7 +162,7 @@ def test_a_set_that_is_named_and_did_not_come_up(failed_stick, small_sets, root)
     """Named or not, the previous one comes first; without that it is not written again."""
     damage(failed_stick, small_sets[0])
     named = ["--kernel", small_sets[2].kernel, "--initrd", small_sets[2].initrd]
-    repair(failed_stick, root, *named, code=REFUSED, says=["did not come up", "name another"])
+    repair(failed_stick, root, *named, code=REFUSED, says=["did not come up", "choose another"])
     repair(failed_stick, root, "--kernel", small_sets[3].kernel, "--initrd", small_sets[3].initrd)
     assert failed_stick.grub_has(small_sets[3])
 

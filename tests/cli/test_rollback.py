@@ -150,7 +150,7 @@ def test_a_rollback_to_an_unproven_set_keeps_the_proven_one(over_unproven, small
     kupd("rollback", "--disk", stick.path)
     assert stick.grubenv()["liveng_tries"] == "3"
     with untouched(stick.path):
-        update(stick, small_sets[2], "-n", says=f"to {small_sets[1].release} first, it is the proven one")
+        update(stick, small_sets[2], "-n", says=f"to {small_sets[1].release} first: it is the proven one")
     update(stick, small_sets[2])
     assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[1])
     assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1", "liveng_proven": "B"}

@@ -51,7 +51,7 @@ def test_wrong_use_is_2_and_told_on_stderr(arguments):
 def test_a_mistake_before_json_is_told_as_json(program):
     for mistake in "--no-such", "--js", "-x":
         result = kupd(mistake, "--json", program=program, code=USAGE)
-        assert result.json["errors"] == [f"{mistake}: there is no such option: see --help"]
+        assert result.json["errors"] == [f"{mistake}: no such option: see --help"]
 
 
 def test_json_that_is_no_option_is_none(tmp_path):

@@ -352,14 +352,13 @@ static void what_is_unfit_is_refused(void **state)
 	rules.needed++;
 	refusal = refusal_of(devno, &rules);
 	assert_int_equal(refusal.error, -ERR_NO_ROOM);
-	assert_string_equal(refusal.reason, "has 30752000000 bytes, 30752000001 bytes are needed");
+	assert_string_equal(refusal.reason, "has 30752000000 bytes, but 30752000001 bytes are needed");
 	rules.needed = 0;
 
 	set(folder, "size", "1073741824\n"); /* 512 GiB */
 	assert_int_equal(refusal_of(devno, &no_rules).error, 0);
 	set(folder, "size", "1073741825\n");
-	assert_refused(
-		devno, ERR_REFUSED, "has 549.8 GB, that is more than 512 GB", "--allow-large");
+	assert_refused(devno, ERR_REFUSED, "has 549.8 GB, more than 512 GB", "--allow-large");
 	assert_int_equal(refusal_of(devno, &rules).error, 0);
 
 	set(folder, "removable", "0\n");
@@ -374,7 +373,7 @@ static void what_is_unfit_is_refused(void **state)
 	set(folder, "ro", "1\n");
 	assert_refused(devno, ERR_REFUSED, "is read-only", "write-protect");
 	set(folder, "size", "0\n");
-	assert_refused(devno, ERR_REFUSED, "has no medium in it", "put one in");
+	assert_refused(devno, ERR_REFUSED, "has no medium in it", "insert one");
 }
 
 static void what_cannot_be_told_is_an_error(void **state)
@@ -386,7 +385,7 @@ static void what_cannot_be_told_is_an_error(void **state)
 	unlink(at("proc/self/mountinfo"));
 	assert_int_equal(refusal_find(&host, &drive, &no_rules, &refusal), -ENOENT);
 	assert_int_equal(refusal.error, 99);
-	assert_non_null(strstr(told, "sdb: cannot tell whether it is in use"));
+	assert_non_null(strstr(told, "sdb: cannot find out whether it is in use"));
 	assert_int_equal(drive_read(&host, makedev(8, 99), &drive), -ENOENT);
 }
 

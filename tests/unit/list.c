@@ -87,7 +87,7 @@ static void disks_are_listed_with_the_reason_why_not(void **state)
 	assert_non_null(strstr(printed, "  holds ISO 9660 \"d-live nf 12.5\"\n"));
 	assert_non_null(strstr(printed, "\nNot written to:\n"));
 	assert_non_null(strstr(printed, "dev/sda  512.1 GB  ata  Samsung SSD 860\n"));
-	assert_non_null(strstr(printed, "  holds the running system (/boot): take another disk\n"));
+	assert_non_null(strstr(printed, "  holds the running system (/boot): use another disk\n"));
 	assert_true(strstr(printed, "dev/sdb") < strstr(printed, "dev/sda"));
 }
 
@@ -98,8 +98,7 @@ static void no_disk_is_said(void **state)
 	(void)state;
 	at("sys/class/block/");
 	json_object_put(list(&options));
-	assert_string_equal(
-		printed, "There is no disk that could be written to: plug a stick in.\n");
+	assert_string_equal(printed, "There is no disk that can be written to: plug in a stick.\n");
 }
 
 static const char *text_of(struct json_object *object, const char *name)
@@ -132,7 +131,7 @@ static void json_has_all_of_it(void **state)
 	assert_string_equal(text_of(disk, "is_candidate"), "false");
 	assert_null(text_of(disk, "serial"));
 	assert_string_equal(text_of(disk, "why_not"), "holds the running system (/boot)");
-	assert_string_equal(text_of(disk, "way_out"), "take another disk");
+	assert_string_equal(text_of(disk, "way_out"), "use another disk");
 	json_object_put(result);
 }
 

@@ -98,7 +98,7 @@ static void a_name_taken_meanwhile_is_left_alone(void **state)
 	assert_int_equal(target_read(&this_machine, path, SIZE, &target), 0);
 	assert_int_equal(symlink("elsewhere", path), 0);
 	assert_int_equal(target_open(&this_machine, &target), -ERR_REFUSED);
-	assert_non_null(strstr(told, "new.img: is there by now"));
+	assert_non_null(strstr(told, "new.img: did not exist before, but does now"));
 	target_close(&target);
 	assert_true(is_there(path));
 	assert_false(is_there(at("elsewhere")));
@@ -219,7 +219,7 @@ static void what_is_no_target_is_told(void **state)
 	assert_not_read(at("link.img"), SIZE, ERR_REFUSED, "link");
 	make_image("x");
 	assert_not_read(at("link.img"), 0, ERR_REFUSED, "link");
-	assert_not_read(at("empty.img/x"), SIZE, ENOTDIR, "look at it");
+	assert_not_read(at("empty.img/x"), SIZE, ENOTDIR, "examine it");
 }
 
 static void a_missing_folder_is_told(void **state)
@@ -231,7 +231,7 @@ static void a_missing_folder_is_told(void **state)
 	snprintf(path, sizeof(path), "%s/no/new.img", root);
 	assert_int_equal(target_read(&this_machine, path, SIZE, &target), 0);
 	assert_int_equal(target_open(&this_machine, &target), -ENOENT);
-	assert_non_null(strstr(told, "no/new.img: cannot make the file"));
+	assert_non_null(strstr(told, "no/new.img: cannot create the file"));
 	target_close(&target);
 }
 

@@ -93,8 +93,8 @@ static void a_crash_is_one_members_failure(void **state)
 	assert_int_equal(members[1].error, -EIO);
 	assert_int_equal(members[2].error, 0);
 	assert_null(members[0].said);
-	assert_non_null(strstr(said_text, "a: the process that wrote it was ended by signal 9"));
-	assert_non_null(strstr(said_text, "b: the process that wrote it ended without a word"));
+	assert_non_null(strstr(said_text, "a: the process writing it was killed by signal 9"));
+	assert_non_null(strstr(said_text, "b: the process writing it ended without a result"));
 	json_object_put(members[2].said);
 }
 
