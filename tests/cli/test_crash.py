@@ -167,7 +167,7 @@ def test_power_cut_in_rollback(name, tools, new_stick, small_sets, tmp_path, rec
 
 
 @pytest.mark.parametrize("name", ["second update", "old stick with grubenv", "old stick, second update"])
-def test_a_set_that_was_never_current_is_no_rollbacks(name, tools, new_stick, small_sets, tmp_path):
+def test_a_set_that_was_never_current_was_not_left_by_a_rollback(name, tools, new_stick, small_sets, tmp_path):
     """The power goes just before the switch: what lies in the other slot is not what a rollback left."""
     scene = update_scene(name, new_stick, small_sets)
     _, log = record(tools, scene, lambda s: update_argv(s, scene.fresh), tmp_path)
@@ -261,7 +261,7 @@ def test_checker_catches(fault, tools, new_stick, small_sets, tmp_path):
     assert verdict.bad > 0, verdict.text
 
 
-def test_checker_catches_the_way_back_offered_too_early(tools, new_stick, small_sets, tmp_path):
+def test_checker_catches_the_previous_set_offered_too_early(tools, new_stick, small_sets, tmp_path):
     """With liveng_previous=1 left standing, GRUB would be sent to a slot that is written over."""
     scene = update_scene("third update", new_stick, small_sets)
     _, log = record(tools, scene, lambda s: update_argv(s, scene.fresh), tmp_path)

@@ -113,7 +113,7 @@ def test_an_image_of_live_build(tmp_path):
     kupd("verify", "--disk", stick.path)
 
 
-def test_the_system_partition_leaves_out_what_a_stick_has_no_use_for(deployed, live_image, tmp_path):
+def test_the_system_partition_omits_what_a_stick_does_not_need(deployed, live_image, tmp_path):
     tree = extract(deployed, tmp_path / "1", number=1)
     assert files(tree) == {".disk/info", "live/vmlinuz", "live/initrd.img", "live/release",
                            "live/SHA256SUMS", "live/filesystem.squashfs",
@@ -144,7 +144,7 @@ def test_what_live_config_reads_comes_along(small_sets, tmp_path):
     assert {(tree / "live" / name).read_text() for name in others} == set(others)
 
 
-def test_what_installers_have_beside_them_stays_where_there_is_none(small_sets, tmp_path):
+def test_files_of_installers_are_kept_if_there_is_no_installer(small_sets, tmp_path):
     own = {"tools/a": b"a", "doc/a": b"a", "firmware/a": b"a", "pics/a": b"a", "README.txt": b"a",
            "setup.exe": b"a", "pools/a": b"a"}
     for name, without, left in ("own", ("pool", "install"), set(own)), ("installer", (), {"pools/a"}):
@@ -154,7 +154,7 @@ def test_what_installers_have_beside_them_stays_where_there_is_none(small_sets, 
         assert {f for f in files(tree) if not f.startswith(("live/", ".disk/"))} == left
 
 
-def test_of_several_kernels_the_menus_own_is_taken(small_sets, tmp_path):
+def test_of_several_kernels_the_menus_own_is_used(small_sets, tmp_path):
     """live-build's menu names one; the newest would be another. No file of the rest is left."""
     image = liveimage.make_image(tmp_path / "live.iso", small_sets[1],
                                  more_sets=[small_sets[0], small_sets[2]])
@@ -207,7 +207,7 @@ label third
     ("set default=test", "nested"), ("set default=9", "nested"), ('set default="${saved}"', "nested"),
     ('set default=2\nset default="${saved}"', "second"), ("set default=nested", "nested"),
     ("isolinux", "first"), ("default third", "third"), ("menu default", "second"), ("default gone", "first")])
-def test_the_images_own_default_entry_is_taken(says, word, small_sets, tmp_path):
+def test_the_images_own_default_entry_is_used(says, word, small_sets, tmp_path):
     """With the kernel, the initrd and the parameters of that entry."""
     kernels, initrds = ([f"live/{n}-{s.release}" for s in small_sets] for n in ("vmlinuz", "initrd.img"))
     of = {"nested": 2, "first": 0, "second": 1, "third": 2}[word]
@@ -223,7 +223,7 @@ def test_the_images_own_default_entry_is_taken(says, word, small_sets, tmp_path)
     assert_holds(stick, tmp_path / "2", small_sets[of])
 
 
-def test_without_a_menu_the_newest_kernel_is_taken(small_sets, tmp_path):
+def test_without_a_menu_the_newest_kernel_is_used(small_sets, tmp_path):
     image = liveimage.make_image(tmp_path / "live.iso", small_sets[3], without=["boot"],
                                  more_sets=small_sets[:3])
     assert_sound(deploy(image, tmp_path / "stick.img", "--size", SIZE), image, tmp_path)
@@ -255,7 +255,7 @@ def test_a_system_in_a_folder_that_the_menu_names(small_sets, tmp_path, folder):
     assert (tree / "live/full/system.squashfs").read_bytes() == b"hsqs" + bytes(9000)
 
 
-def test_an_image_with_much_behind_it(live_image, tmp_path):
+def test_an_image_with_much_after_it(live_image, tmp_path):
     """On a stick that it was copied to with dd, say."""
     image = tmp_path / "live.iso"
     shutil.copy(live_image.path, image)
@@ -369,7 +369,7 @@ def test_no_id_is_used_twice(deployed, live_image, tmp_path):
 
 # Options
 
-def test_kernel_and_initrd_of_ones_own(live_image, small_sets, tmp_path):
+def test_kernel_and_initrd_from_files(live_image, small_sets, tmp_path):
     own = small_sets[2]
     stick = deploy(live_image, tmp_path / "stick.img", "--size", SIZE,
                    "--kernel", own.kernel, "--initrd", own.initrd)
@@ -407,7 +407,7 @@ def fill_with_swap(path, _):
 
 
 @pytest.mark.parametrize("fill", [fill_with_ext4, fill_with_the_image, fill_with_swap])
-def test_what_was_there_before_is_not_found_any_more(fill, live_image, tmp_path):
+def test_old_content_is_no_longer_found(fill, live_image, tmp_path):
     path = tmp_path / "stick.img"
     run("truncate", "-s", SIZE, path)
     fill(path, live_image)
@@ -441,7 +441,7 @@ def test_a_deployment_over_an_older_one(live_image, deployed, tmp_path):
 
 @pytest.mark.parametrize("arguments, numbers", [((), (1, 2, 3, 4, 5)), (("--keep-persistence",), (1, 2, 3, 5))],
                          ids=["all", "keep-persistence"])
-def test_what_was_in_its_partitions_is_not_found_any_more(arguments, numbers, deployed, live_image, tmp_path):
+def test_old_content_of_its_partitions_is_no_longer_found(arguments, numbers, deployed, live_image, tmp_path):
     """Btrfs has its superblock at 64 KiB; ZFS has labels in the first and last 512 KiB. In partition 2 a kernel
     set begins at 64 KiB, and only those for tests are so small that they end before 512."""
     stick, junk, edge = deployed.copy(tmp_path / "stick.img"), b"\xa5" * 4096, 512 * 1024
@@ -461,7 +461,7 @@ def test_what_was_in_its_partitions_is_not_found_any_more(arguments, numbers, de
 
 # What is said
 
-def test_dry_run_tells_the_plan_and_writes_nothing(deployed, live_image):
+def test_dry_run_shows_the_plan_and_writes_nothing(deployed, live_image):
     with untouched(deployed.path):
         result = deployer("--dry-run", live_image, deployed.path)
     for words in (liveimage.NAME, live_image.set.release, liveimage.PARAMETERS, "partition 1",
@@ -472,12 +472,12 @@ def test_dry_run_tells_the_plan_and_writes_nothing(deployed, live_image):
     assert result.out.endswith("\nnothing was written\n")
 
 
-def test_dry_run_makes_no_file(live_image, tmp_path):
+def test_dry_run_creates_no_file(live_image, tmp_path):
     deployer("--dry-run", "--size", SIZE, live_image, tmp_path / "stick.img")
     assert not (tmp_path / "stick.img").exists()
 
 
-def test_json_tells_the_plan_and_the_result(live_image, tmp_path):
+def test_json_has_the_plan_and_the_result(live_image, tmp_path):
     path = tmp_path / "stick.img"
     told = deployer("--json", "-q", "--size", SIZE, live_image, path).json
     table = sticks.Stick(path).table

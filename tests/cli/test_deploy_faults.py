@@ -190,7 +190,7 @@ def test_a_stick_that_keeps_nothing(repeat):
     assert sum(r.kind == "W" for r in records) == 0 and state_of(repeat.stick.path)[0] == before
 
 
-def test_what_does_not_get_wiped_is_an_error(tools, live_image, deployed, tmp_path):
+def test_what_cannot_be_wiped_is_an_error(tools, live_image, deployed, tmp_path):
     """Zeros over what was there are read back like all else."""
     base = deployed.copy(tmp_path / "base.img")
     for number in 1, 2, 3, 4:

@@ -63,7 +63,7 @@ def test_a_volume_of_impossible_size(live_image, tmp_path, blocks):
     refused(live_image.patched(tmp_path / "a.iso", (PVD + 80, liveimage.both(blocks))), tmp_path)
 
 
-def test_an_image_of_another_program(live_image, small_sets, tmp_path):
+def test_an_image_made_by_another_program(live_image, small_sets, tmp_path):
     """genisoimage leaves less room ahead of the files than xorriso."""
     tree = extract(deploy(live_image, tmp_path / "a.img", "--size", SIZE), tmp_path / "1", number=1)
     run("genisoimage", "-quiet", "-R", "-o", tmp_path / "b.iso", tree)
@@ -157,7 +157,7 @@ def test_what_would_be_a_command(small_sets, deployed, tmp_path, text):
         assert words(line)[1] == "boot=live" and len(line) < 2047
 
 
-def test_parameters_longer_than_a_kernel_takes(small_sets, live_image, tmp_path):
+def test_parameters_longer_than_a_kernel_accepts(small_sets, live_image, tmp_path):
     text = liveimage.menu("live/vmlinuz-6.1.0-1-amd64", "live/initrd.img-6.1.0-1-amd64",
                           "boot=live " + "x" * 70_000)
     refused(liveimage.make_image(tmp_path / "a.iso", small_sets[0], grub_cfg=text), tmp_path)

@@ -41,7 +41,7 @@ def kept(stick):
             hashlib.sha256(stick.read(4, 0, size)).hexdigest())
 
 
-def test_it_stays_and_the_system_is_new(used, new_image, tmp_path):
+def test_it_is_kept_and_the_system_is_new(used, new_image, tmp_path):
     stick = used.copy(tmp_path / "stick.img")
     before = kept(stick)
     stick = deploy(new_image, stick.path, "--keep-persistence")
@@ -67,7 +67,7 @@ def test_an_encrypted_one(live_image, new_image, tmp_path):
     assert "persistence-encryption=luks" in entries(stick)["standard"]
 
 
-def test_the_initrd_has_to_open_an_encrypted_one(live_image, material, tmp_path):
+def test_the_initrd_must_open_an_encrypted_one(live_image, material, tmp_path):
     (tmp_path / "phrase").write_text("correct horse battery staple\n")
     stick = deploy(live_image, tmp_path / "stick.img", "--size", "600M", "--encrypt",
                    "--passphrase-file", tmp_path / "phrase")
@@ -102,7 +102,7 @@ def test_a_system_that_does_not_fit_before_it(live_image, small_sets, tmp_path):
     assert room < float(re.search(r"the new system needs ([\d.]+) MB", told)[1]) < room + 50
 
 
-def test_a_file_cut_smaller_than_it(used, new_image):
+def test_a_file_truncated_to_less(used, new_image):
     with untouched(used.path):
         deployer("--yes", "--keep-persistence", "--size", "470M", new_image, used.path,
                  code=NO_ROOM, says="persistence")

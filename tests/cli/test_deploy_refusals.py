@@ -36,7 +36,7 @@ def test_no_such_image(deployed, tmp_path):
     refused(tmp_path / "no.iso", deployed, tmp_path, code=FAILED, says="no.iso: no such file")
 
 
-def test_a_missing_image_is_told_before_anything_of_the_targets(tmp_path):
+def test_a_missing_image_is_reported_before_anything_about_the_targets(tmp_path):
     told = deployer(tmp_path / "no.iso", tmp_path / "none", "/dev/none", code=FAILED)
     assert told.err == f"liveng-deploy: {tmp_path}/no.iso: No such file or directory\n"
 
@@ -139,7 +139,7 @@ def test_a_damaged_kernel(live_image, deployed, tmp_path):
             says=[name, "damaged"])
 
 
-def test_a_kernel_that_is_none(live_image, deployed, tmp_path):
+def test_a_kernel_that_is_not_one(live_image, deployed, tmp_path):
     name = f"live/vmlinuz-{live_image.set.release}"
     refused(with_file(live_image, tmp_path, name, bytes(100_000)), deployed, tmp_path,
             says=[name, "not a Linux kernel"])
@@ -185,7 +185,7 @@ def test_encryption_needs_cryptsetup_in_the_initrd(live_image, material, deploye
             "--initrd", material.initrd(variant=".nocrypt"), says="cryptsetup")
 
 
-def test_that_of_the_image_too(material, deployed, tmp_path):
+def test_including_the_images_own(material, deployed, tmp_path):
     kernel_set = material.set(material.release, initrd=material.initrd(variant=".nocrypt"))
     image = liveimage.make_image(tmp_path / "nocrypt.iso", kernel_set)
     refused(image, deployed, tmp_path, "--encrypt", says="cryptsetup-initramfs")
@@ -228,7 +228,7 @@ def test_a_fifo_as_loader(live_image, deployed, tmp_path):
                  says="PreLoader.efi", prefix=("timeout", "-s", "KILL", "20"))
 
 
-def test_a_file_that_is_there_is_too_small(live_image, tmp_path):
+def test_an_existing_file_is_too_small(live_image, tmp_path):
     path = tmp_path / "stick.img"
     path.write_bytes(b"precious" * 1000)
     with untouched(path):
@@ -243,7 +243,7 @@ def test_zeros_that_are_too_few(live_image, tmp_path):
     assert "no stick" not in deployer(live_image, path, code=NO_ROOM, says="has 8.0 kB").err
 
 
-def test_a_file_that_is_there_gets_a_new_size(live_image, tmp_path):
+def test_an_existing_file_gets_a_new_size(live_image, tmp_path):
     path = tmp_path / "stick.img"
     path.write_bytes(b"old" * MIB)
     assert deploy(live_image, path, "--size", SIZE).path.stat().st_size == 480 * MIB
@@ -262,7 +262,7 @@ def test_a_folder_as_target(live_image, tmp_path):
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_symbolic_link_as_target(live_image, deployed, tmp_path, there):
+def test_a_symlink_as_target(live_image, deployed, tmp_path, there):
     path = tmp_path / "link"
     path.symlink_to(deployed.path if there else "nowhere")
     with untouched(deployed.path):
@@ -341,7 +341,7 @@ def test_wrong_use(arguments):
 @pytest.mark.parametrize("arguments, word", [
     (["--encrpt", "a", "b"], "--encrpt"), (["--encryp", "a", "b"], "--encryp"),
     (["--kernel-siz", "1G", "a", "b"], "--kernel-siz"), (["-nZ", "a", "b"], "-Z")])
-def test_there_is_no_such_option(arguments, word):
+def test_no_such_option(arguments, word):
     """An abbreviation is none either; JSON tells it, too."""
     told = deployer("--json", *arguments, code=USAGE).json
     assert told["errors"] == [f"{word}: no such option: see --help"]
@@ -377,6 +377,6 @@ def test_keep_persistence_needs_a_stick(live_image, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_a_letter_that_is_no_option_is_named(tmp_path):
+def test_a_letter_that_is_not_an_option_is_named(tmp_path):
     said = deployer("--dry-run", "-xn", tmp_path / "image", tmp_path / "target", code=USAGE).err
     assert said == "liveng-deploy: -x: no such option: see --help\n"

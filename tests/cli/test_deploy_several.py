@@ -53,7 +53,7 @@ def test_one_that_fails_does_not_stop_the_others(live_image, tmp_path):
         assert set(sticks.Stick(path).table) == {1, 2, 3, 4, 5}
 
 
-def test_of_new_files_only_those_that_failed_are_removed(live_image, tmp_path):
+def test_only_new_files_that_failed_are_removed(live_image, tmp_path):
     paths = [tmp_path / "a.img", tmp_path / "b.img"]
     deployer("--size", SIZE, live_image, *paths, code=FAILED, prefix=failing(paths[0]))
     assert list(tmp_path.glob("*.img")) == [paths[1]]
@@ -102,20 +102,20 @@ def test_one_that_is_refused_keeps_all_from_being_written(code, says, live_image
                     says=says)
 
 
-def test_each_that_is_refused_is_told(live_image, tmp_path):
+def test_each_refusal_is_reported(live_image, tmp_path):
     good = new_file(tmp_path / "good.img")
     small = [new_file(tmp_path / name, "100M") for name in ("a.img", "b.img")]
     all_refused(live_image, targets=[small[0], good, small[1]], codes=[NO_ROOM, None, NO_ROOM],
                 says="b.img: has 104.9 MB")
 
 
-def test_a_persistence_to_keep_is_looked_for_on_all_before_one_is_written(deployed, live_image, tmp_path):
+def test_a_persistence_to_keep_is_required_on_all_before_any_is_written(deployed, live_image, tmp_path):
     sticks_ = deployed.copy(tmp_path / "stick.img").path, new_file(tmp_path / "none.img")
     all_refused(live_image, "--keep-persistence", targets=sticks_, codes=[None, NOT_STICK],
                 says="none.img: is not a liveng stick")
 
 
-def test_new_files_are_removed_where_another_target_is_in_use(live_image, tmp_path):
+def test_new_files_are_removed_if_another_target_is_in_use(live_image, tmp_path):
     targets = tmp_path / "new.img", tmp_path / "held.img"
     with held(targets[1]):
         all_refused(live_image, "--size", SIZE, targets=targets, codes=[None, BUSY],
@@ -138,7 +138,7 @@ def test_after_a_no_nothing_is_asked(deployed, live_image, tmp_path):
     assert "b.img" not in told.out, told
 
 
-def test_dry_run_tells_each(live_image, tmp_path):
+def test_dry_run_reports_each(live_image, tmp_path):
     told = deployer("--dry-run", "--size", SIZE, live_image, tmp_path / "a.img", tmp_path / "b.img").out
     assert re.findall(r"^target +(\S+),", told, re.MULTILINE) == [f"{tmp_path}/{n}.img" for n in "ab"]
     assert list(tmp_path.iterdir()) == []
@@ -163,7 +163,7 @@ def test_an_interruption_ends_all(live_image, tmp_path, number):
     assert list(tmp_path.glob("*.img")) == []
 
 
-def test_without_the_first_process_the_others_end(live_image, tmp_path):
+def test_if_the_first_process_dies_the_others_end(live_image, tmp_path):
     """Nobody would know of them: what they have written goes, too."""
     process = start("--size", SIZE, live_image, tmp_path / "a.img", tmp_path / "b.img", program=DEPLOYER,
                     prefix=["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=pwrite64",

@@ -95,7 +95,7 @@ def system_disk():
     pytest.skip("the root of this machine lies on no disk")
 
 
-def test_the_disk_of_the_running_system_is_no_candidate():
+def test_the_disk_of_the_running_system_is_not_a_candidate():
     assert system_disk()["why_not"].startswith("holds the running system (/")
 
 
@@ -106,7 +106,7 @@ def test_that_disk_is_refused_whether_it_may_be_read_or_not(live_image):
 
 # The question
 
-def test_the_name_has_to_be_typed(deployed, live_image, tmp_path):
+def test_the_name_must_be_typed(deployed, live_image, tmp_path):
     stick = deployed.copy(tmp_path / "stick.img")
     told = answer(live_image, stick.path, answers=["no\n", "stick.img\n"])
     assert told.code == DONE, told
@@ -170,7 +170,7 @@ def test_a_persistence_that_changed_since_is_not_kept_by_mistake(deployed, live_
 
 
 @pytest.mark.parametrize("name", ["live.iso", "vmlinuz"])
-def test_an_image_or_kernel_that_is_cut_short_while_it_is_written(name, deployed, live_image, tmp_path):
+def test_an_image_or_kernel_that_is_truncated_while_it_is_written(name, deployed, live_image, tmp_path):
     """It is told, and not the target."""
     stick = deployed.copy(tmp_path / "stick.img")
     image = shutil.copy(live_image.path, tmp_path / "live.iso")
@@ -197,7 +197,7 @@ def test_a_kernel_that_can_no_longer_be_read(options, live_image, tmp_path):
                      "-e", "inject=read:error=EIO"])
 
 
-def test_two_programs_make_the_same_file(live_image, tmp_path):
+def test_two_programs_create_the_same_file(live_image, tmp_path):
     """At the same time: one of them does."""
     path = tmp_path / "stick.img"
     processes = [start("--yes", "--size", SIZE, live_image, path, program=DEPLOYER) for _ in range(2)]
@@ -228,7 +228,7 @@ def test_names_on_a_stick_do_not_write_to_the_terminal(live_image, tmp_path):
     assert "named ?[2Jx" in told.out and "\x1b" not in told.out, told
 
 
-def test_what_would_be_lost_is_told_to_programs(deployed, live_image, tmp_path):
+def test_what_would_be_lost_is_reported_to_programs(deployed, live_image, tmp_path):
     loss = deployer("-n", "--json", live_image, deployed.path).json["targets"][0]["lost"]
     assert loss["contents"] == "liveng stick, with persistence" and not loss["but_persistence"]
     assert [p["label"] for p in loss["partitions"] if p["number"] == 2] == ["LIVENG_SYSTEM2"]
@@ -293,7 +293,7 @@ def test_a_mounted_disk(mounted, live_image, tmp_path):
              says=f"is mounted at {tmp_path}/mnt: unmount it first")
 
 
-def test_a_disk_that_another_program_has(loop, live_image, tmp_path):
+def test_a_disk_that_another_program_holds(loop, live_image, tmp_path):
     path = new_file(tmp_path / "disk.img")
     node = loop(path)
     fd = os.open(node, os.O_RDONLY | os.O_EXCL)
@@ -348,7 +348,7 @@ def test_a_file_that_is_attached_as_a_disk(loop, live_image, tmp_path):
         deployer("--yes", live_image, path, code=BUSY, says=f"is attached as {node}: detach it first")
 
 
-def test_a_file_that_a_virtual_machine_has(live_image, tmp_path):
+def test_a_file_that_a_virtual_machine_holds(live_image, tmp_path):
     """QEMU locks single bytes, not the file."""
     path = new_file(tmp_path / "disk.img")
     with open(path, "rb") as f, untouched(path):

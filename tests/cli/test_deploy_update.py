@@ -14,7 +14,7 @@ def test_status_and_verify(deployed, live_image):
     kupd("verify", "--disk", deployed.path)
 
 
-def test_two_updates_and_a_way_back(deployed, small_sets, tmp_path):
+def test_two_updates_and_a_rollback(deployed, small_sets, tmp_path):
     stick = deployed.copy(tmp_path / "stick.img")
     system, known_as = stick.read(1, 0, stick.partition(1)[1]), identity(stick)
     update(stick, small_sets[1])

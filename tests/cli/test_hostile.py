@@ -47,7 +47,7 @@ def test_update_with_closed_streams(stick, small_sets, tmp_path, closed):
     assert b"livengkupd: " not in stick.path.read_bytes()
 
 
-def test_a_reader_that_went_away_stops_no_update(stick, small_sets, tmp_path):
+def test_a_reader_that_went_away_does_not_stop_an_update(stick, small_sets, tmp_path):
     reading, writing = os.pipe()
     os.close(reading)
     update(stick, small_sets[1], "-v", stdout=writing, stderr=writing)
@@ -106,7 +106,7 @@ def replace(path):
 
 @pytest.mark.parametrize("options", [[], ["--no-verify"]], ids=["verify", "no-verify"])
 @pytest.mark.parametrize("change", [cut_short, overwrite, replace], ids=lambda f: f.__name__)
-def test_an_initrd_that_changes_meanwhile(new_stick, small_sets, long_set, tools, tmp_path, change,
+def test_an_initrd_that_changes_in_the_meantime(new_stick, small_sets, long_set, tools, tmp_path, change,
                                           options):
     stick = new_stick(kernel_mib=64)
     initrd = tmp_path / "initrd.img"
@@ -128,7 +128,7 @@ def test_an_initrd_that_changes_meanwhile(new_stick, small_sets, long_set, tools
 
 # What lies on the stick is damaged, or laid out as others do
 
-def test_no_verify_looks_at_the_current_set_all_the_same(stick, small_sets, tmp_path):
+def test_no_verify_still_checks_the_current_set(stick, small_sets, tmp_path):
     damage(stick, small_sets[0])
     update(stick, small_sets[1], "--no-verify", says="damaged")
     assert_holds(stick, tmp_path / "after", small_sets[1])
@@ -147,7 +147,7 @@ def test_no_verify_writes_a_damaged_set_again(stick, small_sets, tmp_path):
 @pytest.mark.parametrize("content", [bytes(2048), b"\xff" * 2048, b"\xffCD002\1", b"\x7f"],
                          ids=["zeros", "ones", "other name", "other type"])
 @pytest.mark.parametrize("number", [1, 0], ids=["new set", "same set"])
-def test_a_damaged_terminator_is_written_anew(stick, small_sets, tmp_path, content, number):
+def test_a_damaged_terminator_is_rewritten(stick, small_sets, tmp_path, content, number):
     stick.write(2, TERMINATOR, content)
     assert not stick.grub_has(small_sets[0])  # else this test proves nothing
     with untouched(stick.path):
@@ -158,7 +158,7 @@ def test_a_damaged_terminator_is_written_anew(stick, small_sets, tmp_path, conte
 
 
 @pytest.mark.parametrize("content", [bytes(2048), b"\x7f"], ids=["zeros", "other type"])
-def test_repair_and_rollback_write_the_terminator_anew(stick, small_sets, tmp_path, content):
+def test_repair_and_rollback_rewrite_the_terminator(stick, small_sets, tmp_path, content):
     """Without it GRUB boots neither set, and the fallback boot that follows runs repair."""
     root = tmp_path / "root"
     (root / "var/lib").mkdir(parents=True)
@@ -207,7 +207,7 @@ def test_verify_reads_a_set_without_checksums_to_its_end(new_stick, small_sets, 
 # Behind the switch
 
 @pytest.mark.parametrize("last, says", [(2, "grubenv"), (1, "session's own descriptor")], ids=["assessment", "descriptor"])
-def test_a_failure_behind_the_switch_says_what_is_current(stick, small_sets, tools, tmp_path, last, says):
+def test_a_failure_after_the_switch_says_what_is_current(stick, small_sets, tools, tmp_path, last, says):
     copy = stick.copy(tmp_path / "copy.img")
     new = small_sets[1]
     log = tmp_path / "log"
@@ -232,7 +232,7 @@ def not_looked_at(name, tmp_path):
     assert name not in trace.read_text()
 
 
-def test_status_of_another_stick_tells_nothing_of_this_system(stick, small_sets, tmp_path):
+def test_status_of_another_stick_says_nothing_about_this_system(stick, small_sets, tmp_path):
     """What failed on the stick that this system runs from is not what failed on that one."""
     with not_looked_at("var/lib/liveng/failed", tmp_path) as prefix:
         kupd("status", "--disk", stick.path, prefix=prefix)

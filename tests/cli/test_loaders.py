@@ -77,7 +77,7 @@ def pair(shim=SHIM.read_bytes(), grub=REMOVABLE.read_bytes(), folder="EFI/boot")
     return {f"{folder}/bootx64.efi": shim, f"{folder}/grubx64.efi": grub}
 
 
-def test_the_images_own_come_first(made):
+def test_the_images_own_are_preferred(made):
     stick = made(extra=pair() | {"EFI/boot/mmx64.efi": INSTALLED.read_bytes()})
     assert stick.loaders["x86_64-efi"]["source"] == "image"
     assert stick.file("EFI/BOOT/bootx64.efi") == SHIM.read_bytes()
@@ -99,7 +99,7 @@ def test_those_that_are_only_in_the_fat_of_the_image_are_found(made):
     assert stick.file("EFI/BOOT/grubx64.efi") == REMOVABLE.read_bytes()
 
 
-def test_the_program_that_would_write_to_the_firmware_is_left_out(made):
+def test_the_program_that_would_write_to_the_firmware_is_omitted(made):
     stick = made(extra=pair() | {"EFI/boot/fbx64.efi": SHIM.read_bytes()})
     assert "fbx64.efi" not in stick.names("EFI/BOOT")
 
@@ -117,7 +117,7 @@ def test_an_image_without_loaders_gets_this_machines_signed_ones(made):
     pair(grub=REMOVABLE.read_bytes()[:1000]), pair(grub=SHIM.read_bytes()),
     {"EFI/boot/bootx64.efi": SHIM.read_bytes()}],
     ids=["unsigned shim", "unsigned GRUB", "rubbish", "cut shim", "cut GRUB", "no GRUB", "alone"])
-def test_loaders_that_are_no_signed_pair_are_not_taken(made, files):
+def test_loaders_that_are_not_a_signed_pair_are_not_used(made, files):
     stick = made(extra=files)
     assert stick.loaders["x86_64-efi"]["source"] == "host"
     assert stick.file("EFI/BOOT/grubx64.efi") == REMOVABLE.read_bytes()
@@ -142,7 +142,7 @@ def test_32_bit_firmware_gets_a_grub_made_here(made):
 
 # Secure Boot
 
-def test_who_signed_is_told(made):
+def test_who_signed_is_reported(made):
     entry = made(extra=pair()).loaders["x86_64-efi"]
     assert entry["shim"]["signed_by"] == [CA_2011, CA_2023] and entry["shim"]["sbat"] >= 4
     assert entry["grub"]["signed_by"] == ["Debian Secure Boot CA"] and entry["grub"]["sbat"] >= 5
@@ -171,7 +171,7 @@ def test_a_kernel_that_shim_will_refuse(made, material, named):
     assert "shim refuses the kernel" in entry["secure_boot"]
 
 
-def test_revoked_loaders_are_told(made, material):
+def test_revoked_loaders_are_reported(made, material):
     old = SHIM.read_bytes().replace(b"shim,4,UEFI", b"shim,2,UEFI")
     entry = made(extra=pair(shim=old), kernel_set=material.new).loaders["x86_64-efi"]
     assert entry["shim"]["sbat"] == 2 and "revocations" in entry["secure_boot"]

@@ -109,7 +109,7 @@ def test_three_boots_then_the_images_own(updated):
     assert [grubemu.boot(updated).entry for _ in range(4)] == ["standard"] * 3 + ["fallback"]
 
 
-def test_a_previous_set_that_is_not_there_is_no_way_out(stick):
+def test_a_missing_previous_set_is_not_booted(stick):
     stick.set_grubenv({"liveng_tries": "0", "liveng_previous": "1"})
     assert grubemu.boot(stick).entry == "fallback"
 
@@ -120,7 +120,7 @@ def test_no_trial_nothing_is_written(stick):
     assert stick.mtools("mtype", "::boot/grub/grubenv") == before
 
 
-def test_whatever_else_stands_in_the_counter_is_no_proof(updated):
+def test_any_other_value_of_the_counter_proves_nothing(updated):
     updated.set_grubenv({"liveng_tries": "7x", "liveng_previous": "1"})
     assert grubemu.boot(updated).entry == "previous"
 
@@ -141,7 +141,7 @@ def test_one_more_boot_of_a_set_that_was_given_up(updated):
     assert [grubemu.boot(updated).entry for _ in range(2)] == ["standard", "previous"]
 
 
-def test_one_boot_of_what_there_is_not(updated):
+def test_one_boot_of_what_does_not_exist(updated):
     updated.set_grubenv({"liveng_once": "firmware"})
     assert grubemu.boot(updated).entry == "standard"
     assert updated.grubenv() == {}
@@ -149,7 +149,7 @@ def test_one_boot_of_what_there_is_not(updated):
 
 # What cannot be loaded
 
-def test_a_set_that_cannot_be_loaded_is_passed_over(updated):
+def test_a_set_that_cannot_be_loaded_is_skipped(updated):
     """At once, without a key; the next ones are the previous set, then the image's own."""
     remove(updated, 2, "initrd.img")
     booted = grubemu.boot(updated)
@@ -171,12 +171,12 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_grubenv_stops_no_boot(updated, name):
+def test_a_damaged_grubenv_does_not_stop_a_boot(updated, name):
     grubenv_block(updated, DAMAGED[name])
     assert [grubemu.boot(updated).entry for _ in range(2)] == ["standard"] * 2
 
 
-def test_a_missing_grubenv_stops_no_boot(updated):
+def test_a_missing_grubenv_does_not_stop_a_boot(updated):
     updated.mtools("mdel", "::boot/grub/grubenv")
     assert grubemu.boot(updated).entry == "standard"
 

@@ -12,12 +12,12 @@ CONTROL = [chr(n) for n in range(32) if n != 10] + ["\x7f", "\x9b"]
 
 @pytest.mark.parametrize("target", ["/tmp", "/dev/null"])
 @pytest.mark.parametrize("option", ["--disk", "--partition"])
-def test_what_is_no_disk(option, target):
+def test_what_is_not_a_disk(option, target):
     kupd("status", option, target, code=FAILED,
          says=f"{target}: is neither a block device nor a regular file")
 
 
-def test_a_stick_cut_short(stick):
+def test_a_truncated_stick(stick):
     with open(stick.path, "r+b") as f:
         f.truncate(stick.partition(2)[0] + 4096)
     kupd("status", "--disk", stick.path, code=NOT_STICK, says="or is truncated")
@@ -90,7 +90,7 @@ def test_the_wrong_kind_of_target_names_the_other_option(stick, tmp_path):
     kupd("status", "--partition", stick.path, code=NOT_STICK, says="--disk")
 
 
-def test_the_root_folder_is_no_empty_name(stick):
+def test_the_root_folder_is_not_an_empty_name(stick):
     kupd("status", "--root", "/", "--disk", stick.path)
 
 

@@ -105,7 +105,7 @@ def test_an_image_that_cannot_open_it_is_refused(image_without_cryptsetup, used,
                  used.path, code=REFUSED, says="cryptsetup-initramfs")
 
 
-def test_an_initrd_of_ones_own_helps(image_without_cryptsetup, phrase, material, tmp_path):
+def test_another_initrd_helps(image_without_cryptsetup, phrase, material, tmp_path):
     deployer("--dry-run", "--encrypt", "--passphrase-file", phrase, "--initrd",
              material.new.initrd, "--size", "1G", image_without_cryptsetup,
              tmp_path / "stick.img", code=DONE, says="LUKS2")

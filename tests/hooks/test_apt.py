@@ -83,7 +83,7 @@ def test_initrd_that_initramfs_tools_has_just_built_is_good(system):
     assert writes(done) == 1
 
 
-def test_another_kernel_than_the_current_one_may_go(system):
+def test_a_kernel_that_is_not_current_may_be_removed(system):
     done = system.apt(f"remove linux-image-{system.old}")
     assert system.builds() == []
     assert writes(done) == 0

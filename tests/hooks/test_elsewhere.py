@@ -59,7 +59,7 @@ def test_chroot_on_a_stick(system):
     assert_untouched(system, done)
 
 
-def test_boot_that_keeps_nothing(system):
+def test_boot_that_persists_nothing(system):
     """Without persistence the modules are gone at the next boot: the stick keeps its kernel, apt goes on."""
     system.run_from_stick()
     before = system.status()

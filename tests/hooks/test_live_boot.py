@@ -79,7 +79,7 @@ def test_medium_that_was_mounted_by_partuuid(initrd):
     assert look(initrd, PARTUUID) == (["/dev/sdb4"], [])
 
 
-def test_medium_in_memory_is_known_by_the_boot_menu(initrd):
+def test_medium_in_memory_is_known_from_the_command_line(initrd):
     assert look(initrd, "tmpfs", before=f"LIVE_MEDIA={PARTUUID}") == (["/dev/sdb4"], [])
 
 

@@ -71,7 +71,7 @@ def test_udev_takes_the_rule(system):
 
 
 @pytest.mark.either
-def test_packages_of_a_kernel_of_ones_own(system, tmp_path):
+def test_packages_of_ones_own_kernel(system, tmp_path):
     """Installed, and installed again: each time the stick gets the kernel with a new initrd."""
     abi, arch = system.new.rsplit("-", 1)
     version = system.run(f"dpkg-query -Wf '${{Version}}' linux-image-{system.new}").text
@@ -103,7 +103,7 @@ def test_packages_of_a_flavour(tmp_path, flavour, architecture):
         assert run("dpkg-deb", "-f", package, "Maintainer").strip() == maintainer
 
 
-def test_packages_of_no_known_architecture(tmp_path):
+def test_packages_of_an_unknown_architecture(tmp_path):
     done = subprocess.run([TOP / "debian/kernel-packages/make-packages", "6.1.0-1", "6.1.1-1", "mine-16k", tmp_path],
                           capture_output=True, text=True)
     assert done.returncode == 2 and "no 16k" in done.stderr and not list(tmp_path.iterdir())
@@ -120,7 +120,7 @@ def test_packages_are_the_same_whatever_the_umask(tmp_path, umask):
         assert package.read_bytes() == (tmp_path / "other" / package.name).read_bytes()
 
 
-def test_packages_of_no_abi(tmp_path):
+def test_packages_without_an_abi(tmp_path):
     done = subprocess.run([TOP / "debian/kernel-packages/make-packages", "", "6.1.1-1", "amd64", tmp_path],
                           capture_output=True, text=True)
     assert done.returncode == 2 and not list(tmp_path.iterdir())

@@ -51,7 +51,7 @@ def test_removing_the_kernel_of_a_stick_that_cannot_be_read_is_loud(system):
     assert system.noted() == system.new
 
 
-def test_note_that_cannot_be_made_is_loud(system):
+def test_a_record_that_cannot_be_written_is_loud(system):
     """As on a full disk: nothing must pass for done."""
     system.run("rm -rf /var/lib/liveng && touch /var/lib/liveng")
     assert system.run(f"/etc/kernel/postinst.d/zz-liveng {system.old}", check=False).code != 0
@@ -60,7 +60,7 @@ def test_note_that_cannot_be_made_is_loud(system):
     assert system.run("dpkg --audit").text == ""
 
 
-def test_power_cut_between_note_and_work(system):
+def test_power_cut_between_record_and_work(system):
     system.put("/etc/kernel/postinst.d/zzz-die", "#!/bin/sh\nrm $0\nkill -9 -1\n", mode="755")
     assert system.apt(f"install --reinstall linux-image-{system.new}", check=False).code != 0
     assert system.noted() == system.new
@@ -78,7 +78,7 @@ def test_power_cut_that_emptied_the_index_of_the_modules(bare):
     assert bare.current() == bare.new
 
 
-def test_what_depmod_wrote_is_synced_before_the_kernel_counts_as_configured(system):
+def test_depmods_output_is_synced_before_the_kernel_counts_as_configured(system):
     system.run("mv /bin/sync /bin/sync.true")
     system.put("/bin/sync", '#!/bin/sh\necho "$*" >> /sync.log\nexec $0.true "$@"\n', mode="755")
     system.put("/etc/kernel/postinst.d/zzz-log", "#!/bin/sh\necho configured >> /sync.log\n", mode="755")

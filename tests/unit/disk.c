@@ -60,7 +60,7 @@ static int remove_file(void **state)
 	return unlink(*state);
 }
 
-static void open_refuses_what_is_no_disk(void **state)
+static void open_refuses_what_is_not_a_disk(void **state)
 {
 	struct disk *disk = NULL;
 
@@ -194,7 +194,7 @@ static void a_lock_excludes_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(open_refuses_what_is_no_disk),
+		cmocka_unit_test(open_refuses_what_is_not_a_disk),
 		cmocka_unit_test(a_fifo_does_not_block_open),
 		cmocka_unit_test_setup_teardown(writes_are_read_back, make_file, remove_file),
 		cmocka_unit_test_setup_teardown(

@@ -137,7 +137,7 @@ static void other_kinds_tell_in_other_places(void **state)
 	assert_string_equal(read_drive(makedev(8, 5)).serial, "kernel's");
 }
 
-static void a_maker_is_named_once(void **state)
+static void a_vendor_is_named_once(void **state)
 {
 	dev_t devno = add_usb_stick();
 
@@ -157,7 +157,7 @@ static void no_escapes_reach_the_terminal(void **state)
 	assert_string_equal(read_drive(devno).serial, "?]0;x?");
 }
 
-static void another_medium_is_another_drive(void **state)
+static void a_different_medium_is_a_different_drive(void **state)
 {
 	dev_t devno = add_usb_stick();
 	struct drive before = read_drive(devno), after;
@@ -208,7 +208,7 @@ static void only_whole_real_disks_are_listed(void **state)
 	free(drives);
 }
 
-static void contents_are_told_by_udev(void **state)
+static void contents_are_read_from_udev(void **state)
 {
 	dev_t devno = add_usb_stick();
 	struct contents contents;
@@ -352,7 +352,8 @@ static void what_is_unfit_is_refused(void **state)
 	rules.needed++;
 	refusal = refusal_of(devno, &rules);
 	assert_int_equal(refusal.error, -ERR_NO_ROOM);
-	assert_string_equal(refusal.reason, "has 30752000000 bytes, but 30752000001 bytes are needed");
+	assert_string_equal(
+		refusal.reason, "has 30752000000 bytes, but 30752000001 bytes are needed");
 	rules.needed = 0;
 
 	set(folder, "size", "1073741824\n"); /* 512 GiB */
@@ -376,7 +377,7 @@ static void what_is_unfit_is_refused(void **state)
 	assert_refused(devno, ERR_REFUSED, "has no medium in it", "insert one");
 }
 
-static void what_cannot_be_told_is_an_error(void **state)
+static void what_cannot_be_found_out_is_an_error(void **state)
 {
 	struct drive drive = read_drive(add_usb_stick());
 	struct refusal refusal = {.error = 99};
@@ -434,18 +435,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_stick_is_described),
 		TEST(other_kinds_tell_in_other_places),
-		TEST(a_maker_is_named_once),
+		TEST(a_vendor_is_named_once),
 		TEST(no_escapes_reach_the_terminal),
-		TEST(another_medium_is_another_drive),
+		TEST(a_different_medium_is_a_different_drive),
 		TEST(only_whole_real_disks_are_listed),
-		TEST(contents_are_told_by_udev),
+		TEST(contents_are_read_from_udev),
 		TEST(a_stick_nobody_uses_may_be_written),
 		TEST(the_systems_disk_is_refused),
 		TEST(the_stick_we_run_from_is_refused),
 		TEST(a_disk_in_use_is_refused),
 		TEST(many_mounts_leave_the_text_short),
 		TEST(what_is_unfit_is_refused),
-		TEST(what_cannot_be_told_is_an_error),
+		TEST(what_cannot_be_found_out_is_an_error),
 		cmocka_unit_test(sizes_are_read_and_written),
 	};
 

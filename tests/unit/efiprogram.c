@@ -144,7 +144,7 @@ static uint8_t *make_catalog(uint32_t catalog)
 	return catalog < 64 ? bytes + catalog * ISO_BLOCK : NULL;
 }
 
-static void the_fat_for_uefi_is_found_behind_other_boot_images(void **state)
+static void the_fat_for_uefi_is_found_after_other_boot_images(void **state)
 {
 	struct extent extent;
 	uint8_t *entries = make_catalog(20);
@@ -192,7 +192,7 @@ int main(void)
 		cmocka_unit_test(loaders_tell_what_they_are),
 		cmocka_unit_test(liars_do_no_harm),
 		cmocka_unit_test(every_length_is_survived),
-		cmocka_unit_test(the_fat_for_uefi_is_found_behind_other_boot_images),
+		cmocka_unit_test(the_fat_for_uefi_is_found_after_other_boot_images),
 		cmocka_unit_test(a_catalog_that_is_nowhere_is_none),
 	};
 

@@ -285,7 +285,7 @@ static uint8_t *entry(const struct disk *image, const char name[11])
 }
 
 /* mkfs.fat makes them with -F 32; GRUB and Linux take them, mtools does not. */
-static void a_small_fat32_is_no_fat16(void **state)
+static void a_small_fat32_is_not_taken_for_fat16(void **state)
 {
 	struct disk image;
 
@@ -347,7 +347,7 @@ static void an_empty_file_has_no_sectors(void **state)
 	discard(&image);
 }
 
-static void other_file_systems_are_no_fat(void **state)
+static void other_file_systems_are_not_fat(void **state)
 {
 	struct disk image;
 
@@ -362,7 +362,7 @@ static void other_file_systems_are_no_fat(void **state)
 	discard(&image);
 }
 
-static void damaged_chains_are_told(void **state)
+static void damaged_chains_are_reported(void **state)
 {
 	struct disk image;
 	unsigned int first, folder;
@@ -440,7 +440,7 @@ static void the_active_fat_is_used(void **state)
 }
 
 /* Each field of the boot sector at its extremes: an error or the file, but an answer at once. */
-static void absurd_boot_sectors_are_told(void **state)
+static void absurd_boot_sectors_are_reported(void **state)
 {
 	static const char *const types[] = {"12", "16", "32"};
 	static const uint8_t extremes[] = {0x00, 0x01, 0x02, 0x7f, 0x80, 0xff};
@@ -486,15 +486,15 @@ int main(void)
 		cmocka_unit_test(finds_a_file_on_fat12),
 		cmocka_unit_test(finds_a_file_on_fat16),
 		cmocka_unit_test(finds_a_file_on_fat32),
-		cmocka_unit_test(a_small_fat32_is_no_fat16),
+		cmocka_unit_test(a_small_fat32_is_not_taken_for_fat16),
 		cmocka_unit_test(compares_short_names_without_case),
 		cmocka_unit_test(finds_no_other_file),
 		cmocka_unit_test(an_empty_file_has_no_sectors),
-		cmocka_unit_test(other_file_systems_are_no_fat),
-		cmocka_unit_test(damaged_chains_are_told),
+		cmocka_unit_test(other_file_systems_are_not_fat),
+		cmocka_unit_test(damaged_chains_are_reported),
 		cmocka_unit_test(the_last_cluster_must_be_in_use),
 		cmocka_unit_test(the_active_fat_is_used),
-		cmocka_unit_test(absurd_boot_sectors_are_told),
+		cmocka_unit_test(absurd_boot_sectors_are_reported),
 	};
 
 	return cmocka_run_group_tests_name("fat", tests, NULL, NULL);

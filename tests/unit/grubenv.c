@@ -290,7 +290,7 @@ static void other_lines_stay(void **state)
 	grubenv_free(grubenv);
 }
 
-static void names_that_cannot_be_held_are_refused(void **state)
+static void invalid_names_are_refused(void **state)
 {
 	static const char *const names[] = {"", "#a", "a=b", "a\nb", "a\\"};
 	struct grubenv *grubenv = open_block(*state);
@@ -300,7 +300,7 @@ static void names_that_cannot_be_held_are_refused(void **state)
 	grubenv_free(grubenv);
 }
 
-static void a_full_block_is_told(void **state)
+static void a_full_block_is_reported(void **state)
 {
 	struct disk *disk = *state;
 	struct grubenv *grubenv;
@@ -334,7 +334,7 @@ static void a_full_block_is_told(void **state)
 	grubenv_free(grubenv);
 }
 
-static void what_is_no_block_is_refused(void **state)
+static void what_is_not_a_block_is_refused(void **state)
 {
 	static const char *const lines[] = {"a line\n", "\n", "=1\n", "a\n=1\n", "a=1", "a=1\\\n",
 		"# a comment without an end", "a=\\"};
@@ -490,7 +490,7 @@ static void failures_are_told_and_mended(void **state)
 	}
 }
 
-static void a_torn_write_is_told(void **state)
+static void a_torn_write_is_reported(void **state)
 {
 	struct disk *disk = *state;
 	char lines[GRUBENV_SIZE];
@@ -513,13 +513,13 @@ int main(void)
 		TEST(values_are_read),
 		TEST(a_change_is_one_sector),
 		TEST(other_lines_stay),
-		TEST(names_that_cannot_be_held_are_refused),
-		TEST(a_full_block_is_told),
-		TEST(what_is_no_block_is_refused),
+		TEST(invalid_names_are_refused),
+		TEST(a_full_block_is_reported),
+		TEST(what_is_not_a_block_is_refused),
 		TEST(changes_are_those_of_grub_editenv),
 		TEST(two_sectors_are_written_one_after_the_other),
 		TEST(failures_are_told_and_mended),
-		TEST(a_torn_write_is_told),
+		TEST(a_torn_write_is_reported),
 	};
 
 	return cmocka_run_group_tests_name("grubenv", tests, NULL, NULL);

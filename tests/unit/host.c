@@ -47,7 +47,7 @@ static void layers_lie_on_disks(void **state)
 	assert_int_equal(device_lies_on(root, dm, makedev(1, 1), &lies), -ELOOP);
 }
 
-static void who_holds_a_disk_is_told(void **state)
+static void the_holder_of_a_disk_is_named(void **state)
 {
 	dev_t sda = add_stick("sda", 0), sdb = add_stick("sdb", 16);
 	char *name = NULL;
@@ -265,14 +265,14 @@ static void every_mount_is_undone(void **state)
 	assert_int_equal(unmount_in_child(false, false, true, true), 0);
 }
 
-static void a_mount_in_use_is_told(void **state)
+static void a_mount_in_use_is_reported(void **state)
 {
 	(void)state;
 	assert_int_equal(
 		unmount_in_child(true, false, false, false), ERR_BUSY & 0xff); /* an exit status */
 }
 
-static void a_hidden_mount_is_told(void **state)
+static void a_hidden_mount_is_reported(void **state)
 {
 	(void)state;
 	assert_int_equal(
@@ -312,7 +312,7 @@ static bool finds_point(bool is_hidden, const char *expected, bool expected_writ
 	return wait_apart(pid) == 0;
 }
 
-static void a_mount_that_can_be_written_through_is_found(void **state)
+static void a_writable_mount_is_found(void **state)
 {
 	char *path = NULL;
 	bool is_writable;
@@ -331,7 +331,7 @@ static void a_mount_that_can_be_written_through_is_found(void **state)
 	assert_null(path);
 }
 
-static void nothing_mounted_is_no_error(void **state)
+static void nothing_mounted_is_not_an_error(void **state)
 {
 	(void)state;
 	add_stick("sdb", 16);
@@ -377,7 +377,7 @@ static void set_variable(const char *name, const char value[5], size_t size)
 		size);
 }
 
-static void secure_boot_is_told_by_two_variables(void **state)
+static void secure_boot_depends_on_two_variables(void **state)
 {
 	(void)state;
 	assert_false(host_enforces_secure_boot(&host)); /* BIOS */
@@ -399,18 +399,18 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(layers_lie_on_disks),
-		TEST(who_holds_a_disk_is_told),
+		TEST(the_holder_of_a_disk_is_named),
 		TEST(a_file_leads_to_its_loop_device),
 		TEST(partitions_and_disks_lead_to_each_other),
 		TEST(nodes_are_found_by_any_name),
 		TEST(the_strongest_mount_counts),
 		TEST(every_mount_is_undone),
-		TEST(a_mount_in_use_is_told),
-		TEST(a_hidden_mount_is_told),
-		TEST(a_mount_that_can_be_written_through_is_found),
-		TEST(nothing_mounted_is_no_error),
+		TEST(a_mount_in_use_is_reported),
+		TEST(a_hidden_mount_is_reported),
+		TEST(a_writable_mount_is_found),
+		TEST(nothing_mounted_is_not_an_error),
 		TEST(the_command_line_tells_how_it_was_booted),
-		TEST(secure_boot_is_told_by_two_variables),
+		TEST(secure_boot_depends_on_two_variables),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);

@@ -335,7 +335,7 @@ static void append_bootconfig(struct bytes *file)
 	append(file, "#BOOTCONFIG\n", 12);
 }
 
-static void a_boot_configuration_is_left_out(void **state)
+static void a_boot_configuration_is_skipped(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(packers); i++) {
@@ -422,7 +422,7 @@ static void memory_for_unpacking_is_bounded(void **state)
 	assert_refused(&file, "more than 128 MiB");
 }
 
-static void files_that_are_no_initrd_are_refused(void **state)
+static void files_that_are_not_an_initrd_are_refused(void **state)
 {
 	cleanup(bytes_clear) struct bytes archive = make_archive(RELEASE), file = {0};
 	cleanup(bytes_clear) struct bytes xz = pack_xz_with(&archive, LZMA_CHECK_CRC64);
@@ -509,7 +509,7 @@ static void modules_are_found_by_name(void **state)
 	assert_false(initrd_has_module(initrd, "modules.dep.bin"));
 }
 
-static void an_empty_file_is_no_module(void **state)
+static void an_empty_file_is_not_a_module(void **state)
 {
 	cleanup(bytes_clear) struct bytes archive = {0};
 	cleanup(initrd_freep) struct initrd *initrd = NULL;
@@ -537,7 +537,7 @@ static unsigned int files_in(const char *path)
 	return n;
 }
 
-static void index_is_private_and_goes_away(void **state)
+static void index_is_private_and_removed(void **state)
 {
 	cleanup(bytes_clear) struct bytes archive = make_archive(RELEASE);
 	struct initrd *initrd = must_read(&archive);
@@ -591,7 +591,7 @@ static void no_path_leads_out_of_the_index(void **state)
 	assert_true(files_in("/tmp") <= before + 1);
 }
 
-static void later_index_takes_the_place_of_an_earlier_one(void **state)
+static void later_index_replaces_an_earlier_one(void **state)
 {
 	cleanup(bytes_clear) struct bytes good = make_archive(RELEASE), file = {0};
 
@@ -757,19 +757,19 @@ int main(void)
 		cmocka_unit_test(every_shorter_file_is_refused),
 		cmocka_unit_test(flipped_bits_are_refused),
 		cmocka_unit_test(segments_may_follow_each_other),
-		cmocka_unit_test(a_boot_configuration_is_left_out),
+		cmocka_unit_test(a_boot_configuration_is_skipped),
 		cmocka_unit_test(archives_may_follow_each_other_in_one_stream),
 		cmocka_unit_test(an_archive_must_not_span_two_streams),
 		cmocka_unit_test(garbage_is_refused),
-		cmocka_unit_test(files_that_are_no_initrd_are_refused),
+		cmocka_unit_test(files_that_are_not_an_initrd_are_refused),
 		cmocka_unit_test(memory_for_unpacking_is_bounded),
 		cmocka_unit_test(large_lz4_blocks_are_read),
 		cmocka_unit_test(paths_are_found_on_merged_usr_too),
 		cmocka_unit_test(modules_are_found_by_name),
-		cmocka_unit_test(an_empty_file_is_no_module),
-		cmocka_unit_test(index_is_private_and_goes_away),
+		cmocka_unit_test(an_empty_file_is_not_a_module),
+		cmocka_unit_test(index_is_private_and_removed),
 		cmocka_unit_test(no_path_leads_out_of_the_index),
-		cmocka_unit_test(later_index_takes_the_place_of_an_earlier_one),
+		cmocka_unit_test(later_index_replaces_an_earlier_one),
 		cmocka_unit_test(damaged_index_is_refused),
 		cmocka_unit_test(empty_index_is_allowed),
 		cmocka_unit_test(impossible_sizes_are_refused),

@@ -124,7 +124,7 @@ static void assert_refused(const struct bytes *image, const char *why)
 		fail_msg("said \"%s\" instead of \"%s\"", said, why);
 }
 
-static void bzimage_says_its_release(void **state)
+static void bzimage_states_its_release(void **state)
 {
 	cleanup(bytes_clear) struct bytes image = make_bzimage(VERSION_TEXT);
 	char release[KERNEL_RELEASE_MAX];
@@ -159,7 +159,7 @@ static void bzimage_with_a_flipped_bit_is_refused(void **state)
 	assert_refused(&image, "does not match its CRC-32");
 }
 
-static void bzimage_cut_short_is_refused(void **state)
+static void truncated_bzimage_is_refused(void **state)
 {
 	cleanup(bytes_clear) struct bytes image = make_bzimage(VERSION_TEXT);
 	struct kernel kernel;
@@ -407,7 +407,7 @@ static void arm64_release_is_found_anywhere(void **state)
 	}
 }
 
-static void arm64_cut_short_is_refused(void **state)
+static void truncated_arm64_is_refused(void **state)
 {
 	cleanup(bytes_clear) struct bytes image = make_arm64(300000, 5000);
 
@@ -418,7 +418,7 @@ static void arm64_cut_short_is_refused(void **state)
 	assert_refused(&image, "truncated");
 }
 
-static void arm64_format_string_is_no_banner(void **state)
+static void arm64_format_string_is_not_a_banner(void **state)
 {
 	cleanup(bytes_clear) struct bytes image = make_arm64(300000, 5000);
 	struct kernel kernel;
@@ -459,9 +459,9 @@ static void other_files_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bzimage_says_its_release),
+		cmocka_unit_test(bzimage_states_its_release),
 		cmocka_unit_test(bzimage_with_a_flipped_bit_is_refused),
-		cmocka_unit_test(bzimage_cut_short_is_refused),
+		cmocka_unit_test(truncated_bzimage_is_refused),
 		cmocka_unit_test(version_text_is_read_within_its_bounds),
 		cmocka_unit_test(release_must_be_one_word),
 		cmocka_unit_test(kernels_since_6_15_have_no_crc),
@@ -471,8 +471,8 @@ int main(void)
 		cmocka_unit_test(one_matching_signature_of_several_is_enough),
 		cmocka_unit_test(damaged_signature_does_no_harm),
 		cmocka_unit_test(arm64_release_is_found_anywhere),
-		cmocka_unit_test(arm64_cut_short_is_refused),
-		cmocka_unit_test(arm64_format_string_is_no_banner),
+		cmocka_unit_test(truncated_arm64_is_refused),
+		cmocka_unit_test(arm64_format_string_is_not_a_banner),
 		cmocka_unit_test(zboot_is_named),
 		cmocka_unit_test(other_files_are_refused),
 	};

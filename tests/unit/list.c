@@ -91,7 +91,7 @@ static void disks_are_listed_with_the_reason_why_not(void **state)
 	assert_true(strstr(printed, "dev/sdb") < strstr(printed, "dev/sda"));
 }
 
-static void no_disk_is_said(void **state)
+static void no_disk_is_reported(void **state)
 {
 	static const struct deploy_options options = {0};
 
@@ -156,7 +156,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(disks_are_listed_with_the_reason_why_not),
-		TEST(no_disk_is_said),
+		TEST(no_disk_is_reported),
 		TEST(json_has_all_of_it),
 		TEST(options_make_candidates),
 	};

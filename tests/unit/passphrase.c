@@ -51,7 +51,7 @@ static void assert_text(const struct passphrase *passphrase, const char *text)
 	assert_memory_equal(passphrase->text, text, strlen(text));
 }
 
-static void newline_at_the_end_is_no_part_of_it(void **state)
+static void trailing_newline_is_not_part_of_it(void **state)
 {
 	cleanup(passphrase_freep) struct passphrase *with = NULL, *without = NULL, *inner = NULL;
 
@@ -64,7 +64,7 @@ static void newline_at_the_end_is_no_part_of_it(void **state)
 	assert_text(inner, "  spaces stay  ");
 }
 
-static void what_no_keyboard_gives_is_refused(void **state)
+static void what_cannot_be_typed_is_refused(void **state)
 {
 	static const struct {
 		const char *content;
@@ -98,7 +98,7 @@ static void length_has_a_bound(void **state)
 	assert_int_equal(get_content(text, PASSPHRASE_MAX + 2, &passphrase), -ERR_REFUSED);
 }
 
-static void missing_file_is_told(void **state)
+static void missing_file_is_reported(void **state)
 {
 	struct passphrase *passphrase = NULL;
 
@@ -219,7 +219,7 @@ static void warnings_of(const char *text, const char *keyboard, char ret_text[40
 	assert_null(strstr(ret_text, text));
 }
 
-static void weak_and_hard_to_type_ones_are_warned_of(void **state)
+static void weak_and_hard_to_type_ones_cause_warnings(void **state)
 {
 	char text[4096];
 
@@ -369,7 +369,7 @@ static void different_answers_are_asked_again(void **state)
 	assert_non_null(strstr(typist.screen, "were not the same"));
 }
 
-static void what_could_not_be_taken_is_asked_again(void **state)
+static void invalid_answers_are_asked_again(void **state)
 {
 	char much[PASSPHRASE_MAX + 100] = "";
 	const struct {
@@ -401,7 +401,7 @@ static void what_could_not_be_taken_is_asked_again(void **state)
 	assert_non_null(strstr(typist.screen, "liveng: the passphrase is empty"));
 }
 
-static void interrupt_leaves_the_terminal_as_it_was(void **state)
+static void interrupt_restores_the_terminal(void **state)
 {
 	struct typist typist;
 	struct termios modes;
@@ -451,18 +451,18 @@ static void without_a_terminal_the_options_are_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(newline_at_the_end_is_no_part_of_it),
-		cmocka_unit_test(what_no_keyboard_gives_is_refused),
+		cmocka_unit_test(trailing_newline_is_not_part_of_it),
+		cmocka_unit_test(what_cannot_be_typed_is_refused),
 		cmocka_unit_test(length_has_a_bound),
-		cmocka_unit_test(missing_file_is_told),
+		cmocka_unit_test(missing_file_is_reported),
 		cmocka_unit_test(pipe_may_give_it_in_pieces),
 		cmocka_unit_test(fifo_is_waited_for_until_a_signal_comes),
 		cmocka_unit_test(it_stays_out_of_core_dumps),
-		cmocka_unit_test(weak_and_hard_to_type_ones_are_warned_of),
+		cmocka_unit_test(weak_and_hard_to_type_ones_cause_warnings),
 		cmocka_unit_test(prompt_asks_twice_and_shows_nothing),
 		cmocka_unit_test(different_answers_are_asked_again),
-		cmocka_unit_test(what_could_not_be_taken_is_asked_again),
-		cmocka_unit_test(interrupt_leaves_the_terminal_as_it_was),
+		cmocka_unit_test(invalid_answers_are_asked_again),
+		cmocka_unit_test(interrupt_restores_the_terminal),
 		cmocka_unit_test(without_a_terminal_the_options_are_named),
 	};
 

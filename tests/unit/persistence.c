@@ -152,7 +152,7 @@ static const char *in_target(void)
 	return file;
 }
 
-static void clear_one_is_sound_over_other_content(void **state)
+static void unencrypted_one_is_sound_over_old_content(void **state)
 {
 	(void)state;
 	fill_target();
@@ -171,7 +171,7 @@ static void large_one_is_no_more_work(void **state)
 }
 
 /* Opening needs this much, too: it is better told here than at boot. */
-static void lack_of_memory_is_told(void **state)
+static void lack_of_memory_is_reported(void **state)
 {
 	const struct passphrase passphrase = {.size = 3, .text = "abc"};
 	struct persistence *persistence = NULL;
@@ -213,7 +213,7 @@ static void features_are_those_of_older_systems(void **state)
 		"large_file huge_file dir_nlink extra_isize metadata_csum");
 }
 
-static void each_has_ids_of_its_own(void **state)
+static void each_has_its_own_ids(void **state)
 {
 	char first[64];
 
@@ -380,11 +380,11 @@ static void encrypted_one_opens_with_its_passphrase(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(clear_one_is_sound_over_other_content),
+		cmocka_unit_test(unencrypted_one_is_sound_over_old_content),
 		cmocka_unit_test(large_one_is_no_more_work),
-		cmocka_unit_test(lack_of_memory_is_told),
+		cmocka_unit_test(lack_of_memory_is_reported),
 		cmocka_unit_test(features_are_those_of_older_systems),
-		cmocka_unit_test(each_has_ids_of_its_own),
+		cmocka_unit_test(each_has_its_own_ids),
 		cmocka_unit_test(signatures_of_older_content_are_gone),
 		cmocka_unit_test(older_journal_is_not_replayed),
 		cmocka_unit_test(encrypted_one_opens_with_its_passphrase),

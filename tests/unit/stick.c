@@ -265,7 +265,7 @@ static void mounts_of_a_device_that_is_the_partition_are_undone(void **state)
 	assert_int_equal(release(true, false, HOST_MOUNTED_RW, false), -ERR_REFUSED);
 }
 
-static void a_plain_file_has_no_mounts(void **state)
+static void a_regular_file_has_no_mounts(void **state)
 {
 	(void)state;
 	assert_int_equal(release(false, true, HOST_MOUNTED_RW, false), 0);
@@ -363,7 +363,7 @@ static void grubenv_is_changed_beneath_a_mount(void **state)
 	assert_int_equal(system(command), 0);
 }
 
-static void a_table_that_cannot_be_read_is_not_missing(void **state)
+static void an_unreadable_table_is_not_a_missing_one(void **state)
 {
 	static const uint64_t sizes[] = {512, 513, 16 * 1024, 17 * 1024, 1024 * 1024};
 
@@ -378,7 +378,7 @@ static void a_table_that_cannot_be_read_is_not_missing(void **state)
 	}
 }
 
-static void why_it_cannot_be_locked_is_told(void **state)
+static void the_reason_for_a_failed_lock_is_reported(void **state)
 {
 	(void)state;
 	assert_int_equal(open_zeros(MIB, 0, -ENOLCK, true), -ENOLCK);
@@ -428,7 +428,7 @@ static void the_assessment_is_one_write(void **state)
 }
 
 /* A full block is not a want of room for a set; a full file system around an image is. */
-static void a_full_block_is_told(void **state)
+static void a_full_block_is_reported(void **state)
 {
 	struct disk disk = {0};
 	struct grubenv grubenv = {.set_error = -ERR_FULL};
@@ -455,13 +455,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mounts_of_the_kernel_partition_are_undone),
 		cmocka_unit_test(mounts_of_a_device_that_is_the_partition_are_undone),
-		cmocka_unit_test(a_plain_file_has_no_mounts),
+		cmocka_unit_test(a_regular_file_has_no_mounts),
 		cmocka_unit_test(grubenv_is_changed_beneath_a_mount),
-		cmocka_unit_test(a_table_that_cannot_be_read_is_not_missing),
-		cmocka_unit_test(why_it_cannot_be_locked_is_told),
+		cmocka_unit_test(an_unreadable_table_is_not_a_missing_one),
+		cmocka_unit_test(the_reason_for_a_failed_lock_is_reported),
 		cmocka_unit_test(tries_are_one_digit),
 		cmocka_unit_test(the_assessment_is_one_write),
-		cmocka_unit_test(a_full_block_is_told),
+		cmocka_unit_test(a_full_block_is_reported),
 	};
 
 	return cmocka_run_group_tests_name("stick", tests, NULL, NULL);

@@ -69,7 +69,7 @@ static void a_new_file_gets_its_size(void **state)
 	assert_int_equal(size_of(path), SIZE);
 }
 
-static void a_new_file_goes_if_it_is_not_kept(void **state)
+static void a_new_file_is_removed_unless_kept(void **state)
 {
 	const char *path = at("new.img");
 	struct target target;
@@ -89,7 +89,7 @@ static void a_new_file_goes_if_it_is_not_kept(void **state)
 	assert_int_equal(size_of(path), 6);
 }
 
-static void a_name_taken_meanwhile_is_left_alone(void **state)
+static void a_name_taken_in_the_meantime_is_left_alone(void **state)
 {
 	const char *path = at("new.img");
 	struct target target;
@@ -120,7 +120,7 @@ static void a_new_file_that_another_locks_first_is_left_to_it(void **state)
 }
 
 /* One that waits for it must not go on with a file that has no name any more. */
-static void a_new_file_that_is_given_up_is_no_target(void **state)
+static void a_new_file_that_is_given_up_is_not_a_target(void **state)
 {
 	const char *path = at("new.img");
 	int fds[2], status;
@@ -153,7 +153,7 @@ static void a_new_file_that_is_given_up_is_no_target(void **state)
 }
 
 /* Then nobody was asked whether that may be lost. */
-static void a_file_that_was_filled_meanwhile_is_refused(void **state)
+static void a_file_filled_in_the_meantime_is_refused(void **state)
 {
 	const char *path = make_image("");
 	struct target target;
@@ -167,7 +167,7 @@ static void a_file_that_was_filled_meanwhile_is_refused(void **state)
 	target_close(&target);
 }
 
-static void a_file_that_is_there_stays_and_is_resized(void **state)
+static void an_existing_file_is_kept_and_resized(void **state)
 {
 	const char *path = make_image("something");
 	struct target target;
@@ -204,7 +204,7 @@ static void assert_not_read(const char *path, uint64_t size, int error, const ch
 	assert_non_null(strstr(told, words));
 }
 
-static void what_is_no_target_is_told(void **state)
+static void what_is_not_a_target_is_reported(void **state)
 {
 	(void)state;
 	assert_not_read(at("none.img"), 0, ENOENT, "--size");
@@ -222,7 +222,7 @@ static void what_is_no_target_is_told(void **state)
 	assert_not_read(at("empty.img/x"), SIZE, ENOTDIR, "examine it");
 }
 
-static void a_missing_folder_is_told(void **state)
+static void a_missing_folder_is_reported(void **state)
 {
 	char path[256];
 	struct target target;
@@ -309,7 +309,7 @@ static void detach(struct loop *loop)
 	close_fd(&loop->fd);
 }
 
-static void a_disk_is_had_alone(void **state)
+static void a_disk_is_claimed(void **state)
 {
 	static const struct drive_rules rules = {.allow_fixed = true};
 	cleanup(detach) struct loop loop = {.fd = -1};
@@ -373,18 +373,18 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_file_gets_its_size),
-		TEST(a_new_file_goes_if_it_is_not_kept),
-		TEST(a_name_taken_meanwhile_is_left_alone),
+		TEST(a_new_file_is_removed_unless_kept),
+		TEST(a_name_taken_in_the_meantime_is_left_alone),
 		TEST(a_new_file_that_another_locks_first_is_left_to_it),
-		TEST(a_new_file_that_is_given_up_is_no_target),
-		TEST(a_file_that_was_filled_meanwhile_is_refused),
-		TEST(a_file_that_is_there_stays_and_is_resized),
-		TEST(what_is_no_target_is_told),
-		TEST(a_missing_folder_is_told),
+		TEST(a_new_file_that_is_given_up_is_not_a_target),
+		TEST(a_file_filled_in_the_meantime_is_refused),
+		TEST(an_existing_file_is_kept_and_resized),
+		TEST(what_is_not_a_target_is_reported),
+		TEST(a_missing_folder_is_reported),
 		TEST(too_small_says_how_much_is_needed),
 		TEST(another_file_of_that_name_is_refused),
 		TEST(a_locked_file_is_busy),
-		TEST(a_disk_is_had_alone),
+		TEST(a_disk_is_claimed),
 		TEST(another_medium_in_the_drive_is_refused),
 	};
 

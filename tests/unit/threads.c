@@ -77,7 +77,7 @@ static void each_piece_is_done_once(void **state)
 	}
 }
 
-static void an_error_ends_it(void **state)
+static void an_error_stops_it(void **state)
 {
 	struct work work = {.fails_at = 20, .stops_at = SIZE_MAX};
 
@@ -86,7 +86,7 @@ static void an_error_ends_it(void **state)
 	assert_in_range(sum(&work), 21, MANY - 1);
 }
 
-static void whoever_watches_can_end_it(void **state)
+static void the_watcher_can_stop_it(void **state)
 {
 	struct work work = {.fails_at = SIZE_MAX, .stops_at = 30};
 
@@ -99,8 +99,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_piece_is_done_once),
-		cmocka_unit_test(an_error_ends_it),
-		cmocka_unit_test(whoever_watches_can_end_it),
+		cmocka_unit_test(an_error_stops_it),
+		cmocka_unit_test(the_watcher_can_stop_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

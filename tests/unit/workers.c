@@ -51,7 +51,7 @@ static const char *text_of(const struct worker *member, const char *name)
 		json_object_object_get(member->said, name), JSON_C_TO_STRING_PLAIN);
 }
 
-static void each_is_heard_for_itself(void **state)
+static void each_ones_messages_are_kept_separately(void **state)
 {
 	struct worker members[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
 	int base = 40;
@@ -198,7 +198,7 @@ static int wait_for_interruption(void *data, size_t i, const struct observer *ob
 }
 
 /* In a child of its own: signals stay blocked. */
-static void all_are_told_of_an_interruption(void **state)
+static void all_are_notified_of_an_interruption(void **state)
 {
 	pid_t pid = fork();
 	int status;
@@ -220,7 +220,7 @@ static void all_are_told_of_an_interruption(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void a_reader_that_went_away_is_no_error(void **state)
+static void a_reader_that_went_away_is_not_an_error(void **state)
 {
 	struct progressfd progressfd;
 	int fds[2];
@@ -237,7 +237,7 @@ static void a_reader_that_went_away_is_no_error(void **state)
 }
 
 /* The lines of a stretch of work, with pauses between. */
-static void rate_and_time_left_are_told(void **state)
+static void rate_and_time_left_are_reported(void **state)
 {
 	const struct timespec pause = {.tv_nsec = 300000000};
 	autoclose int fd = file_with("", 0);
@@ -278,13 +278,13 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_is_heard_for_itself),
+		cmocka_unit_test(each_ones_messages_are_kept_separately),
 		cmocka_unit_test(a_crash_is_one_members_failure),
 		cmocka_unit_test(lines_stay_whole),
 		cmocka_unit_test(progress_names_the_target),
-		cmocka_unit_test(all_are_told_of_an_interruption),
-		cmocka_unit_test(a_reader_that_went_away_is_no_error),
-		cmocka_unit_test(rate_and_time_left_are_told),
+		cmocka_unit_test(all_are_notified_of_an_interruption),
+		cmocka_unit_test(a_reader_that_went_away_is_not_an_error),
+		cmocka_unit_test(rate_and_time_left_are_reported),
 	};
 
 	return cmocka_run_group_tests_name("team", tests, set_up, NULL);
