@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checks before the first byte, with kernels and initrds of Debian's archive.
+"""The checks before the first byte is written, with kernels and initrds from Debian's archive.
 
 Each refusal has exit code 4, names what is wrong, and writes nothing.
 """
@@ -41,7 +41,7 @@ def flip(offset):
 
 
 def cut(to):
-    """Keep that many bytes; of a negative number, all but so many; of a fraction, that part."""
+    """Keep that many bytes; with a negative number, all but that many; with a fraction, that part."""
     def change(data):
         return data[:int(len(data) * to) if isinstance(to, float) else to]
     return change
@@ -144,7 +144,7 @@ def test_truncated_initrd(roomy, material, tmp_path, variant, to):
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=["zstd", "gzip", "xz", "lz4"])
 def test_initrd_with_a_flipped_bit(roomy, material, tmp_path, variant):
-    """zstd, gzip and xz have checksums; of lz4 only what its format can tell."""
+    """zstd, gzip and xz have checksums; lz4 can only detect what violates its format."""
     source = material.initrd(variant=variant)
     bad = changed(tmp_path / "initrd-bad", source, flip(source.stat().st_size // 2))
     if variant == ".lz4":
@@ -204,7 +204,7 @@ def test_one_run_reports_everything_that_is_wrong(roomy, material, tmp_path):
 # Encrypted persistence
 
 def encrypt(stick, tmp_path, *options):
-    """A LUKS header into partition 4, made on a file of its own by cryptsetup."""
+    """Put a LUKS header, made by cryptsetup in a separate file, into partition 4."""
     container = tmp_path / "container"
     with open(container, "wb") as f:
         f.truncate(4 * MIB)
@@ -245,7 +245,7 @@ def test_a_damaged_header_is_still_encrypted(roomy, material, tmp_path, kind, da
 
 def test_encrypted_stick_asks_for_the_cipher_of_its_header(roomy, material, tmp_path):
     encrypt(roomy, tmp_path, *LUKS1)
-    # LUKS1: the name of the cipher stands at offset 8, 32 bytes; nothing sums the header up.
+    # LUKS1: the name of the cipher is at offset 8, 32 bytes; the header has no checksum.
     assert roomy.read(4, 8, 4) == b"aes\0"
     roomy.write(4, 8, b"serpent".ljust(32, b"\0"))
     refused(roomy, material.new, "serpent")

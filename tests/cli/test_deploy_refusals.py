@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What cannot become a stick is told before anything is written, each case in its own words: the
-target stays as it is, a file that was not there is not there afterwards either."""
+"""What cannot become a stick is reported before anything is written, each case with its own message: the
+target is unchanged, and a file that did not exist does not exist afterwards either."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ from stick import MIB, run, tiny_kernel
 
 
 def refused(image, deployed, tmp_path, *arguments, code=REFUSED, says="", **kwargs):
-    """Neither an old stick nor a new file is touched, with --dry-run and without; it is said once."""
+    """Neither an old stick nor a new file is touched, with --dry-run and without; it is reported once."""
     new = tmp_path / "new.img"
     with untouched(deployed.path):
         plan = deployer("--dry-run", *arguments, image, deployed.path, code=code, says=says, **kwargs)
@@ -42,7 +42,7 @@ def test_a_missing_image_is_reported_before_anything_about_the_targets(tmp_path)
 
 
 def test_image_and_target_in_the_wrong_order(live_image, tmp_path):
-    """Whether the target is there or not, even with an image on it."""
+    """Whether or not the target exists, even with an image on it."""
     disk = tmp_path / "disk.img"
     disk.write_bytes(bytes(MIB))
     with untouched(live_image.path):
@@ -75,7 +75,7 @@ def test_zeros(deployed, tmp_path):
 
 @pytest.mark.parametrize("size", [32768, 34816, 36864, 65536, 200_000, 4_000_000, -2048, -512])
 def test_a_truncated_image(live_image, deployed, tmp_path, size):
-    """A download that stopped, at any place."""
+    """A download that stopped anywhere."""
     size = size % live_image.path.stat().st_size
     said = refused(live_image.cut(tmp_path / "cut.iso", size), deployed, tmp_path).err
     assert "truncated" in said or "not an ISO 9660" in said
@@ -88,7 +88,7 @@ def test_no_live_folder(deployed, small_sets, tmp_path):
 
 
 def test_no_rock_ridge(deployed, tmp_path):
-    """Joliet has long names, too, but Linux and live-boot go by the other ones."""
+    """Joliet has long names as well, but Linux and live-boot use the other ones."""
     (tmp_path / "tree/live").mkdir(parents=True)
     (tmp_path / "tree/live/filesystem.squashfs").write_bytes(b"x")
     run("genisoimage", "-quiet", "-J", "-o", tmp_path / "a.iso", tmp_path / "tree")
@@ -101,7 +101,7 @@ def test_no_squashfs(deployed, small_sets, tmp_path):
     refused(image, deployed, tmp_path, says="no squashfs in live/")
 
 
-# What lies outside live/ may be left out of the stick.
+# What is outside live/ may be omitted from the stick.
 @pytest.mark.parametrize("folder", ["boot/system", "nowhere", "live/none", "live/../boot/system"])
 def test_no_squashfs_where_the_menu_says(deployed, small_sets, tmp_path, folder):
     names = [f"live/{n}-{small_sets[0].release}" for n in ("vmlinuz", "initrd.img")]
@@ -126,7 +126,7 @@ def test_an_installer_image(deployed, small_sets, tmp_path):
 
 
 def with_file(image, tmp_path, name, data):
-    """The image with other content in a file of the same length."""
+    """The image with different content in a file, of the same length."""
     _, block, size = image.record(name)
     return image.patched(tmp_path / "patched.iso", (block * 2048, data[:size]))
 
@@ -146,7 +146,7 @@ def test_a_kernel_that_is_not_one(live_image, deployed, tmp_path):
 
 
 def test_a_kernel_without_efi_stub(live_image, deployed, tmp_path):
-    """By the field that says so; its checksum is right."""
+    """According to the field for that; its checksum is right."""
     name = f"live/vmlinuz-{live_image.set.release}"
     kernel = tiny_kernel(live_image.set.release, efi=False)
     refused(with_file(live_image, tmp_path, name, kernel), deployed, tmp_path, says=["EFI stub"])
@@ -180,7 +180,7 @@ def test_a_file_that_is_not_there(option, live_image, deployed, tmp_path):
 
 
 def test_encryption_needs_cryptsetup_in_the_initrd(live_image, material, deployed, tmp_path):
-    """Told with the way out, and before a passphrase is asked for."""
+    """Reported with the way out, and before asking for a passphrase."""
     refused(live_image, deployed, tmp_path, "--encrypt", "--kernel", material.new.kernel,
             "--initrd", material.initrd(variant=".nocrypt"), says="cryptsetup")
 
@@ -282,7 +282,8 @@ def test_the_image_itself_as_target(live_image, tmp_path, link):
     target = tmp_path / "other.iso" if link is os.link else image
     link(image, target)
     with untouched(image):
-        deployer("--yes", "--size", SIZE, image, target, code=REFUSED, says="is one of the files the stick is made from")
+        deployer("--yes", "--size", SIZE, image, target, code=REFUSED,
+                 says="is one of the files the stick is made from")
 
 
 @pytest.mark.parametrize("option", ["--kernel", "--initrd"])
@@ -314,7 +315,7 @@ def test_a_new_file_needs_no_yes(live_image, tmp_path):
 
 
 def test_a_full_disk(live_image, tmp_path):
-    """The new file goes, what was made for it too."""
+    """The new file is removed, and so is what was made for it."""
     path = tmp_path / "stick.img"
     deployer("--size", SIZE, live_image, path, code=FAILED, says="too large",
              prefix=["prlimit", f"--fsize={300 * MIB}", "--core=0"])
@@ -342,7 +343,7 @@ def test_wrong_use(arguments):
     (["--encrpt", "a", "b"], "--encrpt"), (["--encryp", "a", "b"], "--encryp"),
     (["--kernel-siz", "1G", "a", "b"], "--kernel-siz"), (["-nZ", "a", "b"], "-Z")])
 def test_no_such_option(arguments, word):
-    """An abbreviation is none either; JSON tells it, too."""
+    """An abbreviation is not one either; JSON reports it as well."""
     told = deployer("--json", *arguments, code=USAGE).json
     assert told["errors"] == [f"{word}: no such option: see --help"]
 

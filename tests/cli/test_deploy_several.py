@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several targets in one call of liveng-deploy, and progress for programs."""
+"""Several targets in one run of liveng-deploy, and progress for programs."""
 
 import contextlib
 import fcntl
@@ -42,7 +42,7 @@ def failing(path):
 
 
 def test_one_that_fails_does_not_stop_the_others(live_image, tmp_path):
-    """Once they are being written."""
+    """After writing has begun."""
     paths = [new_file(tmp_path / f"{name}.img") for name in "abc"]
     told = deployer("--json", live_image, *paths, code=FAILED, prefix=failing(paths[1]),
                     says="2 of 3 targets are ready to boot").json
@@ -62,14 +62,14 @@ def test_only_new_files_that_failed_are_removed(live_image, tmp_path):
 
 @contextlib.contextmanager
 def held(path):
-    """A new file that another program has for itself."""
+    """A new file that another program holds."""
     with open(new_file(path), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def all_refused(image, *arguments, targets, codes, says):
-    """One that is refused, and none is written: the codes, None for one that only waited."""
+    """One is refused, and none is written: the codes, None for those that only waited."""
     code = next(code for code in codes if code)
     with contextlib.ExitStack() as stack:
         for path in {path.resolve() for path in targets if path.exists()}:
@@ -78,7 +78,7 @@ def all_refused(image, *arguments, targets, codes, says):
         dry = finish(start("-n", *arguments, image, *targets, program=DEPLOYER))
         told = deployer("--yes", "--json", *arguments, image, *targets, code=code,
                         says=[says, f"nothing was written to any of the {len(targets)} targets"])
-    assert dry.out == "" or code == BUSY  # a file is locked only to be written
+    assert dry.out == "" or code == BUSY  # a file is locked only for writing
     assert [path for path in targets if path.exists()] == there
     assert [t["exit_code"] for t in told.json["targets"]] == codes
     assert [len(t["errors"]) for t in told.json["targets"]] == [1 if code else 0 for code in codes]
@@ -146,7 +146,7 @@ def test_dry_run_reports_each(live_image, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_an_interruption_ends_all(live_image, tmp_path, number):
-    """Also where only the first process is told; new files are removed again."""
+    """Also if only the first process gets the signal; new files are removed again."""
     process = start("--size", SIZE, "--json", live_image, tmp_path / "a.img", tmp_path / "b.img",
                     program=DEPLOYER, start_new_session=True,
                     prefix=["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=pwrite64",
@@ -164,7 +164,7 @@ def test_an_interruption_ends_all(live_image, tmp_path, number):
 
 
 def test_if_the_first_process_dies_the_others_end(live_image, tmp_path):
-    """Nobody would know of them: what they have written goes, too."""
+    """Nobody would know about them: what they have written is removed as well."""
     process = start("--size", SIZE, live_image, tmp_path / "a.img", tmp_path / "b.img", program=DEPLOYER,
                     prefix=["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=pwrite64",
                             "-e", "inject=pwrite64:delay_exit=100000"])

@@ -20,7 +20,7 @@ CA_2023 = "Microsoft UEFI CA 2023"
 
 
 class Deployed(Stick):
-    """A stick, and what liveng-deploy said of it."""
+    """A stick, and what liveng-deploy said about it."""
 
     def __init__(self, path, result):
         super().__init__(path)
@@ -54,7 +54,7 @@ def certificate_table(program):
 
 
 def with_signature(program, number):
-    """A program of which only one signature is left."""
+    """A program with only one of its signatures left."""
     entry, start, size = certificate_table(program)
     table, found = program[start:start + size], []
     while table:
@@ -92,7 +92,7 @@ def test_names_in_capitals_are_found(made):
 
 
 def test_those_that_are_only_in_the_fat_of_the_image_are_found(made):
-    """Of an image whose tree has none; a folder of the tree is taken into the FAT before."""
+    """With an image whose tree has none; a folder of the tree was moved into the FAT before."""
     stick = made(loaders=True, without=["EFI"])
     assert stick.loaders["x86_64-efi"]["source"] == "image"
     assert stick.file("EFI/BOOT/bootx64.efi") == SHIM.read_bytes()
@@ -131,7 +131,7 @@ def test_a_grub_that_looks_elsewhere_is_led_to_the_menu(made):
 
 
 def test_32_bit_firmware_gets_a_grub_made_here(made):
-    """live-build's own one looks for its files on whatever medium comes first."""
+    """live-build's own looks for its files on whatever medium comes first."""
     stick = made(extra=pair() | {"EFI/boot/bootia32.efi": b"MZ"})
     entry = stick.loaders["i386-efi"]
     assert entry["source"] == "made" and entry["grub"] == {"signed_by": [], "sbat": 0}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people are told names the thing and the way out, and nothing on a stick writes to their
+"""Messages name the thing and the way out, and nothing on a stick can control the
 terminal."""
 
 import pytest

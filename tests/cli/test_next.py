@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""next: what one boot runs; and what bless makes of it afterwards is in test_trial.py."""
+"""next: what one boot runs; what bless does about it afterwards is in test_trial.py."""
 
 import pytest
 
@@ -48,7 +48,7 @@ def choose(stick, entry="fallback"):
 
 
 def test_another_current_set_drops_the_choice(stick, small_sets):
-    """Else it would not be what the next boot runs."""
+    """Otherwise it would not be what the next boot runs."""
     choose(stick)
     update(stick, small_sets[1], says="dropping the choice of fallback")
     assert "liveng_once" not in stick.grubenv()

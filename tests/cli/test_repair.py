@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """repair, and update where it repairs: a damaged set, a damaged tree, a set that did not come up.
 
-The installed system is one elsewhere, as --root names it."""
+The installed system is elsewhere, named with --root."""
 
 import fcntl
 
@@ -104,7 +104,7 @@ def failed_stick(stick, small_sets, root, request):
 
 
 def failures(root):
-    """The releases that are remembered as failed."""
+    """The releases recorded as failed."""
     return [line.split()[0] for line in (root / "var/lib/liveng/failed").read_text().splitlines()]
 
 
@@ -159,7 +159,7 @@ def test_repair_gives_up_when_every_kernel_failed(stick, small_sets, root):
 
 
 def test_a_given_set_that_did_not_come_up_before(failed_stick, small_sets, root):
-    """Named or not, the previous one comes first; without that it is not written again."""
+    """Given or not, the previous one comes first; without that, the set is not written again."""
     damage(failed_stick, small_sets[0])
     named = ["--kernel", small_sets[2].kernel, "--initrd", small_sets[2].initrd]
     repair(failed_stick, root, *named, code=REFUSED, says=["did not come up", "choose another"])
@@ -243,7 +243,7 @@ def test_bless_of_a_damaged_tree_does_not_end_the_trial(rootless_stick):
         kupd("bless", "--disk", rootless_stick.path, code=VERIFY, says="no whole kernel set")
 
 
-# The current kernel cannot be read any more
+# The current kernel can no longer be read
 
 @pytest.mark.parametrize("words", [["repair"], ["update", "--force"]], ids=" ".join)
 @pytest.mark.parametrize("state", ["first", "proven", "on trial"])
@@ -272,7 +272,7 @@ def test_a_set_that_cannot_be_read_may_be_readable_next_time(stick, small_sets, 
     assert stick.grub_has(small_sets[1])
 
 
-# The other slot's tree cannot be read: nothing that does without it is kept from its work
+# The other slot's tree cannot be read: whatever does not need it still works
 
 @pytest.fixture(params=["descriptor", "root folder"])
 def half_readable(stick, small_sets, tools, request):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""repair of a kernel partition that lost its head: the block that leads to the trees, or all of it.
+"""repair of a kernel partition that lost its head: the block that points to the trees, or all of it.
 """
 
 import pytest
@@ -75,7 +75,7 @@ def test_the_tree_that_is_least_in_doubt_is_restored(two_sets, small_sets, root,
 
 
 def test_of_two_trees_that_name_each_other_the_proven_one_is_restored(two_sets, small_sets, root, tmp_path):
-    """As an update leaves them that writes the older set anew: nothing else tells them apart."""
+    """As after an update that writes the older set again: nothing else distinguishes them."""
     update(two_sets, small_sets[0])
     assert two_sets.grubenv()["liveng_proven"] == "B"
     behead(two_sets)

@@ -133,7 +133,7 @@ def test_a_damaged_current_set_is_overwritten_and_the_whole_one_kept(stick, smal
     assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[0])
 
 
-# A set that came up stays, whatever the one before it is
+# A set that came up is kept, whatever the previous one is
 
 @pytest.fixture
 def over_unproven(stick, small_sets):
@@ -157,7 +157,7 @@ def test_a_rollback_to_an_unproven_set_keeps_the_proven_one(over_unproven, small
 
 
 def test_two_sets_that_each_have_the_other_as_old_set(over_unproven, small_sets, tmp_path):
-    """The older one was written again, into the place where it had been."""
+    """The older one was written again, to the place where it had been."""
     stick = over_unproven
     update(stick, small_sets[0])
     for _ in range(2):
@@ -168,7 +168,7 @@ def test_two_sets_that_each_have_the_other_as_old_set(over_unproven, small_sets,
 
 
 def test_a_rollback_after_an_update_that_was_cut_off(stick, small_sets):
-    """Right behind the switch: the new tree's own descriptor is not there yet."""
+    """Right after the switch: the new tree's own descriptor is not there yet."""
     update(stick, small_sets[1])
     stick.write(2, stick.partition(2)[1] // 2 + 32768, bytes(2048))
     kupd("bless", "--disk", stick.path)

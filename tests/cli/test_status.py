@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""status: what it tells, and that it is quick and writes nothing."""
+"""status: what it shows, and that it is quick and writes nothing."""
 
 import os
 import re
@@ -147,7 +147,7 @@ def test_partition_alone_has_no_assessment(stick, tmp_path):
 
 
 def test_status_does_not_read_the_sets(stick, small_sets):
-    """A damaged kernel is verify's business; status stays at once, whatever the size."""
+    """Damaged kernels are verify's job; status stays instant, whatever the size."""
     content = stick.read(2, 0, stick.partition(2)[1])
     at = content.index(small_sets[0].kernel.read_bytes())
     stick.write(2, at + 70_000, b"\xff" * 1000)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is no liveng stick is left alone (exit code 3), and so is what another program uses (7)."""
+"""What is not a liveng stick is left alone (exit code 3), and so is what another program uses (7)."""
 
 import fcntl
 import os
@@ -74,7 +74,7 @@ def test_what_is_not_a_stick(stick, small_sets, spoil):
 
 @pytest.mark.parametrize("spoil", [empty_2, no_pvd], ids=lambda f: f.__name__)
 def test_a_stick_that_lost_its_kernels(stick, small_sets, spoil):
-    """By its names it is one all the same: whoever keeps it up to date must not pass over it."""
+    """By its names it still is one: the hooks that keep it up to date must not skip it."""
     spoil(stick)
     refused(stick, small_sets, VERIFY)
 
@@ -160,7 +160,7 @@ def test_a_path_with_blanks_and_signs(new_stick, small_sets):
 
 
 def test_bless_waits_for_a_writer(stick, small_sets):
-    """It is run once in a boot; each verb else gives up after two seconds."""
+    """It runs once per boot; every other verb gives up after two seconds."""
     update(stick, small_sets[1])
     with open(stick.path, "rb") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
@@ -183,7 +183,7 @@ def test_bless_that_waits_can_be_interrupted(stick, small_sets):
 
 
 def test_what_another_cache_holds_is_not_used(stick, small_sets, loop):
-    """A partition's device, here the file beneath, is written to while the whole disk is cached."""
+    """A partition's device, here the underlying file, is written to while the whole disk is cached."""
     before = stick.read(2, PVD, 512)
     update(stick, small_sets[1])
     node = loop(stick.path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""After a boot: what bless makes of it, and what is remembered of a set that did not come up."""
+"""After a boot: what bless concludes, and what is recorded about a set that did not come up."""
 
 import pytest
 
@@ -75,7 +75,7 @@ def test_the_failure_is_reported(given_up, small_sets, root):
 
 
 def test_the_manuals_unit_for_a_good_boot_is_valid(tmp_path):
-    """As it stands there: what systemd finds wrong with it would keep boots from being good."""
+    """Verbatim: anything that systemd finds wrong with it would prevent boots from being good."""
     page = (TOP / "kupd/livengkupd.8").read_text()
     section = page.split(".Sh A GOOD BOOT\n")[1].split(".Sh ")[0]
     unit = tmp_path / "good-boot.service"
@@ -86,7 +86,7 @@ def test_the_manuals_unit_for_a_good_boot_is_valid(tmp_path):
 
 
 def test_the_login_message_has_a_name_that_is_run():
-    """As pam_motd has it run at each login."""
+    """As pam_motd runs it at each login."""
     folder = TOP / "kernel-hooks/update-motd.d"
     names = sticks.run("run-parts", "--lsbsysinit", "--test", folder).decode().split()
     assert names == [str(folder / "80-liveng")]
@@ -157,7 +157,7 @@ def test_a_current_set_that_the_menu_could_not_load_is_given_up(stick, small_set
 
 
 def test_a_current_tree_that_cannot_be_read_is_not_given_up(stick, small_sets, root, tools):
-    """It may be read the next time."""
+    """It may be readable next time."""
     update(stick, small_sets[1])
     stick.set_grubenv({"liveng_previous": "1"})
     at = int.from_bytes(stick.read(2, sticks.PVD + 158, 4), "little") * sticks.BLOCK

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""update: what lies on the stick afterwards, seen by readers that are not ours."""
+"""update: what is on the stick afterwards, seen by readers that are not ours."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def test_update_writes_nothing_outside_partition_2_and_grubenv(stick, small_sets
 
 
 def test_other_files_are_not_left_as_names_without_content(new_stick, small_sets, tmp_path):
-    """Their extents lie in a slot that is written again sooner or later."""
+    """Their extents are in a slot that will be overwritten sooner or later."""
     stick = new_stick(extra={"live/System.map": b"0 A _text\n", "notes.txt": b"mine"})
     update(stick, small_sets[1])
     tree = extract(stick, tmp_path / "after")
@@ -61,7 +61,7 @@ def test_many_updates_reuse_the_slots(new_stick, small_sets, tmp_path, bless):
         if bless:
             kupd("bless", "--disk", stick.path)
             previous = kernel_set
-    # With a set on trial the proven one stays where it is, and the other slot is written.
+    # With a set on trial the proven one stays in place, and the other slot is written.
     assert slots == (["B", "A"] * 5)[:9] if bless else ["B"] * 9
 
 
@@ -274,7 +274,7 @@ def test_joliet_tree_does_not_survive_the_update(new_stick, small_sets, tmp_path
         return subprocess.run(["isoinfo", "-J", "-l", "-i", part], capture_output=True,
                               check=False).returncode == 0
 
-    assert joliet_reads()  # else this test proves nothing
+    assert joliet_reads()  # otherwise this test proves nothing
     for kernel_set in small_sets[1:4]:
         update(stick, kernel_set)
         assert not joliet_reads()
@@ -315,7 +315,7 @@ def test_in_place_and_then_atomic_again(new_stick, small_sets, tmp_path):
 
 
 def test_in_place_keeps_the_proven_set_where_there_is_room(stick, small_sets, tmp_path):
-    """Also where that means to go back first: the option allows what is not safe, it does not ask for it."""
+    """Even if that means going back first: the option allows the unsafe way, it does not request it."""
     update(stick, small_sets[1], "--in-place", says="has room next to the current kernel set")
     assert_holds(stick, tmp_path / "1", small_sets[1], small_sets[0])
     assert stick.grubenv()["liveng_tries"] == "3"

@@ -196,7 +196,7 @@ def test_json_of_failure(tmp_path):
     assert result.json["schema_version"] == 1
     assert result.json["exit_code"] == NOT_STICK
     assert any("zeros.img" in text for text in result.json["errors"])
-    assert "zeros.img" in result.err  # people read it too
+    assert "zeros.img" in result.err  # people read it as well
 
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C"])

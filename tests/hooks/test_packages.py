@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The packages themselves: lintian, hardening, two builds alike; and those for kernels of one's own."""
+"""The packages themselves: lintian, hardening, reproducible builds; and those for one's own kernels."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def test_every_compiler_call_is_hardened():
 
 
 def test_two_builds_are_the_same(tmp_path):
-    """In another folder, time zone, language, with another umask; and of the source package, without git."""
+    """In another folder, time zone and language, with another umask; and from the source package, without git."""
     other = tmp_path / "another/folder"
     (source,) = BUILD.glob("liveng_*.dsc")
     run("sh", "-c", "umask 027 && dpkg-source -x \"$1\" \"$2/source\" && exec \"$2/source/debian/build.sh\" \"$3\"",
@@ -137,7 +137,7 @@ def test_live_build_takes_the_example(tmp_path):
 
 
 def test_autopkgtest(system):
-    """debian/tests/hooks in the machine; as Debian's own testbeds run it."""
+    """debian/tests/hooks in the machine, as Debian's own testbeds run it."""
     for name in ("debian/tests/hooks", "tests/data/published-stick.sh"):
         system.put(f"/src/{name}", (TOP / name).read_bytes(), mode="755")
     system.apt("install xorriso mtools dosfstools e2fsprogs fdisk grub-common grub-efi-amd64-bin")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `liveng-deploy list` says of disks of every kind that QEMU has, by a real kernel. Only an initrd
+"""What `liveng-deploy list` says about every kind of disk that QEMU has, on a real kernel. Only an initrd
 is booted, with the program and its libraries in it."""
 
 import json
