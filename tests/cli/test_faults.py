@@ -143,7 +143,7 @@ def test_fault_at_every_call(name, fault, tools, new_stick, small_sets, tmp_path
 
 def test_each_block_that_was_written_is_compared(tools, new_stick, small_sets, tmp_path):
     """One byte is corrupted on its way to the stick: in each block that is not part of kernel or initrd, and
-    in some of those. The initrd is large enough for the texts behind it to lie far from the directories."""
+    in some of those. The initrd is large enough for the texts after it to be far from the directories."""
     new = sticks.make_set(tmp_path / "new", "6.1.0-9-amd64", initrd_size=700_000, seed=9)
     scene = new_stick("before.img")
     stick = scene.copy(tmp_path / "stick.img")

@@ -166,7 +166,7 @@ DAMAGED = {
     "half": (b"# GRUB Environment Block\nliveng_tries=2\n" + b"#" * 512)[:512],
     "long": b"# GRUB Environment Block\nliveng_tries=2\n" + b"#" * 4000,
     "without an end": b"# GRUB Environment Block\n" + b"a" * 999,
-    "random behind its name": b"# GRUB Environment Block\n" + random.Random(2).randbytes(999),
+    "random after its name": b"# GRUB Environment Block\n" + random.Random(2).randbytes(999),
 }
 
 

@@ -4,7 +4,7 @@
 A state is what lies in partition 2 and in grubenv, and what the system remembers of failed sets. From
 each, the boot menu (the real grub.cfg, see bootmenu.py) starts something that comes up or not, what
 came up runs bless or repair (the real program), and then perhaps updates, rolls back or chooses, more
-than once; a power cut may come behind each of their writes. Whatever happened, boots alone must end
+than once; a power cut may come after each of their writes. Whatever happened, boots alone must end
 in a system that is up, and on the best kernel set that there is; and the last set that is known to
 boot is still there.
 """
@@ -141,7 +141,7 @@ class World:
     # What can happen
 
     def run(self, state, *words):
-        """A run of the program: the states behind each of its writes, the whole one last."""
+        """A run of the program: the states after each of its writes, the complete one last."""
         if (state.key, words) in self.known:
             return self.known[state.key, words]
         try:
@@ -183,7 +183,7 @@ class World:
         return states or [state]
 
     def menu(self, state, refuses_damaged):
-        """The way through the boot menu: (states behind each of its saves, the entry, whether that
+        """The way through the boot menu: (states after each of its saves, the entry, whether that
         comes up)."""
         data = zlib.decompress(state.partition)
         files = live_files(data, sticks.PVD)

@@ -119,7 +119,7 @@ static void unwanted_program_is_stopped(void **state)
 	child_stop(&child);
 }
 
-/* Run it with our standard error going to a file; what stands there then. */
+/* Run it with our standard error going to a file; returns the file's content. */
 static int show(const char *const argv[], char ret_text[64])
 {
 	struct caught caught = begin_catching();
@@ -146,7 +146,7 @@ static void shown_program_writes_to_standard_error(void **state)
 /* The program reads its signals from a descriptor; dpkg does not. */
 static void shown_program_can_be_interrupted(void **state)
 {
-	/* A shell has what it runs in the background ignore it. */
+	/* A shell makes background processes ignore it. */
 	void (*before)(int) = signal(SIGINT, SIG_DFL);
 	sigset_t blocked, old;
 	char text[64];

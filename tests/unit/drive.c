@@ -30,7 +30,7 @@ static dev_t add(
 	return devno;
 }
 
-/* A stick as a desktop machine shows it; 30.8 GB. */
+/* A stick as seen on a desktop machine; 30.8 GB. */
 static dev_t add_usb_stick(void)
 {
 	static const char folder[] = USB "/" SCSI "block/sdb";
@@ -189,7 +189,7 @@ static void only_whole_real_disks_are_listed(void **state)
 	add(emmc, "mmcblk1", 20, "1000\n");
 	add("platform/soc/mmc_host/mmc1/mmc1:1/block/mmcblk1/mmcblk1boot0", "mmcblk1boot0", 21,
 		"8\n");
-	/* The controller has a number of its own. */
+	/* The controller has its own number. */
 	add("pci/nvme/nvme0/nvme0n1", "nvme0n1", 22, "1000\n");
 	set("pci/nvme/nvme0", "dev", "241:0\n");
 	add("virtual/block/loop0", "loop0", 30, "1000\n");
@@ -246,7 +246,7 @@ static struct refusal refusal_of(dev_t devno, const struct drive_rules *rules)
 	return refusal;
 }
 
-/* Refused with that error, and both texts say so. */
+/* Refused with that error, and with both texts. */
 static void assert_refused(dev_t devno, int error, const char *reason, const char *way_out)
 {
 	struct refusal refusal = refusal_of(devno, &no_rules);

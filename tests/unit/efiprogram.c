@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Boot loaders that lie about themselves, and boot catalogs: whatever an image holds, the worst
- * that happens is that it is not taken.
+ * Boot loaders that lie about themselves, and boot catalogs: whatever an image contains, the worst
+ * that happens is that it is not used.
  */
 
 #include "boot/efiprogram.h"
@@ -26,7 +26,7 @@
 #define HEADERS	 1024u
 #define MUTATION 4u
 
-/* A disk in memory: an image of which only the boot record and its catalog count. */
+/* A disk in memory: an image of which only the boot record and its catalog matter. */
 static uint8_t bytes[64 * ISO_BLOCK];
 
 uint64_t disk_size(const struct disk *disk)

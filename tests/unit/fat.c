@@ -2,8 +2,8 @@
 
 /*
  * File systems made by mkfs.fat and mtools, seen through a disk on which they begin at an offset.
- * Each sector of the file looked for says who it is, so searching the bytes for it tells where it
- * really lies.
+ * Each sector of the wanted file states its number, so searching the bytes for it shows where it
+ * really is.
  */
 
 #include "disk/fat.h"
@@ -170,7 +170,7 @@ static unsigned int get16(const uint8_t *p)
 	return (unsigned int)(p[0] | p[1] << 8);
 }
 
-/* Where the sector really is: its content searched on the disk. */
+/* Find where the sector really is by searching the disk for its content. */
 static uint64_t search(const struct disk *image, unsigned int i)
 {
 	char sector[SECTOR_SIZE];
@@ -322,7 +322,7 @@ static void finds_no_other_file(void **state)
 	(void)state;
 	make_small(&image, "12");
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		/* A slash at the end is no part of a name. */
+		/* A trailing slash is not part of a name. */
 		int expected = strcmp(paths[i], "boot/grub/grubenv/") == 0 ? 0 : -ENOENT;
 
 		assert_int_equal(locate_error(&image, paths[i]), expected);
@@ -392,7 +392,8 @@ static void damaged_chains_are_reported(void **state)
 	set16(table(&image) + 2 * good, first);
 	assert_int_equal(locate_error(&image, "boot/grub/grubenv"), -ERR_DAMAGED);
 
-	/* A directory in a circle, without an end among its entries, or at no cluster at all. */
+	/* A directory in a circle, without an end mark among its entries, or without any
+	 * cluster. */
 	folder = get16(entry(&image, "GRUB       ") + 26);
 	size_t root_size = (size_t)get16(image.bytes + 17) * 32;
 	uint8_t *data = table(&image) + 2u * 512 * get16(image.bytes + 22) + root_size;
@@ -439,7 +440,8 @@ static void the_active_fat_is_used(void **state)
 	discard(&image);
 }
 
-/* Each field of the boot sector at its extremes: an error or the file, but an answer at once. */
+/* Each field of the boot sector at its extremes: an error or the file, but always an instant
+ * answer. */
 static void absurd_boot_sectors_are_reported(void **state)
 {
 	static const char *const types[] = {"12", "16", "32"};

@@ -47,7 +47,7 @@ static void make_file(char *path, size_t skip, size_t size, char ret_sum[DIGEST_
 	assert_int_equal(digest_end(digest, ret_sum), 0);
 }
 
-/* A disk that is 0xa5 all over. */
+/* A disk filled with 0xa5. */
 static int make_fixture(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
@@ -121,7 +121,7 @@ static void a_bare_partition_gets_its_first_set(void **state)
 	assert_int_equal(kernelset_read(volume, KERNELSET_PREVIOUS, &set), -ENOENT);
 	assert_int_equal(slot_previous(fixture->disk, partition, &previous), -ENOENT);
 
-	/* What status counts on. */
+	/* What status relies on. */
 	assert_int_equal(pvd_read(fixture->disk, partition, 32 + PVD_LBA, &pvd), 0);
 	memcpy(&blocks, pvd.block + 80, sizeof(blocks));
 	assert_in_range(le32toh(blocks) * (uint64_t)ISO_BLOCK, KERNEL_SIZE + INITRD_SIZE,

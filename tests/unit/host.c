@@ -9,7 +9,7 @@
 
 #include "machine/device.h"
 
-enum { NO_NAMESPACE = 98 }; /* an exit status: this machine gives none */
+enum { NO_NAMESPACE = 98 }; /* an exit status: not possible on this machine */
 
 static bool lies_on(dev_t devno, dev_t disk)
 {
@@ -166,12 +166,12 @@ static void the_strongest_mount_counts(void **state)
 	assert_int_equal(mount, HOST_MOUNTED_RO);
 	assert_int_equal(host_mount_state(&host, makedev(8, 18), 0, &mount), 0);
 	assert_int_equal(mount, HOST_MOUNTED_RW);
-	/* What the kernel does not know is not mounted. */
+	/* A partition unknown to the kernel is not mounted. */
 	assert_int_equal(host_mount_state(&host, makedev(8, 16), 7, &mount), 0);
 	assert_int_equal(mount, HOST_NOT_MOUNTED);
 }
 
-/* Mount something at that place below the root; its device number. */
+/* Mount something at that place below the root; returns its device number. */
 static dev_t mount_at(const char *target)
 {
 	struct stat st;
@@ -193,7 +193,7 @@ static pid_t fork_apart(void)
 	return pid;
 }
 
-/* The child's exit status; what it put below the root is gone then. */
+/* The child's exit status; what it created below the root is gone then. */
 static int wait_apart(pid_t pid)
 {
 	int status;
@@ -242,7 +242,7 @@ static int unmount_in_child(bool is_busy, bool is_hidden, bool is_twice, bool is
 			     : host_unmount(&host, makedev(8, 16), 2);
 		if (r < 0 && !strstr(told, "media/a stick: "))
 			_exit(97);
-		/* If it is gone, the folder is that of the root again. */
+		/* Once it is gone, the folder is that of the root again. */
 		if (r == 0) {
 			struct stat st, parent;
 
@@ -324,7 +324,7 @@ static void a_writable_mount_is_found(void **state)
 	add_stick("sdb", 16);
 	assert_int_equal(host_mount_point(&host, makedev(8, 16), 3, &is_writable, &path), -ENOENT);
 	assert_int_equal(host_mount_point(&host, makedev(8, 16), 7, &is_writable, &path), -ENOENT);
-	/* What stands at the mount point is not that device: another mount hides it. */
+	/* What is at the mount point is not that device: another mount hides it. */
 	at("media/gone/");
 	set_mounts("50 28 8:19 / /media/gone rw - vfat /dev/sdb3 rw\n");
 	assert_int_equal(host_mount_point(&host, makedev(8, 16), 3, &is_writable, &path), -ENOENT);

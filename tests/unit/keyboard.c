@@ -64,7 +64,8 @@ static void characters_move_as_the_layout_says(void **state)
 		{"de", "", "horse-staple", true}, {"fr", "", "2 tons", true},
 		{"fr", "", "correct horse", false}, {"fr", "", "battery", true},
 		{"cz", "", "tons 2", true}, {"gb", "", "battery horse 99", false},
-		{"gb", "", "a#b", true}, {"de", "", "\xc3\xa4", false}, /* warned of as not ASCII */
+		{"gb", "", "a#b", true},
+		{"de", "", "\xc3\xa4", false}, /* warned about as not ASCII */
 	};
 
 	(void)state;

@@ -6,7 +6,7 @@
 
 #include "machine.h"
 
-#include "../../deploy/run.h" /* livengkupd has one, too */
+#include "../../deploy/run.h" /* livengkupd has one as well */
 
 #define STICK "pci0000:00/0000:00:14.0/usb2/2-1/host6/block/sdb"
 #define DISK  "pci0000:00/0000:00:17.0/ata1/host0/block/sda"
@@ -50,7 +50,7 @@ static void add_system_disk(void)
 	set_mounts("30 1 8:1 / /boot rw - ext4 /dev/sda1 rw\n");
 }
 
-/* Run the verb; what goes to standard output is kept. */
+/* Run the verb and keep its standard output. */
 static struct json_object *list(const struct deploy_options *options)
 {
 	struct deploy_run run = {

@@ -18,7 +18,7 @@ static void assert_stick(const char *node)
 	free(path);
 }
 
-/* That error, and it names these. */
+/* Fails with that error, and the message names these. */
 static void assert_error(int error, const char *one, const char *other)
 {
 	char *path = NULL;
@@ -36,7 +36,7 @@ static void assert_no_stick(const char *one, const char *other)
 	assert_error(-ERR_NOT_STICK, one, other);
 }
 
-/* Two, and nothing tells which. */
+/* Two, and nothing decides between them. */
 static void assert_doubt(const char *one, const char *other)
 {
 	assert_error(-ERR_REFUSED, one, other);
@@ -85,7 +85,7 @@ static void with_toram_the_persistence_decides(void **state)
 		   "43 28 7:1 / /run/live/persistence/loop1 rw - ext4 /dev/loop1 rw\n"
 		   "44 28 8:1 / /run/live/persistence2/sda1 rw - ext4 /dev/sda1 rw\n");
 	assert_stick("sdb");
-	/* Two on one stick are no doubt. */
+	/* Two on one stick are not ambiguous. */
 	set_mounts("41 28 8:19 / /run/live/persistence/sdb3 rw - ext4 /dev/sdb3 rw\n"
 		   "42 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
 	assert_stick("sdb");
@@ -106,7 +106,7 @@ static void luks_leads_to_its_partition(void **state)
 	assert_stick("sdb");
 	set_mounts("42 28 254:1 / /run/live/persistence/dm-1 rw - ext4 /dev/mapper/lvm rw\n");
 	assert_stick("sdb");
-	/* btrfs has a number of its own. */
+	/* btrfs has its own device number. */
 	symlink("../dm-0", at("dev/mapper/sdb4"));
 	set_mounts("42 28 0:55 / /run/live/persistence/x rw - btrfs /dev/mapper/sdb4 rw\n");
 	assert_stick("sdb");
@@ -148,7 +148,7 @@ static void of_two_sticks_neither_is_guessed(void **state)
 		   "43 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
 	assert_doubt("/dev/sda ", "/dev/sdb:");
 
-	/* The boot menu's word for it decides, if it is there. */
+	/* The kernel command line decides, if the named partition exists. */
 	set_command_line("boot=live live-media=/dev/disk/by-partuuid/" UUID " toram\n");
 	assert_doubt("/dev/sda ", "/dev/sdb:");
 	symlink("../../sdb1", at("dev/disk/by-partuuid/" UUID));
@@ -198,16 +198,17 @@ static void of_two_copies_neither_is_guessed(void **state)
 	add_copies();
 	set_mounts("40 28 0:30 / /run/live/medium rw - tmpfs tmpfs rw\n");
 	assert_doubt("/dev/sda", "/dev/sdb");
-	/* Nor if the persistence of one or of both is in use: it was not seen what was booted. */
+	/* Nor if the persistence of one or of both is in use: that does not show which was
+	 * booted. */
 	set_mounts("42 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
 	assert_doubt("/dev/sda", "/dev/sdb");
 	set_mounts("42 28 8:4 / /run/live/persistence/sda4 rw - ext4 /dev/sda4 rw\n"
 		   "43 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
 	assert_doubt("/dev/sda", "/dev/sdb");
-	/* A mounted medium tells them apart, wherever the link leads. */
+	/* A mounted medium distinguishes them, wherever the symlink leads. */
 	set_mounts("40 28 8:1 / /run/live/medium ro - iso9660 /dev/sda1 ro\n");
 	assert_stick("sda");
-	/* One that was unplugged is no copy. */
+	/* One that was unplugged is not a copy. */
 	set_mounts("");
 	unlink(at("run/udev/data/b8:1"));
 	assert_stick("sdb");

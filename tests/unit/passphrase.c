@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Passphrases from files, from descriptors, and typed at a terminal of the test's own.
+ * Passphrases from files, from descriptors, and typed at the test's own terminal.
  */
 
 #include "persistence/passphrase.h"
@@ -150,7 +150,7 @@ static void fifo_is_waited_for_until_a_signal_comes(void **state)
 	if (pid == 0) {
 		sigset_t held;
 
-		/* As the program has them while it watches for them. */
+		/* Blocked, as the program has them while it watches for them. */
 		sigemptyset(&held);
 		sigaddset(&held, SIGINT);
 		sigprocmask(SIG_BLOCK, &held, NULL);
@@ -192,7 +192,7 @@ static void it_stays_out_of_core_dumps(void **state)
 			here = true;
 		if (here && strncmp(line, "VmFlags:", 8) == 0) {
 			assert_non_null(strstr(line, " dd"));
-#ifndef __SANITIZE_ADDRESS__ /* makes nothing of mlock(2) */
+#ifndef __SANITIZE_ADDRESS__ /* ignores mlock(2) */
 			assert_non_null(strstr(line, " lo"));
 #endif
 			checked = true;
@@ -244,7 +244,7 @@ struct typist {
 	size_t size;
 };
 
-/* In the child: its exit code says how passphrase_get() went. */
+/* Runs in the child: its exit code tells how passphrase_get() went. */
 static _Noreturn void be_asked(bool block)
 {
 	struct passphrase *passphrase = NULL;
@@ -277,12 +277,12 @@ static void sit_down(struct typist *typist, bool block)
 	typist->pid = forkpty(&typist->master, NULL, NULL, NULL);
 	assert_true(typist->pid >= 0);
 	if (typist->pid == 0) {
-		signal(SIGINT, SIG_DFL); /* ignored in what a shell runs in the background */
+		signal(SIGINT, SIG_DFL); /* ignored in a shell's background processes */
 		be_asked(block);
 	}
 }
 
-/* Read the screen until @text stands on it for the @times-th time. */
+/* Read the screen until @text has appeared on it @times times. */
 static void wait_for(struct typist *typist, const char *text, int times)
 {
 	for (;;) {
@@ -311,7 +311,7 @@ static void type(const struct typist *typist, const char *text)
 	assert_int_equal(write(typist->master, text, strlen(text)), strlen(text));
 }
 
-/* The status that the child ended with. */
+/* The child's exit status. */
 static int leave(struct typist *typist)
 {
 	int status;
@@ -408,14 +408,14 @@ static void interrupt_restores_the_terminal(void **state)
 	int status;
 
 	(void)state;
-	/* The caller watches for signals: told, and the signal is still there. */
+	/* The caller watches for signals: -EINTR, and the signal is still pending. */
 	sit_down(&typist, true);
 	wait_for(&typist, "Passphrase", 1);
 	type(&typist, "half a word\x03");
 	assert_int_equal(WEXITSTATUS(leave(&typist)), 4);
 	assert_null(strstr(typist.screen, "half"));
 
-	/* It does not: the signal ends it, after the terminal got its echo back. */
+	/* It does not: the signal terminates it, after the terminal's echo was restored. */
 	sit_down(&typist, false);
 	wait_for(&typist, "Passphrase", 1);
 	assert_int_equal(tcgetattr(typist.master, &modes), 0);

@@ -19,7 +19,7 @@ static const struct drive_rules no_rules = {0};
 
 static bool is_another_quicker;
 
-/* In place of the C library's. */
+/* Replaces the C library's. */
 int flock(int fd, int operation)
 {
 	if (!is_another_quicker)
@@ -81,7 +81,7 @@ static void a_new_file_is_removed_unless_kept(void **state)
 	target_close(&target);
 	assert_false(is_there(path));
 
-	/* But not what somebody else put there meanwhile. */
+	/* But not what somebody else put there in the meantime. */
 	assert_int_equal(target_open(&this_machine, &target), 0);
 	assert_int_equal(rename(path, at("moved.img")), 0);
 	put_text(path, "theirs");
@@ -104,7 +104,7 @@ static void a_name_taken_in_the_meantime_is_left_alone(void **state)
 	assert_false(is_there(at("elsewhere")));
 }
 
-/* Two programs make the same file: whoever has locked it goes on, and needs its name. */
+/* Two programs create the same file: the one that locked it goes on, and needs its name. */
 static void a_new_file_that_another_locks_first_is_left_to_it(void **state)
 {
 	const char *path = at("new.img");
@@ -119,7 +119,7 @@ static void a_new_file_that_another_locks_first_is_left_to_it(void **state)
 	assert_true(is_there(path));
 }
 
-/* One that waits for it must not go on with a file that has no name any more. */
+/* One that waits for it must not go on with a file that no longer has a name. */
 static void a_new_file_that_is_given_up_is_not_a_target(void **state)
 {
 	const char *path = at("new.img");
@@ -152,7 +152,7 @@ static void a_new_file_that_is_given_up_is_not_a_target(void **state)
 	close(fds[1]);
 }
 
-/* Then nobody was asked whether that may be lost. */
+/* In that case nobody was asked whether that may be lost. */
 static void a_file_filled_in_the_meantime_is_refused(void **state)
 {
 	const char *path = make_image("");
@@ -192,7 +192,7 @@ static void an_existing_file_is_kept_and_resized(void **state)
 	assert_false(target.holds_data);
 }
 
-/* Refused by target_read() with that error, told in these words. */
+/* Refused by target_read() with that error and these words. */
 static void assert_not_read(const char *path, uint64_t size, int error, const char *words)
 {
 	struct target target = {.path = "untouched"};
@@ -278,7 +278,7 @@ static void a_locked_file_is_busy(void **state)
 	assert_int_equal(size_of(path), SIZE);
 }
 
-/* A loop device over the image, where that can be had: root, and a kernel that has them. */
+/* A loop device on the image, where possible: this takes root, and a kernel with loop devices. */
 struct loop {
 	char node[32];
 	int fd;
@@ -289,7 +289,7 @@ static bool attach(const char *image, struct loop *ret_loop)
 	autoclose int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	autoclose int file = open(image, O_RDWR | O_CLOEXEC);
 	int number = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
-	/* It goes with the process, also if a test fails. */
+	/* It is detached when the process ends, even if a test fails. */
 	const struct loop_info64 info = {.lo_flags = LO_FLAGS_AUTOCLEAR};
 
 	snprintf(ret_loop->node, sizeof(ret_loop->node), "/dev/loop%d", number);

@@ -28,10 +28,10 @@ static const struct {
 	{"caf\351", "caf?", "caf?"}, /* Latin-1 */
 	/* Not the shortest form. */
 	{"\301\201\340\201\201", "?????", "?????"},
-	/* A surrogate; behind the last one; five bytes. */
+	/* A surrogate; after the last code point; five bytes. */
 	{"\355\240\200 \364\220\200\200", "??? ????", "??? ????"},
 	{"\370\210\200\200\200", "?????", "?????"},
-	{"\342\202", "??", "??"}, /* cut short */
+	{"\342\202", "??", "??"}, /* truncated */
 	{"\377\200", "??", "??"},
 };
 
@@ -88,7 +88,7 @@ static void note(void *data, const char *text)
 	snprintf(data, 64, "%s", text);
 }
 
-/* Only what people see is changed: a program that reads JSON gets the name as it is. */
+/* Only what people see is changed: a program that reads JSON gets the name unchanged. */
 static void messages_are_safe_and_sinks_get_them_unchanged(void **state)
 {
 	char printed[64], expected[64], noted[64];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Pieces that are done by two threads: each once, none after an error. */
+/* Pieces processed by two threads: each once, none after an error. */
 
 #include "output/threads.h"
 
@@ -22,7 +22,7 @@
 #define MANY 200u
 
 struct work {
-	unsigned int times[MANY]; /* each piece was done */
+	unsigned int times[MANY]; /* each piece was processed */
 	size_t fails_at;
 	size_t stops_at;
 	pthread_t watcher;

@@ -13,7 +13,7 @@
 
 #include "base/util.h"
 
-/* Damage is what the medium is to blame for, and nothing else. */
+/* Only what the medium is to blame for counts as damage. */
 static void only_damage_is_called_damage(void **state)
 {
 	(void)state;

@@ -21,7 +21,7 @@
 
 static const struct workers_settings quiet = {.progress_fd = -1};
 
-/* Run with standard error into a file; its text. */
+/* Run with standard error going to a file; gives its text. */
 static const char *run(struct worker *members, size_t n, workers_work work, void *data,
 	const struct workers_settings *wish)
 {
@@ -145,7 +145,7 @@ static int progress(void *data, size_t i, const struct observer *observer)
 	(void)data, (void)i;
 	for (unsigned int done = 0; done <= BYTES; done++)
 		observer_progress(observer, "writing", done, BYTES);
-	nanosleep(&pause, NULL); /* or nothing would be drawn before it is over */
+	nanosleep(&pause, NULL); /* otherwise nothing would be drawn before it is over */
 	observer_progress(observer, "verifying", BYTES, BYTES);
 	return 0;
 }
@@ -171,7 +171,7 @@ static void progress_names_the_target(void **state)
 		strstr(text, "{\"target\":\"b\\u001b[1m\",\"phase\":\"writing\",\"done\":1000,"));
 	assert_non_null(
 		strstr(text, "{\"target\":\"b\\u001b[1m\",\"phase\":\"verifying\",\"done\":1000,"));
-	/* Drawn, as is fit for a terminal, and wiped in the end. */
+	/* Drawn, safe for a terminal, and erased at the end. */
 	assert_non_null(strstr(said_text, "b?[1m writing "));
 	assert_null(strstr(said_text, "\033[1m"));
 	assert_non_null(strstr(said_text, "\r\033[K"));
@@ -197,7 +197,7 @@ static int wait_for_interruption(void *data, size_t i, const struct observer *ob
 	return 0;
 }
 
-/* In a child of its own: signals stay blocked. */
+/* In a separate child: signals stay blocked. */
 static void all_are_notified_of_an_interruption(void **state)
 {
 	pid_t pid = fork();
@@ -236,7 +236,7 @@ static void a_reader_that_went_away_is_not_an_error(void **state)
 	close(fds[1]);
 }
 
-/* The lines of a stretch of work, with pauses between. */
+/* The lines of a piece of work, with pauses in between. */
 static void rate_and_time_left_are_reported(void **state)
 {
 	const struct timespec pause = {.tv_nsec = 300000000};
