@@ -6,7 +6,7 @@
  * by which path, descriptor or library the program accesses it.
  *
  *   IOTRACE_TARGET  path of the target; it may be one that the program makes
- *   IOTRACE_LOG     where the records go: struct iotrace_record, behind a write the bytes written
+ *   IOTRACE_LOG     where the records go: struct iotrace_record, after a write the bytes written
  *   IOTRACE_BAD     START:SIZE, a place in bytes that cannot be read (EIO) until it is written to
  *   IOTRACE_SPOIL   a place in bytes that takes another byte than the one it is given
  *   IOTRACE_FAULT   KIND:N:WHAT:WHEN, for example write:3:EIO:once
@@ -138,7 +138,7 @@ __attribute__((constructor)) static void start(void)
 		give_up("IOTRACE_BAD is not START:SIZE");
 	trace.spoils = spoilt && *spoilt;
 	if (trace.spoils && sscanf(spoilt, "%llu", &trace.spoilt) != 1)
-		give_up("IOTRACE_SPOIL is no place");
+		give_up("IOTRACE_SPOIL is not a place");
 	trace.active = true;
 }
 

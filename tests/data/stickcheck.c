@@ -58,7 +58,7 @@ static const char *grubenv_problem(const uint8_t *block)
 			break;
 		/* GRUB 2.06 and later put a comment after the signature. */
 		if (block[at] != '#' && !memchr(block + at, '=', (size_t)(end - (block + at))))
-			return "grubenv has a line that is no assignment";
+			return "grubenv has a line that is not an assignment";
 		at = (size_t)(end - block) + 1;
 	}
 	for (; at < GRUBENV; at++) {
