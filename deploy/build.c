@@ -16,7 +16,7 @@
 
 #define KERNEL_LABEL "LIVENG_SYSTEM2"
 
-/* The kernel set's are those of livengkupd, under names of their own. */
+/* The phases of the kernel set are livengkupd's, under different names. */
 static const struct phase_names body_phases = {"writing", "verifying"};
 static const struct phase_names set_phases = {"writing the kernel set", "verifying the kernel set"};
 static const struct phase_names table_phases = {"writing the table", "verifying the table"};
@@ -46,8 +46,8 @@ void build_clear(struct build *build)
 	*build = (struct build){0};
 }
 
-/* No table leads to what was there any more; a persistence that stays has one all along (D2,
- * D3). */
+/* Make sure that no table points to the old content any more; a persistence that is kept has one
+ * all the time (D2, D3). */
 static int begin(const struct stick_plan *plan, struct disk *disk, struct output *output,
 	uint64_t *ret_offset)
 {
@@ -64,7 +64,7 @@ static int begin(const struct stick_plan *plan, struct disk *disk, struct output
 		r = wipe_end(output, kernel);
 	if (r == 0)
 		r = output_flush(output);
-	/* Now, as other things are written to the same places later. */
+	/* Now, because other things are written to the same places later. */
 	if (r == 0 && !plan->inputs->options->no_verify)
 		r = output_verify(output, ret_offset);
 	output_forget(output);
@@ -101,7 +101,7 @@ static int write_set(const struct stick_plan *plan, struct disk *disk, struct ou
 	int r;
 
 	r = format_partition(disk, plan->layout.partitions[STICK_KERNEL], &format, &named);
-	/* Then it is not the medium that has other bytes. */
+	/* If a file changed, the medium is not to blame for different bytes. */
 	if ((r == 0 || r == -ERR_VERIFY) && !factoryset_is_unchanged(set))
 		r = -ERR_SOURCE;
 	if (r == -ERR_SOURCE)
@@ -122,7 +122,7 @@ static uint64_t table_bytes(const struct stick_plan *plan)
 	return LAYOUT_TABLE_PRIMARY_SIZE + LAYOUT_TABLE_BACKUP_SIZE + plan->inputs->bios.core_size;
 }
 
-/* In their order. */
+/* In order. */
 static void add_phases(const struct build *build, struct phases *phases)
 {
 	const struct stick_plan *plan = build->plan;
@@ -177,7 +177,8 @@ static int write_bios(const struct stick_plan *plan, struct output *output)
 	return r == 0 ? wipe_edges(output, partition) : r;
 }
 
-/* All that can fail for the target's sake. @ret_offset: where it does not hold what was written. */
+/* Everything that can fail because of the target. @ret_offset: where it does not hold what was
+ * written. */
 static int write_all(const struct build *build, struct disk *disk, struct output *output,
 	const struct observer *observer, uint64_t *ret_offset)
 {
@@ -200,8 +201,8 @@ static int write_all(const struct build *build, struct disk *disk, struct output
 	return r;
 }
 
-/* No table, no stick: whatever else was written is not found, not even by the backup table. Gives
- * what the target holds now, in words. */
+/* Without a table there is no stick: nothing else that was written is found, not even by the backup
+ * table. Returns a text about what the target holds now. */
 static const char *take_back(const struct stick_plan *plan, struct disk *disk)
 {
 	const struct table *table = &plan->before;
@@ -214,8 +215,8 @@ static const char *take_back(const struct stick_plan *plan, struct disk *disk)
 	if (r == 0)
 		r = disk_flush(disk);
 	if (r < 0)
-		return "nobody can tell what it holds now";
-	return plan->is_kept ? "it holds its persistence, but no system: deploy again, with "
+		return "its content is now undefined";
+	return plan->is_kept ? "it holds its persistence, but no system: deploy again with "
 			       "--keep-persistence"
 			     : "it holds no system";
 }
@@ -227,13 +228,13 @@ static int report_failure(
 		return refuse(error, "%s: interrupted: %s", path, left);
 	if (error == -ERR_VERIFY && offset != UINT64_MAX)
 		return refuse(error,
-			"%s: does not hold what was written to it, at byte %llu: the medium is "
+			"%s: does not hold what was written to it at byte %llu: the medium is "
 			"worn, or smaller than it claims",
 			path, (unsigned long long)offset);
 	if (unread)
 		return refuse(
 			error, "%s: cannot read %s: %s: %s", path, unread, error_text(error), left);
-	return refuse(error, "%s: cannot write it: %s: %s", path, error_text(error), left);
+	return refuse(error, "%s: cannot write to it: %s: %s", path, error_text(error), left);
 }
 
 int build_write(const struct build *build, struct disk *disk, const struct observer *observer)

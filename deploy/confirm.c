@@ -19,7 +19,7 @@
 #define TRIES	 3
 #define POLL_MS	 100
 
-/* What has to be typed: the model of a disk, the name of a file. */
+/* What the user must type: the model of a disk, the name of a file. */
 static const char *name_of(const struct target *target)
 {
 	const char *slash = strrchr(target->path, '/');
@@ -89,7 +89,7 @@ struct json_object *confirm_json(const struct target *target, const struct stick
 	return loss;
 }
 
-/* Wait for a line, or for Ctrl-C, which is no end of this program by itself. */
+/* Wait for a line, or for Ctrl-C, which does not end this program by default. */
 static int wait_for_line(int fd, const struct observer *observer)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
@@ -129,11 +129,11 @@ static int ask(FILE *tty, const struct target *target, const struct stick_plan *
 
 	fprintf(tty, "%s on it will be lost.\n", what_is_lost(plan));
 	for (unsigned int i = 0; i < TRIES; i++) {
-		fputs("To go on, type its name, ", tty);
+		fputs("To continue, type its name, ", tty);
 		text_print(tty, name);
 		fputs(": ", tty);
 		fflush(tty);
-		/* What was typed before the question is no answer to it. */
+		/* Anything typed before the question is not an answer to it. */
 		(void)tcflush(fileno(tty), TCIFLUSH);
 		r = read_answer(tty, observer, answer, sizeof(answer));
 		if (r < 0 || !answer[0])
@@ -163,10 +163,11 @@ int confirm(const struct target *target, const struct stick_plan *plan, bool yes
 	tty = fopen(TERMINAL, "r+e");
 	if (!tty)
 		return refuse(-ERR_REFUSED,
-			"%s: all that is on it%s would be lost, and there is no terminal to ask on: --yes goes ahead",
+			"%s: everything on it%s would be lost, and there is no terminal to ask "
+			"on: to go ahead, give --yes",
 			target->path, plan->is_kept ? " but its persistence" : "");
 	show(tty, target);
-	fputs("It becomes\n", tty);
+	fputs("It will become\n", tty);
 	report_print(plan, target->path, tty);
 	return ask(tty, target, plan, observer);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Showing people what is lost, and asking whether they mean it.
+ * Showing users what will be lost, and asking for confirmation.
  */
 
 #include <json-c/json.h>
@@ -13,16 +13,16 @@
 #include "target/target.h"
 
 /**
- * Show what @target is and holds and what it will be, the plan of @plan, and have the model name of
- * a disk, the name of a file that holds something, typed on the terminal; with @yes show only what
- * is lost, and ask nothing. A new or empty file needs no asking. Reports. Returns -ERR_REFUSED if
- * the answer is another, or if there is no terminal to ask on; -EINTR.
+ * Show what @target is and holds and what it will become, and have the user type the model name of
+ * a disk, or the name of a file that holds something, on the terminal; with @yes only show what
+ * will be lost, and do not ask. A new or empty file needs no confirmation. Reports. Returns
+ * -ERR_REFUSED if the answer is wrong, or if there is no terminal to ask on; -EINTR.
  */
 int confirm(const struct target *target, const struct stick_plan *plan, bool yes,
 	const struct observer *observer);
 
-/** What is lost, for programs: an object; NULL for a new or empty file. The caller puts it. */
+/** What will be lost, for programs: an object; NULL for a new or empty file. The caller puts it. */
 struct json_object *confirm_json(const struct target *target, const struct stick_plan *plan);
 
-/** Print what would be lost of a target that is only looked at; nothing of a new or empty file. */
+/** Print what would be lost on a target in a dry run; nothing for a new or empty file. */
 void confirm_show(FILE *to, const struct target *target, const struct stick_plan *plan);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * The verb: an image becomes a stick, or several. First everything is read, checked and asked, then
- * the targets are opened, and only then are they written. Until then a target that is refused (it
- * may be a slip of the hand) keeps all others from being written, too; after that each is on its
+ * The verb that turns an image into one or more sticks. First everything is read, checked and
+ * asked, then the targets are opened, and only then are they written. Until then one refused target
+ * (which may be a typing error) prevents all others from being written; after that each is on its
  * own.
  *
- * Who does what: deploy has all targets; inputs what all of them are made of; newstick the steps of
- * one; plan what goes where on it; build the writing of it, in the right order; output the bytes.
+ * Who does what: deploy handles all targets; inputs what all of them are made from; newstick the
+ * steps for one; plan what goes where on it; build writes it, in the right order; output writes the
+ * bytes.
  */
 
 #include <string.h>
@@ -32,14 +33,14 @@ static void deploy_clear(struct deploy *deploy)
 	newstick_shared_clear(&deploy->shared);
 }
 
-/* All that is in one list from number @first on, to the end of another. */
+/* Append the elements of one list from number @first on to another. */
 static void append(struct json_object *to, struct json_object *from, size_t first)
 {
 	for (size_t i = first; i < json_object_array_length(from); i++)
 		json_object_array_add(to, json_object_get(json_object_array_get_idx(from, i)));
 }
 
-/* What is in such a list from number @first on was said of this stick. */
+/* Add the messages from number @first on to this stick's own list. */
 static void add_own(
 	struct newstick *stick, const char *name, struct json_object *list, size_t first)
 {
@@ -49,8 +50,8 @@ static void add_own(
 		append(own, list, first);
 }
 
-/* Do a step for all sticks: what is wrong with any of them is told at once. False if there is
- * something. */
+/* Do a step for all sticks, so that the errors of all of them are reported at once. False if there
+ * were any. */
 static bool for_each(struct deploy *deploy, int (*step)(struct newstick *stick))
 {
 	const struct deploy_run *run = deploy->run;
@@ -71,10 +72,10 @@ static bool for_each(struct deploy *deploy, int (*step)(struct newstick *stick))
 }
 
 /*
- * Several at the same time.
+ * Writing several at the same time.
  */
 
-/* In a process of its own. */
+/* Runs in a separate process. */
 static int write_in_worker(void *data, size_t i, const struct observer *observer)
 {
 	struct newstick_shared *shared = data;
@@ -148,8 +149,8 @@ static int get_passphrase(struct deploy *deploy)
 		&deploy->shared.passphrase);
 }
 
-/* Nothing is written before all were asked and opened (D1). What ends this ends all of it, and is
- * no target's own. */
+/* Nothing is written before all targets were confirmed and opened (D1). An error returned here ends
+ * everything, and does not belong to a single target. */
 static int deploy_all(struct deploy *deploy)
 {
 	const struct deploy_options *options = deploy->run->options;
@@ -193,7 +194,7 @@ static int tell_results(struct deploy *deploy)
 	const struct newstick_shared *shared = &deploy->shared;
 	const size_t n_good = newstick_count_good(shared);
 	struct json_object *list = json_object_new_array();
-	/* Good ones, too, for the sake of those that are not. */
+	/* Even good ones were not written, because others failed. */
 	const bool is_held_back = !deploy->has_begun && n_good < shared->n;
 	int error = 0;
 

@@ -13,7 +13,7 @@
 #include "slots/slot.h"
 
 #define TREE_SIZE      (4ull * MIB) /* more than the new tree of partition 1 takes */
-#define PARAMETERS_MAX 1536u	    /* bytes; the kernel takes 2047 */
+#define PARAMETERS_MAX 1536u	    /* bytes; the kernel accepts 2047 */
 
 struct input_paths inputs_paths(const struct deploy_options *options)
 {
@@ -34,13 +34,14 @@ int inputs_check_order(const struct deploy_options *options)
 	struct stat st;
 	int r = image_probe(image);
 
-	/* An image is a file, mostly, and a target none that holds an image. */
+	/* Usually an image is a file, and a target does not hold an image. */
 	if ((r < 0 || (stat(image, &st) == 0 && S_ISBLK(st.st_mode))) && stat(first, &st) == 0 &&
 		S_ISREG(st.st_mode) && image_probe(first) == 0)
 		return refuse(-ERR_REFUSED,
-			"%s: is the image, not a target: first the image, then the targets", first);
+			"%s: is an image, not a target: name the image first, then the targets",
+			first);
 	if (r == 0 || r == -ERR_FOREIGN || r == -ERR_NOT_DISK)
-		return 0; /* image_open() tells more */
+		return 0; /* image_open() says more */
 	return report(r, "%s", image);
 }
 
@@ -52,7 +53,7 @@ int inputs_check_target(const struct deploy_options *options, const struct targe
 		if (!target_is_at(target, *path))
 			continue;
 		return refuse(-ERR_REFUSED,
-			"%s: is what the stick is to be made of: name another target",
+			"%s: is one of the files the stick is made from: name another target",
 			target->path);
 	}
 	return 0;
@@ -61,11 +62,11 @@ int inputs_check_target(const struct deploy_options *options, const struct targe
 int inputs_check_set(
 	const struct inputs *inputs, const struct luks *luks, const struct observer *observer)
 {
-	/* No host: the stick will boot on other machines than this one. */
+	/* No host: the stick will boot on other machines as well. */
 	return candidate_check(inputs->set.candidate, NULL, luks, observer);
 }
 
-/* Kernels cut a longer command line off; the stick's own parameters need some room, too. */
+/* Kernels truncate a longer command line; the stick's own parameters need some room as well. */
 static int check_parameters(const struct inputs *inputs)
 {
 	const char *append = inputs->options->append ?: "",
@@ -75,12 +76,13 @@ static int check_parameters(const struct inputs *inputs)
 	if (strlen(of_image) + strlen(append) + strlen(console) <= PARAMETERS_MAX)
 		return 0;
 	return refuse(-ERR_REFUSED,
-		"%s: the kernel parameters are too long: %zu bytes of the image's menu, %zu more, %u are possible",
+		"%s: the kernel parameters are too long: %zu bytes from the image's menu and %zu "
+		"from options, at most %u are possible",
 		image_path(inputs->image), strlen(of_image), strlen(append) + strlen(console),
 		PARAMETERS_MAX);
 }
 
-/* A partition that holds no second set could never be updated. */
+/* A partition without room for a second set could never be updated. */
 static int check_kernel_size(const struct inputs *inputs)
 {
 	const uint64_t set = factoryset_size(&inputs->set) + LAYOUT_SESSION_SIZE;
@@ -90,7 +92,7 @@ static int check_kernel_size(const struct inputs *inputs)
 	if (size == 0 || slot_get(size, SLOT_B).blocks >= set / ISO_BLOCK)
 		return 0;
 	return refuse(-ERR_NO_ROOM,
-		"--kernel-size: %s do not hold two kernel sets of %s each: give it %s",
+		"--kernel-size: %s is too small for two kernel sets of %s each: give %s",
 		size_text(size, has), size_text(set, each), size_option(3 * set, enough));
 }
 
@@ -104,7 +106,8 @@ int inputs_open(const struct deploy_options *options, bool encrypted,
 	r = image_open(options->image, &inputs.image);
 	if (r == 0)
 		r = factoryset_open(inputs.image, options->kernel, options->initrd, &inputs.set);
-	/* This takes the longest, by another program: beside all that follows. */
+	/* This takes the longest and runs in another program, so in parallel to everything that
+	 * follows. */
 	if (r == 0 && inputs.set.is_for_pc)
 		r = bios_begin(&inputs.bios);
 	if (r == 0)
@@ -147,10 +150,10 @@ uint64_t inputs_needed(const struct inputs *inputs)
 	struct layout layout;
 	uint64_t needed = 0;
 
-	/* A persistence that stays says itself how much room there is. */
+	/* With a kept persistence, its position determines how much room there is. */
 	if (inputs->options->persistence == PERSISTENCE_KEPT)
 		return 0;
-	/* The image's own kernel and initrd are counted even where others take their place. */
+	/* The image's own kernel and initrd count even if they are replaced by others. */
 	if (!inputs->set.kernel_is_ours || !inputs->set.initrd_is_ours)
 		wish.system_size += wish.set_size;
 	(void)layout_make(&wish, &layout, &needed);

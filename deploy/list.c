@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * The verb: all disks of this machine, those that can be written to and the others with the reason
- * why not.
+ * The verb that lists all disks of this machine: those that can be written to, and the others with
+ * the reason why not.
  */
 
 #include <string.h>
@@ -17,16 +17,16 @@
 
 #define FALLBACK_MODEL "no name"
 
-/* A line of the list. */
+/* An entry of the list. */
 struct entry {
 	struct drive drive;
 	struct refusal refusal;
 	struct contents contents;
 	bool is_known;	 /* the contents */
-	char holds[256]; /* "holds gpt: ext4", or why that is not known */
+	char holds[256]; /* "holds gpt: ext4", or why this is not known */
 };
 
-/* How wide the columns have to be. */
+/* The widths of the columns. */
 struct widths {
 	int node, size, bus, model;
 };
@@ -48,9 +48,9 @@ static void read_contents(const struct host *host, struct entry *entry)
 		contents_summary(&entry->contents, text, sizeof(text));
 		snprintf(entry->holds, sizeof(entry->holds), "holds %s", text);
 	} else if ((r == -EACCES || r == -EPERM) && geteuid() != 0) {
-		strcpy(entry->holds, "what it holds only root can see");
+		strcpy(entry->holds, "only root can see what it holds");
 	} else {
-		snprintf(entry->holds, sizeof(entry->holds), "what it holds cannot be read: %s",
+		snprintf(entry->holds, sizeof(entry->holds), "cannot read what it holds: %s",
 			error_text(r));
 	}
 }
@@ -66,7 +66,7 @@ static int read_entries(struct deploy_run *run, struct entry **ret_entries, size
 
 	r = drives_list(&run->host, &drives, &n);
 	if (r < 0)
-		return report(r, "cannot tell which disks there are");
+		return report(r, "cannot list the disks");
 	entries = calloc(n + 1, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
@@ -131,7 +131,8 @@ static struct widths measure(const struct entry *entries, size_t n)
 	return widths;
 }
 
-/* Under each disk's line what it holds, and why it is not written to: so the lines stay short. */
+/* Below each disk's line, what it holds and why it is not written to, so that the lines stay
+ * short. */
 static void print_entries(const char *title, const struct entry *entries, size_t n, bool candidates)
 {
 	const struct widths widths = measure(entries, n);
@@ -180,7 +181,7 @@ int list_verb(struct deploy_run *run)
 	if (run->options->json)
 		return 0;
 	if (n_candidates == 0)
-		puts("There is no disk that could be written to: plug a stick in.");
+		puts("There is no disk that can be written to: plug in a stick.");
 	print_entries("Can be written to:", entries, n, true);
 	if (n > n_candidates)
 		print_entries("\nNot written to:", entries, n, false);

@@ -5,7 +5,7 @@
 
 static const struct deploy_verb verbs[] = {
 	{"list", list_verb, "allow-fixed allow-large",
-		"the disks of this machine, and why one cannot be written"},
+		"list the disks, and why some cannot be written to"},
 	{"", deploy_verb,
 		"size kernel-size encrypt no-persistence keep-persistence passphrase-file "
 		"passphrase-fd kernel initrd append console preloader allow-fixed allow-large yes "

@@ -142,7 +142,7 @@ int newstick_open(struct newstick *stick)
 	return r == 0 ? stick_plan_check_kept(&stick->plan, stick->target.disk) : r;
 }
 
-/* Making a key takes much memory for a second or two: several processes take turns. */
+/* Making a key takes a lot of memory for a second or two, so several processes take turns. */
 static int begin(const struct newstick *stick, struct build *ret_build)
 {
 	const struct newstick_shared *shared = stick->shared;
@@ -190,14 +190,15 @@ int newstick_write(struct newstick *stick, const struct observer *observer)
 		return r;
 	target_keep(target);
 	if (disk_is_block_device(target->disk) && disk_reread_table(target->disk) < 0)
-		log_warning("%s: the kernel still uses the old partition table: unplug the stick "
-			    "and plug it in again",
+		log_warning(
+			"%s: the kernel still uses the old partition table: unplug the stick and "
+			"plug it in again",
 			stick->path);
 	say_what_was_made(stick);
 	return 0;
 }
 
-/* Who waits for one stick alone. */
+/* The observers of a single stick. */
 struct watch {
 	const struct observer *observer;
 	struct progressfd progressfd;

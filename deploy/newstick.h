@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * One new stick, from the target that the user named to the last word about it: the steps, in their
- * order. Each reports, and returns -errno.
+ * One new stick, from the target named by the user to the final report: the steps, in order. Each
+ * reports, and returns -errno.
  */
 
 #include <json-c/json.h>
@@ -15,14 +15,13 @@
 #include "run.h"
 #include "target/target.h"
 
-/* What all sticks of a call have in common. */
+/* What all sticks of a run share. */
 struct newstick_shared {
 	const struct deploy_run *run;
 	struct inputs inputs;
 	struct passphrase *passphrase; /* NULL: none is needed */
-	int turn_fd;		       /* a file whose lock lets one process at a time make a key;
-					* -1: there is but one */
-	struct newstick *sticks;       /* all of them, in the order that the user named them */
+	int turn_fd;		 /* a file whose lock lets one process at a time make a key; */
+	struct newstick *sticks; /* all of them, in the order in which the user named them */
 	size_t n;
 };
 
@@ -32,38 +31,38 @@ struct newstick {
 	struct target target;
 	struct stick_plan plan;
 	int error;		    /* of the step that failed; else 0 */
-	struct json_object *result; /* what JSON says of it; NULL once it was handed on */
+	struct json_object *result; /* the JSON about it; NULL once it was passed on */
 };
 
-/** Begin with a stick for each target of the options of @run, which must outlive it. Returns
- * -ENOMEM. The caller ends it with newstick_shared_clear(). */
+/** Set up a stick for each target in the options of @run, which must outlive it. Returns -ENOMEM.
+ * The caller frees it with newstick_shared_clear(). */
 int newstick_shared_init(struct newstick_shared *shared, const struct deploy_run *run);
 
-/** Close and free all of it, the sticks too, but not the run. */
+/** Close and free everything, including the sticks, but not the run. */
 void newstick_shared_clear(struct newstick_shared *shared);
 
-/** How many of the sticks have no error so far. */
+/** How many sticks have no error so far. */
 size_t newstick_count_good(const struct newstick_shared *shared);
 
-/** Look at the target: what it is, and that it is none of the inputs, nor named before. */
+/** Examine the target: what it is, and that it is not one of the inputs or named twice. */
 int newstick_read(struct newstick *stick);
 
-/** See that it may be written, by the rules for disks. */
+/** Check that it may be written, by the rules for disks. */
 int newstick_check(struct newstick *stick);
 
-/** Plan it; the plan becomes members of the result. */
+/** Plan it, and add the plan to the result. */
 int newstick_plan(struct newstick *stick);
 
 /** Print what would be lost, and the plan. */
 int newstick_show(struct newstick *stick);
 
-/** Have the user confirm what will be lost; nothing is asked after a no to another stick. */
+/** Have the user confirm what will be lost; does not ask if another stick was declined. */
 int newstick_confirm(struct newstick *stick);
 
-/** Open the target for writing, and see that the plan still fits it. */
+/** Open the target for writing, and check that the plan still fits. */
 int newstick_open(struct newstick *stick);
 
-/** Write it, and say so. @observer is told of this stick alone. */
+/** Write it, and say so. @observer is notified about this stick only. */
 int newstick_write(struct newstick *stick, const struct observer *observer);
 
 /** newstick_write() for the only stick: progress goes to the terminal and to --progress-fd. */

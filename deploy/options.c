@@ -57,7 +57,7 @@ static const struct option table[] = {
 	{0},
 };
 
-/* What every verb takes. */
+/* The options of every verb. */
 static const char common[] = "quiet verbose json help version";
 
 static void print_help(const struct deploy_verb *verbs)
@@ -74,27 +74,29 @@ static void print_help(const struct deploy_verb *verbs)
 	puts("\n"
 	     "What is written:\n"
 	     "  --encrypt                persistence in LUKS2; asks for the passphrase twice\n"
-	     "  --passphrase-file FILE   take it from FILE, which holds nothing else\n"
+	     "  --passphrase-file FILE   take it from FILE, which contains nothing else\n"
 	     "  --passphrase-fd N        the same from descriptor N\n"
-	     "  --no-persistence         no partition for it\n"
-	     "  --keep-persistence       a new system on a liveng stick, its persistence stays\n"
+	     "  --no-persistence         no persistence partition\n"
+	     "  --keep-persistence       write a new system to a liveng stick, but keep its\n"
+	     "                           persistence\n"
 	     "  --kernel FILE            this kernel, not the image's\n"
 	     "  --initrd FILE            this initrd, not the image's\n"
-	     "  --kernel-size SIZE       of the kernel partition (256M, or three kernel sets)\n"
+	     "  --kernel-size SIZE       size of the kernel partition (default: 256M, or three\n"
+	     "                           kernel sets)\n"
 	     "\n"
 	     "How it boots:\n"
-	     "  --append PARAMETERS      more kernel parameters, for every entry of the menu\n"
-	     "  --console ttyS0,115200   menu and kernel on this serial line, too\n"
+	     "  --append PARAMETERS      more kernel parameters, for every menu entry\n"
+	     "  --console ttyS0,115200   menu and kernel also on this serial line\n"
 	     "  --preloader DIR          boot through the Linux Foundation's PreLoader.efi and\n"
 	     "                           HashTool.efi in DIR, not through shim\n"
 	     "\n"
 	     "The target:\n"
-	     "  --size SIZE              of an image file, 8G or 2.5G; a new one needs it\n"
-	     "  --allow-fixed            also a disk that is not removable\n"
-	     "  --allow-large            also a disk of more than 512 GB\n"
+	     "  --size SIZE              size of an image file: 8G, 2.5G; needed for a new one\n"
+	     "  --allow-fixed            also allow a disk that is not removable\n"
+	     "  --allow-large            also allow a disk of more than 512 GB\n"
 	     "  -y, --yes                do not ask\n"
 	     "  --no-verify              do not read back what was written\n"
-	     "  -n, --dry-run            check everything, say what would be written\n"
+	     "  -n, --dry-run            check everything, report what would be written\n"
 	     "\n"
 	     "Output:\n"
 	     "  -q, --quiet              errors and warnings only\n"
@@ -114,7 +116,7 @@ static bool set_size(const char *name, const char *text, uint64_t *size)
 {
 	if (size_parse(text, size) == 0 && *size > 0)
 		return true;
-	log_error("--%s: \"%s\" is no size: 8G, 2.5G, 512M, 30GB", name, text);
+	log_error("--%s: \"%s\" is not a size like 8G, 2.5G, 512M, 30GB", name, text);
 	return false;
 }
 
@@ -124,10 +126,10 @@ static bool set_fd(const char *name, const char *text, int *fd)
 	long n = strtol(text, &end, 10);
 
 	if (!*text || *end || n < 0 || n > INT_MAX) {
-		log_error("--%s: \"%s\" is no number of a descriptor", name, text);
+		log_error("--%s: \"%s\" is not a descriptor number", name, text);
 		return false;
 	}
-	/* A number that is free now would be that of the stick later. */
+	/* A number that is free now would later be used for the stick. */
 	if (fcntl((int)n, F_GETFD) < 0) {
 		log_error("--%s: descriptor %ld is not open", name, n);
 		return false;
@@ -148,7 +150,8 @@ static bool set_console(struct deploy_options *options, const char *text)
 	matches = regexec(&pattern, text, 0, NULL, 0) == 0;
 	regfree(&pattern);
 	if (!matches)
-		log_error("--console: \"%s\" is no serial console: ttyS0, ttyS0,115200n8, hvc0",
+		log_error("--console: \"%s\" is not a serial console like ttyS0, ttyS0,115200n8, "
+			  "hvc0",
 			text);
 	options->console = text;
 	return matches;
@@ -183,7 +186,7 @@ static bool set_words(
 	}
 	if (!verb->name[0] && n < 2) {
 		log_error(n == 0 ? "no image and no target given: see --help"
-				 : "no target given: `liveng-deploy list` shows the disks");
+				 : "no target given: list the disks with `liveng-deploy list`");
 		return false;
 	}
 	if (!verb->name[0]) {
@@ -194,20 +197,20 @@ static bool set_words(
 	return true;
 }
 
-/* Options that are nothing without each other, or exclude each other. */
+/* Options that need, or exclude, each other. */
 static bool check_together(const struct deploy_options *options)
 {
 	if (options->passphrase_file && options->passphrase_fd >= 0)
 		log_error("--passphrase-file and --passphrase-fd exclude each other");
 	else if (deploy_options_name_passphrase(options) &&
 		 options->persistence != PERSISTENCE_ENCRYPTED)
-		log_error("a passphrase goes with --encrypt");
+		log_error("--passphrase-file and --passphrase-fd need --encrypt");
 	else
 		return true;
 	return false;
 }
 
-/* What arguments_read() leads to. */
+/* The state of parsing with arguments_read(). */
 struct parsing {
 	const struct deploy_verb *verbs;
 	struct deploy_options options;

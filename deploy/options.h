@@ -22,9 +22,9 @@ enum persistence_kind {
 struct deploy_run;
 
 struct deploy_verb {
-	const char *name; /* "": what is done without one */
+	const char *name; /* "": what is done without a verb */
 	int (*run)(struct deploy_run *run);
-	const char *options; /* the long names of its own, with spaces between */
+	const char *options; /* its own long options, separated by spaces */
 	const char *help;
 };
 
@@ -34,11 +34,11 @@ struct deploy_options {
 	char *const *targets;
 	size_t n_targets;
 
-	uint64_t size;	      /* bytes of a new image file; 0: not named */
-	uint64_t kernel_size; /* bytes of partition 2; 0: as large as the layout wants it */
+	uint64_t size;	      /* bytes of a new image file; 0: not given */
+	uint64_t kernel_size; /* bytes of partition 2; 0: the layout's default */
 	enum persistence_kind persistence;
 	const char *passphrase_file;
-	int passphrase_fd; /* -1: not named */
+	int passphrase_fd; /* -1: not given */
 	const char *kernel;
 	const char *initrd;
 
@@ -52,14 +52,15 @@ struct deploy_options {
 	bool no_verify;
 	bool dry_run;
 	bool json;
-	int progress_fd; /* -1: not named */
+	int progress_fd; /* -1: not given */
 	enum log_level level;
 };
 
-/** Parse @argv. The verbs end with the one without a name. An option that the verb does not use is
- * refused. DONE: help or version was printed; USAGE: reported. Is JSON wanted? Told in any case. */
+/** Parse @argv. The list of verbs ends with the one without a name. An option that the verb does
+ * not use is refused. DONE: help or version was printed; USAGE: the mistake was reported. @ret_json
+ * is always set. */
 enum arguments_result deploy_options_parse(int argc, char **argv, const struct deploy_verb *verbs,
 	bool *ret_json, struct deploy_options *ret_options);
 
-/** Does one of them say where the passphrase is? Else it is asked for. */
+/** Does one of the options say where the passphrase is? Otherwise the user is asked. */
 bool deploy_options_name_passphrase(const struct deploy_options *options);

@@ -12,7 +12,7 @@
 #include "boot/menu.h"
 #include "image/system.h"
 
-/* With --keep-persistence. */
+/* With --keep-persistence: find the persistence. */
 static int find_kept(struct stick_plan *plan, const char *path, uint64_t size)
 {
 	cleanup(disk_closep) struct disk *disk = NULL;
@@ -25,8 +25,8 @@ static int find_kept(struct stick_plan *plan, const char *path, uint64_t size)
 		return 0;
 	r = disk_open(path, false, &disk);
 	if (r == -ENOENT)
-		return refuse(-ERR_NOT_STICK,
-			"%s: is not there yet: it has no persistence that could be kept", path);
+		return refuse(-ERR_NOT_STICK, "%s: does not exist: there is no persistence to keep",
+			path);
 	if (r < 0) {
 		return report(r, "%s", path);
 	}
@@ -36,7 +36,7 @@ static int find_kept(struct stick_plan *plan, const char *path, uint64_t size)
 	needed = kept.extent.start + kept.extent.size + LAYOUT_TABLE_BACKUP_SIZE;
 	if (needed > size)
 		return refuse(-ERR_NO_ROOM,
-			"%s: its persistence does not fit into that --size: give --size %s", path,
+			"%s: its persistence does not fit into that size: give --size %s", path,
 			size_option(needed, text));
 	plan->is_kept = true;
 	plan->is_encrypted = kept.is_encrypted;
@@ -56,7 +56,8 @@ int stick_plan_check_kept(const struct stick_plan *plan, const struct disk *disk
 	if (r < 0 || kept_is_same(&kept, &plan->kept))
 		return r;
 	return refuse(-ERR_REFUSED,
-		"%s: its persistence is not the one any more that was looked at: nothing was written, start again",
+		"%s: its persistence is no longer the one that was examined: nothing was "
+		"written, start again",
 		disk_path(disk));
 }
 
@@ -75,7 +76,7 @@ static int make_layout(struct stick_plan *plan, const char *path, uint64_t size)
 	uint64_t needed = 0;
 	int r;
 
-	/* Only for its size: it has a thread, and that does not follow into other processes. */
+	/* Made only for its size: it has a thread, which does not survive a fork. */
 	r = system_new(inputs->image, &inputs->set, plan->ids.system_date, &system);
 	if (r < 0)
 		return r;
@@ -86,11 +87,11 @@ static int make_layout(struct stick_plan *plan, const char *path, uint64_t size)
 		size_texts(needed, plan->is_kept ? plan->kept.extent.start : size, needs, has);
 	if (r == -ERR_NO_ROOM && plan->is_kept)
 		return refuse(r,
-			"%s: the new system needs %s before the persistence, and there are %s: give "
-			"it a smaller --kernel-size, or deploy without --keep-persistence",
+			"%s: the new system needs %s before the persistence, but there are %s: "
+			"give a smaller --kernel-size, or deploy without --keep-persistence",
 			path, needs, has);
 	if (r == -ERR_NO_ROOM)
-		return refuse(r, "%s: has %s, the image needs %s", path, has, needs);
+		return refuse(r, "%s: has %s, but the image needs %s", path, has, needs);
 	return r;
 }
 

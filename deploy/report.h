@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What a stick is made of, told to people and to programs.
+ * A description of the planned stick, for people and for programs.
  */
 
 #include <json-c/json.h>
@@ -14,10 +14,10 @@
 /** "LUKS2", "kept, in the clear", "none": static text. */
 const char *report_persistence(const struct stick_plan *plan);
 
-/** The whole plan for @target, to @out. */
+/** Print the whole plan for @target to @out. */
 void report_print(const struct stick_plan *plan, const char *target, FILE *out);
 
-/** The same as members of @to. */
+/** Add the same to @to, as members. */
 void report_json(const struct stick_plan *plan, struct json_object *to);
 
 /** The partitions in @contents: an array of objects. The caller puts it. */

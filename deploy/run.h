@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * One run of a verb: what it is given, and the functions behind the verbs.
+ * One run of a verb: what it gets, and the functions that implement the verbs.
  */
 
 #include <json-c/json.h>
@@ -20,6 +20,6 @@ struct deploy_run {
 	struct json_object *warnings;
 };
 
-/* Each returns 0 or a negative errno, having reported. */
+/* Each reports. Returns 0 or a negative error. */
 int deploy_verb(struct deploy_run *run);
 int list_verb(struct deploy_run *run);

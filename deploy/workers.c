@@ -17,32 +17,32 @@
 
 #define POLL_MS	   100
 #define DRAWN_SIZE 48
-#define END	   '{' /* the last note begins with it, no phase does */
+#define END	   '{' /* the last note begins with this, no phase does */
 
-/* Lines that come through a pipe. */
+/* Lines read from a pipe. */
 struct pipe_lines {
-	int fd; /* -1: it ended */
+	int fd; /* -1: closed */
 	char *text;
 	size_t length;
 };
 
-/* A member, as its parent sees it. */
+/* A member, from the parent's side. */
 struct child {
 	struct worker *member;
-	pid_t pid;		 /* 0: it did not start, or is waited for */
-	struct pipe_lines notes; /* what is drawn, as it comes; at the end JSON */
-	struct pipe_lines words; /* for people */
+	pid_t pid;		 /* 0: not started, or already waited for */
+	struct pipe_lines notes; /* progress texts; at the end, JSON */
+	struct pipe_lines words; /* messages for the user */
 	char drawn[DRAWN_SIZE];	 /* "writing 45 %, 12 s left"; "": nothing */
 };
 
 struct team {
 	struct child *children;
-	struct pollfd *fds; /* two of each child */
+	struct pollfd *fds; /* two per child */
 	size_t n;
 	bool draws;
 };
 
-/* What a child tells of its work, and where. */
+/* How a child reports its progress. */
 struct report {
 	const struct workers_settings *wish;
 	struct progressfd progressfd;
@@ -69,7 +69,7 @@ static bool on_interrupted(void *data)
 	return observer_interrupted(((struct report *)data)->wish->observer);
 }
 
-/* The child. */
+/* Runs in the child. */
 __attribute__((noreturn)) static void do_work(const struct worker *member, size_t i,
 	workers_work work, void *data, const struct workers_settings *wish, int notes_fd)
 {
@@ -116,7 +116,7 @@ static int start(struct child *child, size_t i, workers_work work, void *data,
 		return -errno;
 	}
 	if (child->pid == 0) {
-		/* Without the parent nobody would know how it ends. */
+		/* Without the parent nobody would learn the result. */
 		if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent ||
 			dup2(words_in, STDERR_FILENO) < 0)
 			_exit(EXIT_FAILURE);
@@ -125,7 +125,7 @@ static int start(struct child *child, size_t i, workers_work work, void *data,
 	return 0;
 }
 
-/* "sdb writing 45 %, 12 s left; sdc verifying 3 %", as much of it as there is room for. */
+/* "sdb writing 45 %, 12 s left; sdc verifying 3 %", as much of it as fits. */
 static void draw(const struct team *team)
 {
 	struct winsize window = {0};
@@ -168,7 +168,7 @@ static void take_note(struct child *child, const char *line)
 	json_object_put(note);
 }
 
-/* Read what is there; false at the end. */
+/* Read what is available; false at the end. */
 static bool fill(struct pipe_lines *lines)
 {
 	char piece[4096], *text;
@@ -189,8 +189,8 @@ static bool fill(struct pipe_lines *lines)
 	return true;
 }
 
-/* The next whole line, without its end; at the end of the pipe also a part of one. NULL: none.
- * The caller frees it. */
+/* The next complete line, without its newline; at the end of the pipe also an incomplete one. NULL:
+ * none. The caller frees it. */
 static char *next_line(struct pipe_lines *lines)
 {
 	char *end = lines->length > 0 ? strchr(lines->text, '\n') : NULL;
@@ -263,10 +263,10 @@ static void end(struct child *child)
 		return;
 	child->member->error = -ERR_TOOL;
 	if (WIFSIGNALED(status))
-		log_error("%s: the process that wrote it was ended by signal %d: do not use it",
+		log_error("%s: the process writing it was killed by signal %d: do not use it",
 			child->member->name, WTERMSIG(status));
 	else
-		log_error("%s: the process that wrote it ended without a word: do not use it",
+		log_error("%s: the process writing it ended without a result: do not use it",
 			child->member->name);
 }
 
@@ -280,7 +280,7 @@ int workers_run(struct worker *members, size_t n, workers_work work, void *data,
 
 	if (!children || !fds)
 		return -ENOMEM;
-	/* Else each child would write again what is still to be written. */
+	/* Otherwise each child would write out buffered output again. */
 	fflush(NULL);
 	for (size_t i = 0; i < n; i++) {
 		int r;
@@ -292,12 +292,12 @@ int workers_run(struct worker *members, size_t n, workers_work work, void *data,
 		r = start(&children[i], i, work, data, wish);
 		if (r < 0)
 			members[i].error = report(
-				r, "%s: cannot start the process that writes it", members[i].name);
+				r, "%s: cannot start the process to write it", members[i].name);
 	}
 	while (wait_for_news(&team)) {
 		if (was_told || !observer_interrupted(wish->observer))
 			continue;
-		/* A terminal tells all of us, kill(1) only the parent. */
+		/* A terminal signals all of us, kill(1) only the parent. */
 		for (size_t i = 0; i < n; i++)
 			if (children[i].pid > 0)
 				(void)kill(children[i].pid, SIGTERM);

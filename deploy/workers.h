@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The same work for several targets at once: a process for each, so that each goes at its own pace
- * and the failure of one, whatever it is, is not that of the others.
+ * The same work for several targets at once: one process each, so that each runs at its own pace
+ * and a failure of one, whatever it is, does not affect the others.
  */
 
 #include <json-c/json.h>
@@ -19,20 +19,20 @@ struct worker {
 };
 
 struct workers_settings {
-	const struct observer *observer; /* of the whole: is asked for interruption */
-	int progress_fd;		 /* as progressfd_init() has it */
-	bool draws;			 /* progress on standard error */
+	const struct observer *observer; /* of the whole: polled for interruption */
+	int progress_fd;		 /* as for progressfd_init() */
+	bool draws;			 /* show progress on standard error */
 };
 
-/** One member's work, in a process of its own: what it changes in memory nobody else sees.
+/** One member's work, in a separate process: changes it makes in memory are not seen elsewhere.
  * Reports. */
 typedef int (*workers_work)(void *data, size_t i, const struct observer *observer);
 
 /**
- * Do @work for each of @n members, and wait for all of them. What they say to people comes out on
- * standard error whole lines at a time. Reports if a member could not be started, or ended without
- * a word: then that is its error, and nothing is known of what it said. Returns -ENOMEM. The caller
- * frees what was said.
+ * Do @work for each of @n members, and wait for all of them. Their messages appear on standard
+ * error, whole lines at a time. Reports if a member could not be started, or ended without a
+ * result: then that is its error, and its messages are unknown. Returns -ENOMEM. The caller frees
+ * each member's messages.
  */
 int workers_run(struct worker *members, size_t n, workers_work work, void *data,
 	const struct workers_settings *wish);

@@ -24,8 +24,7 @@ struct update_plan {
 	bool base_is_proven;	      /* as keep_is_proven, for the set that is current then */
 	const struct kernelset *base; /* becomes the `.old` set; NULL: none */
 	struct volume *volume;	      /* the tree that the session continues; owned */
-	bool in_place; /* overwrite everything: there is no room for two sets, and --in-place allows
-			  it */
+	bool in_place; /* overwrite everything: two sets do not fit, and --in-place allows it */
 	struct slot slot;
 	struct session *session; /* owned */
 };

@@ -219,7 +219,7 @@ static void tell_plan(const struct stick *stick, const struct update_plan *plan)
 	log_info("%s: would write %s, %s, into slot %s%s%s", stick->name, plan->candidate->release,
 		size_text(session_size(plan->session), size), plan->slot.name,
 		plan->base	 ? ", and keep "
-		: plan->in_place ? ", over what is there"
+		: plan->in_place ? ", overwriting what is there"
 				 : "",
 		plan->base ? plan->base->release : "");
 }

@@ -1,13 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# bench-deploy.sh [ROUNDS]: what `liveng-deploy` costs beside the published steps and beside `dd`.
+# bench-deploy.sh [ROUNDS]: the time of `liveng-deploy` compared with the published steps and with `dd`.
 #
 # A live image becomes a new file on this disk. Each round runs all of them once; the ratios are medians of
-# the rounds' ratios. The published steps are those that write (xorriso for two partitions, sgdisk,
-# mkfs.fat and the loaders, mkfs.ext4), each partition into a file of its own: no mounts, no waiting for
-# udev, no copy on top; they check nothing. Prints a Markdown table; fails if a limit that the README
-# promises is missed.
+# the rounds' ratios. The published steps are those that write (xorriso for two partitions, sgdisk, mkfs.fat
+# and the loaders, mkfs.ext4), each partition into a separate file: no mounts, no waiting for udev, no extra
+# copy; they check nothing. Prints a Markdown table; fails if a limit promised in the README is missed.
 # LIVENG_DEPLOY, IMAGE and BENCH (the scratch folder) may be set.
 
 set -eu
@@ -32,7 +31,7 @@ cat > "$scratch/liveng-deploy" <<-END
 	exec '$program' --quiet --size 2G '$image' '$scratch/new.stick'
 END
 
-# What it does before the first byte is written: reading and checking the kernel set, mostly.
+# What it does before the first byte is written: mostly reading and checking the kernel set.
 cat > "$scratch/checks" <<-END
 	exec '$program' --quiet --dry-run --size 2G '$image' '$scratch/none' > '$scratch/plan'
 END
@@ -78,7 +77,7 @@ while [ $n -lt "$rounds" ]; do
 	round $n
 done > "$scratch/times"
 
-# Bytes written to the stick, and memory, in runs of their own: both are measured at a price.
+# Bytes written to the stick, and memory, in separate runs: measuring either takes time.
 rm -f "$scratch"/new.*
 truncate -s 2G "$scratch/new.stick"
 strace -f -qq -P "$scratch/new.stick" -e trace=write,pwrite64,writev,pwritev -o "$scratch/trace" \

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# bench.sh [ROUNDS]: what `livengkupd update` costs beside two ways that keep no old set.
+# bench.sh [ROUNDS]: the time of `livengkupd update` compared with two ways that keep no old set.
 #
-# A real kernel set (a Debian kernel, its initrd with MODULES=most) goes into a file on this disk.
-# Each round runs all of them once, on a fresh target out of the page cache; the ratios are medians of
-# the rounds' ratios. The limits hold for what the others do as well: writing. Prints a Markdown table; fails if a limit that the README promises is missed.
-# LIVENGKUPD, MATERIAL and BENCH (the scratch folder) may be set.
+# A real kernel set (a Debian kernel, its initrd with MODULES=most) goes into a file on this disk. Each
+# round runs all of them once, on a fresh target out of the page cache; the ratios are medians of the
+# rounds' ratios. The limits apply to what the others do as well: writing. Prints a Markdown table; fails if
+# a limit promised in the README is missed. LIVENGKUPD, MATERIAL and BENCH (the scratch folder) may be set.
 
 set -eu
 
@@ -28,8 +28,8 @@ mkdir -p "$scratch/image/live" "$scratch/tree/live"
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' INT TERM HUP
 
-# A stick that was updated before, with a set as large as the new one, and the tree that the
-# published script hands to xorrisofs.
+# A stick that was updated before, with a set as large as the new one, and the tree that the published
+# script passes to xorrisofs.
 cp "$material/vmlinuz-$OLD" "$scratch/image/live/vmlinuz"
 cp "$material/initrd.img-$OLD" "$scratch/image/live/initrd.img"
 head -c 4096 /dev/zero > "$scratch/image/live/filesystem.squashfs"
@@ -40,8 +40,8 @@ cp "$kernel" "$scratch/tree/live/vmlinuz"
 cp "$initrd" "$scratch/tree/live/initrd.img"
 truncate -s 256M "$scratch/partition"
 
-# fresh NAME: a copy of that file, on the disk and nowhere else. Without holes: they would measure
-# how the file system below allocates them.
+# fresh NAME: a copy of that file, on the disk and not cached. Without holes: otherwise this would measure
+# how the underlying file system allocates them.
 cat > "$scratch/fresh" <<-'END'
 	#!/bin/sh
 	cp --sparse=never "$1" "$1.target"
@@ -70,7 +70,7 @@ cat > "$scratch/dd" <<-END
 	cat '$kernel' '$initrd' | cmp -n $bytes - '$scratch/partition.target'
 END
 
-# The least that a check of the initrd to its last byte costs.
+# The minimum time of a check of the initrd to its last byte.
 cat > "$scratch/unpack" <<-END
 	zstd -dc '$initrd' > /dev/null
 END
@@ -97,7 +97,7 @@ while [ $n -lt "$rounds" ]; do
 	round $n
 done > "$scratch/times"
 
-# Bytes written to the stick, and memory, in runs of their own: both are measured at a price.
+# Bytes written to the stick, and memory, in separate runs: measuring either takes time.
 sh "$scratch/fresh" "$scratch/stick"
 strace -f -qq -P "$scratch/stick.target" -e trace=write,pwrite64,writev,pwritev \
 	-o "$scratch/trace" sh "$scratch/livengkupd"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For every test run: the marks of tests that some targets leave out, and the closing line."""
+"""For every test run: the marks of tests that some targets skip, and the closing line."""
 
 
 def pytest_configure(config):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tests of the command line once more, on the program with address and undefined behaviour
+"""The command line tests again, on the program with address and undefined behaviour
 sanitizers. Those that inject faults or trace preload a library of their own, which the address
 sanitizer does not bear; they are left to the plain build."""
 

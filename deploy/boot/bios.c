@@ -13,15 +13,15 @@
 #include "grubimage.h"
 
 #define PLATFORM "i386-pc"
-#define PREFIX	 "(,gpt3)/boot/grub" /* no disk: the one that the BIOS booted from */
+#define PREFIX	 "(,gpt3)/boot/grub" /* no disk: the one the BIOS booted from */
 
-/* GRUB's boot.img (grub/i386/pc/boot.h): the place of the core image, and a jump that is taken
- * unless two NOPs stand there: then the BIOS' own number of the drive is used. */
+/* GRUB's boot.img (grub/i386/pc/boot.h): the location of the core image, and a jump that two NOPs
+ * replace, so that the BIOS' own drive number is used. */
 #define BOOT_KERNEL_SECTOR 0x5cu
 #define BOOT_DRIVE_CHECK   0x66u
 #define NOP		   0x90u
 
-/* GRUB's diskboot.img, the core image's first sector: at its end the list of where the rest lies.
+/* GRUB's diskboot.img, the core image's first sector: at its end, the list of where the rest is.
  */
 struct block_list {
 	uint64_t start;	  /* 0: sector */
@@ -55,7 +55,7 @@ static int read_boot(uint8_t ret_boot[BIOS_BOOT_SIZE])
 	return 0;
 }
 
-/* Fill up to full sectors and say where the sectors behind the first one are. */
+/* Pad to whole sectors and set where the sectors after the first one are. */
 static int finish_core(void **core, size_t *size)
 {
 	size_t full = (size_t)ROUND_UP(*size, SECTOR_SIZE);
@@ -64,7 +64,8 @@ static int finish_core(void **core, size_t *size)
 
 	if (*size <= SECTOR_SIZE || full > BIOS_CORE_MAX)
 		return refuse(-ERR_TOO_LARGE,
-			"grub-mkimage made a core image of %zu bytes: it must have more than one sector and at most %u bytes",
+			"grub-mkimage made a core image of %zu bytes: it must have more than one "
+			"sector and at most %u bytes",
 			*size, BIOS_CORE_MAX);
 	grown = realloc(*core, full);
 	if (!grown)
@@ -85,8 +86,8 @@ int bios_begin(struct bios *ret_bios)
 
 	r = read_boot(bios.boot);
 	if (r == -ENOENT) {
-		log_warning(
-			"no boot by BIOS, only by UEFI: GRUB's files for it are not installed (%s)",
+		log_warning("the stick will boot with UEFI only, not with BIOS: GRUB's files for "
+			    "BIOS are not installed (%s)",
 			grubimage_package(PLATFORM));
 		return 0;
 	}

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * The files that come with the program: the boot menu's template and theme, below LIVENG_DATA or
- * where the environment variable LIVENG_DEPLOY_DATA says.
+ * The files that come with the program: the boot menu's template and theme, in LIVENG_DATA or in
+ * the folder given by the environment variable LIVENG_DEPLOY_DATA.
  */
 
 #include <stddef.h>
 
-/** Read the file @name ("grub.cfg"), with a 0 behind its last byte. Reports. Returns -errno.
- * The caller frees it. */
+/** Read the file @name ("grub.cfg"), with a 0 after its last byte. Reports. Returns -errno. The
+ * caller frees it. */
 int datadir_read(const char *name, void **ret_data, size_t *ret_size);

@@ -14,15 +14,15 @@
 #include "kernel/authenticode.h"
 #include "kernel/pe.h"
 
-/* GRUB's modules, in a section of that name (grub/kernel.h): a header, then one object after the
- * other, each with its own. Sizes in the header are as long as a pointer of the machine. */
+/* GRUB's modules, in a section of that name (grub/kernel.h): a header, then one object after
+ * another, each with its own. Sizes in the header are as long as the machine's pointers. */
 #define MODULES_SECTION "mods"
 #define MODULES_MAGIC	0x676d696du
 #define OBJECT_PREFIX	3u
 
 struct object_header {
 	uint32_t type; /* 0: OBJ_TYPE_... */
-	uint32_t size; /* 4: with this header */
+	uint32_t size; /* 4: including this header */
 } __attribute__((packed));
 
 static uint64_t get_size(const uint8_t *p, bool is_64)
@@ -62,7 +62,7 @@ static char *find_prefix(const uint8_t *mods, size_t size, bool is_64)
 	return NULL;
 }
 
-/* shim's .vendor_cert section (its cert.S): sizes and places, from the section's start, of what it
+/* shim's .vendor_cert section (its cert.S): sizes and offsets, from the section's start, of what it
  * trusts and of what it does not. */
 struct vendor_header {
 	uint32_t trusted_size;	  /* 0 */
@@ -81,7 +81,7 @@ static void free_key(EVP_PKEY **key)
 	EVP_PKEY_free(*key);
 }
 
-/* A copy of @size bytes with a 0 behind them; NULL also if there is no memory. */
+/* A copy of @size bytes with a 0 after them; NULL if there is no memory. */
 static char *copy(const void *bytes, size_t size)
 {
 	char *text = malloc(size + 1);
@@ -129,7 +129,7 @@ static int inspect(int fd, const char *path, struct efiprogram *program)
 
 	r = pe_read(fd, path, program->size, &pe);
 	if (r == -ERR_FOREIGN)
-		return refuse(-ERR_REFUSED, "%s: is no program for UEFI", path);
+		return refuse(-ERR_REFUSED, "%s: is not a UEFI program", path);
 	if (r < 0)
 		return r;
 	program->machine = pe.machine;

@@ -22,18 +22,18 @@
 #define PREFIXES_MAX 4u
 #define FOLDERS_MAX  32u
 
-/* In a folder where a GRUB looks whose prefix is another one. */
+/* For the folder of a GRUB with a different prefix. */
 #define STUB "set prefix=($root)" MENU_FOLDER "\nsource $prefix/grub.cfg\n"
 
 static const char *const theme_files[] = {"theme/theme.txt", "theme/bar_c.png"};
 
-/* mtools' own settings, wherever a person has them, do not count. */
+/* Ignore mtools' own settings, wherever the user has them. */
 static const char *const mtools[] = {"MTOOLSRC=/dev/null", "MTOOLS_SKIP_CHECK=1", NULL};
 
 /* The file system being filled. */
 struct fat {
 	char image[64];		    /* the path of its file */
-	char *folders[FOLDERS_MAX]; /* that it has */
+	char *folders[FOLDERS_MAX]; /* that exist */
 };
 
 static void fat_clear(struct fat *fat)
@@ -42,14 +42,14 @@ static void fat_clear(struct fat *fat)
 		free(fat->folders[i]);
 }
 
-/* Make a folder, unless it is there. */
+/* Make a folder, unless it exists. */
 static int make_folder(struct fat *fat, const char *path)
 {
 	const char *argv[] = {"mmd", "-i", fat->image, NULL, NULL};
 	autofree char *target = NULL;
 	size_t i = 0;
 
-	/* FAT makes no difference between the two cases. */
+	/* FAT is case-insensitive. */
 	while (i < FOLDERS_MAX && fat->folders[i] && strcasecmp(fat->folders[i], path) != 0)
 		i++;
 	if (i == FOLDERS_MAX)
@@ -90,7 +90,7 @@ static int put_loader(void *data, const char *path, const void *content, size_t 
 	return put(data, path, content, size);
 }
 
-/* grubenv without a variable, as grub-editenv makes it. */
+/* An empty grubenv, as made by grub-editenv. */
 static int put_grubenv(const struct fat *fat)
 {
 	char block[GRUBENV_SIZE];
@@ -100,7 +100,7 @@ static int put_grubenv(const struct fat *fat)
 	return put(fat, "/" GRUBENV_PATH, block, sizeof(block));
 }
 
-/* A screen without the theme or the font still shows the menu. */
+/* Without the theme or the font, the menu still works. */
 static int put_looks(const struct fat *fat)
 {
 	autofree void *font = NULL;
@@ -128,7 +128,7 @@ static int put_looks(const struct fat *fat)
 	return put(fat, FONT, font, size);
 }
 
-/* The menu, and the way to it for each GRUB that looks elsewhere. */
+/* Put the menu there, and a stub that leads to it for each GRUB that looks elsewhere. */
 static int put_menu(struct fat *fat, const struct loaders *loaders, const char *menu)
 {
 	const char *prefixes[PREFIXES_MAX];
@@ -142,7 +142,7 @@ static int put_menu(struct fat *fat, const struct loaders *loaders, const char *
 		path = text_new("%s/grub.cfg", prefixes[i]);
 		if (!path)
 			return -ENOMEM;
-		/* Every folder on the way. */
+		/* Every folder of the path. */
 		for (char *slash = strchr(path + 1, '/'); r == 0 && slash;
 			slash = strchr(slash + 1, '/')) {
 			*slash = '\0';
@@ -201,8 +201,8 @@ int esp_build(
 	return 0;
 }
 
-/* Up to there may be the FAT's tables: two, with 4 bytes for each cluster of 512 bytes or more,
- * behind less than 64 KiB. */
+/* An upper bound for the end of the FAT's tables: two, with 4 bytes per cluster of 512 bytes or
+ * more, after less than 64 KiB. */
 static uint64_t tables_end(uint64_t size)
 {
 	return MIN(DISK_ALIGN + ROUND_UP(2 * 4 * (size / SECTOR_SIZE), DISK_ALIGN), size);
@@ -226,7 +226,7 @@ int esp_write(struct output *output, uint64_t offset, int fd, uint64_t size)
 	const uint64_t data = tables_end(size);
 	int r;
 
-	/* The tables with their zeros: a hole would leave there what the disk held before. */
+	/* The tables including their zeros: a hole would leave the disk's old content there. */
 	r = output_copy(output, offset, &input, 0, data);
 	if (r == 0)
 		r = output_copy_data(output, offset + data, &input, data, size - data);

@@ -13,15 +13,15 @@
 #define ESP_LABEL "LIVENG_EFI"
 
 /**
- * Make it, @size bytes with the FAT volume id @id, in a file without a name: by mkfs.fat and
- * mtools. Reports. Returns -ERR_NO_ROOM if @size is too small; -errno. The caller closes @ret_fd.
+ * Make it, @size bytes with the FAT volume id @id, in an unnamed file, with mkfs.fat and mtools.
+ * Reports. Returns -ERR_NO_ROOM if @size is too small; -errno. The caller closes @ret_fd.
  */
 int esp_build(
 	const struct loaders *loaders, const char *menu, uint64_t size, uint32_t id, int *ret_fd);
 
-/** Bytes that esp_write() writes. Returns -errno of reading. */
+/** How many bytes esp_write() writes. Returns -errno of reading. */
 int esp_bytes(int fd, uint64_t size, uint64_t *ret_bytes);
 
-/** Write what esp_build() made to byte @offset of the target: all of it that a file system reader
- * may look at. Does not report. Returns as output_copy(). */
+/** Write what esp_build() made to byte @offset of the target: every part that a reader of the file
+ * system may look at. Does not report. Returns as output_copy(). */
 int esp_write(struct output *output, uint64_t offset, int fd, uint64_t size);

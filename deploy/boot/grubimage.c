@@ -13,7 +13,7 @@
 #define GRUB_FOLDER "/usr/lib/grub/"
 #define IMAGE_MAX   (16u * MIB)
 
-/* The commands and file systems of grub.cfg, and what a person needs at GRUB's command line. */
+/* The commands and file systems used in grub.cfg, and what users need at GRUB's command line. */
 static const char *const common[] = {"normal", "part_gpt", "fat", "iso9660", "linux", "loadenv",
 	"regexp", "test", "true", "echo", "sleep", "configfile", "search", "search_label", "ls",
 	"cat", "probe", "halt", "reboot", "minicmd", "serial", "terminal", "all_video", "font",
@@ -21,7 +21,7 @@ static const char *const common[] = {"normal", "part_gpt", "fat", "iso9660", "li
 static const char *const bios[] = {"biosdisk", "part_msdos", NULL};
 static const char *const efi[] = {"efifwsetup", "chain", "part_msdos", NULL};
 
-/* The package of Debian that has a platform's files. */
+/* The Debian package with a platform's files. */
 static const struct {
 	const char *platform;
 	const char *package;
@@ -108,7 +108,7 @@ int grubimage_finish(struct grubimage *image, void **ret_data, size_t *ret_size)
 	tempfile_path(fd, path);
 	r = file_read_whole(path, IMAGE_MAX, ret_data, ret_size);
 	if (r < 0)
-		return report(r, "cannot read what grub-mkimage made");
+		return report(r, "cannot read the output of grub-mkimage");
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A GRUB made here by grub-mkimage, with everything that our grub.cfg uses inside.
+ * A GRUB made here by grub-mkimage, containing everything that our grub.cfg uses.
  */
 
 #include <stdbool.h>
@@ -10,23 +10,23 @@
 
 #include "base/child.h"
 
-/* One that is being made. */
+/* A GRUB being made. */
 struct grubimage {
 	struct child child; /* grub-mkimage */
-	int fd;		    /* what it writes */
+	int fd;		    /* its output */
 };
 
-/** Where GRUB's files of a platform ("i386-pc", "x86_64-efi") are; NULL if they are not installed.
- * The caller frees it. */
+/** The folder of GRUB's files for a platform ("i386-pc", "x86_64-efi"); NULL if they are not
+ * installed. The caller frees it. */
 char *grubimage_folder(const char *platform);
 
-/** The package that has them, "grub-pc-bin". */
+/** The package that contains them, "grub-pc-bin". */
 const char *grubimage_package(const char *platform);
 
 /**
- * Begin to make one for @platform that finds its files in @prefix. @no_shim: not to insist on shim,
- * although Secure Boot is on. Returns -ENOENT if GRUB's files are not installed; -errno, which it
- * reports. To be ended with grubimage_finish() or grubimage_stop().
+ * Start making one for @platform that finds its files in @prefix. @no_shim: do not insist on shim
+ * even with Secure Boot on. Returns -ENOENT, not reported, if GRUB's files are not installed;
+ * -errno, reported. End it with grubimage_finish() or grubimage_stop().
  */
 int grubimage_begin(
 	const char *platform, const char *prefix, bool no_shim, struct grubimage *ret_image);
@@ -34,5 +34,5 @@ int grubimage_begin(
 /** Wait until it is made. Reports. Returns -errno. The caller frees @ret_data. */
 int grubimage_finish(struct grubimage *image, void **ret_data, size_t *ret_size);
 
-/** End the making, if one has begun. */
+/** Stop making it, if that was started. */
 void grubimage_stop(struct grubimage *image);

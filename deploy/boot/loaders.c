@@ -25,7 +25,7 @@ static const struct firmware firmwares[LOADERS_FIRMWARES] = {
 
 static const char *const preloader_files[PRELOADER_FILES] = {"PreLoader.efi", "HashTool.efi"};
 
-/* The kernel is a program for UEFI, too. */
+/* The kernel is a UEFI program as well. */
 static int read_kernel(const struct tree_file *kernel, struct efiprogram *ret_kernel)
 {
 	autoclose int fd = open(kernel->path, O_RDONLY | O_CLOEXEC);
@@ -46,7 +46,7 @@ static int read_kernel(const struct tree_file *kernel, struct efiprogram *ret_ke
 		return report(r, "%s: cannot read the kernel", kernel->path);
 	if (size < 2 || memcmp(data, "MZ", 2) != 0) {
 		return refuse(-ERR_REFUSED,
-			"%s: its kernel has no EFI stub: it would boot by no UEFI machine",
+			"%s: its kernel has no EFI stub: no UEFI machine would boot it",
 			kernel->path);
 	}
 	return efiprogram_read(kernel->path, steal_pointer(data), size, ret_kernel);
@@ -57,7 +57,7 @@ static int choose_set(const struct image *image, const struct firmware *firmware
 {
 	int r = -ENOENT;
 
-	/* Without shim no signed GRUB starts a kernel under Secure Boot. */
+	/* Under Secure Boot a signed GRUB starts no kernel without shim. */
 	if (preloader)
 		return loaderset_make(firmware, true, ret_set);
 	r = loaderset_from_image(image, firmware, ret_set);
@@ -89,7 +89,7 @@ static int read_preloader(const char *folder, struct efiprogram *programs)
 	return 0;
 }
 
-/* The kernel's own firmware first: without it the stick is of no use. */
+/* The kernel's own firmware first: without it the stick is useless. */
 static int choose(const struct image *image, const char *preloader, struct loaders *loaders)
 {
 	uint16_t machine = loaders->kernel.machine;
@@ -101,7 +101,8 @@ static int choose(const struct image *image, const char *preloader, struct loade
 		r = choose_set(image, &firmwares[i], preloader, &loaders->sets[0]);
 		if (r == -ENOENT)
 			return refuse(-ERR_REFUSED,
-				"%s: has no signed boot loaders for %s, and GRUB's files to make one are not installed: install %s",
+				"%s: has no signed boot loaders for %s, and GRUB's files to make "
+				"one are not installed: install %s",
 				image_path(image), firmwares[i].platform,
 				grubimage_package(firmwares[i].platform));
 		if (r < 0)
@@ -117,8 +118,9 @@ static int choose(const struct image *image, const char *preloader, struct loade
 			continue;
 		r = choose_set(image, &firmwares[i], false, &loaders->sets[loaders->count]);
 		if (r == -ENOENT)
-			log_warning("no boot by %s firmware: GRUB's files for it are not installed "
-				    "(%s)",
+			log_warning(
+				"the stick will not boot on %s firmware: GRUB's files for it are "
+				"not installed (%s)",
 				firmwares[i].platform, grubimage_package(firmwares[i].platform));
 		else if (r < 0)
 			return r;

@@ -19,11 +19,11 @@
 #define PREFIX_MAX     64u
 #define PREFIX_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_"
 
-/* What shim brings with it. Not fb*.efi, which would begin to write into the firmware's boot list.
+/* The programs that come with shim. Not fb*.efi, which would write to the firmware's boot list.
  */
 static const char *const stems[LOADER_ROLES] = {"boot", "grub", "mm"};
 
-/* Read a file of the FAT that the image boots from under UEFI. */
+/* Read a file from the FAT that the image boots from with UEFI. */
 static int read_from_fat(
 	const struct image *image, const char *path, void **ret_data, size_t *ret_size)
 {
@@ -49,7 +49,7 @@ static int read_from_fat(
 	if (!sectors || !data)
 		return -ENOMEM;
 	r = fat_locate(disk, extent, path, &size, sectors, n);
-	/* One read for all sectors that follow each other. */
+	/* One read for each run of consecutive sectors. */
 	for (size_t i = 0, run; r == 0 && i < n; i += run) {
 		for (run = 1; i + run < n && sectors[i + run] == sectors[i] + run * SECTOR_SIZE;)
 			run++;
@@ -62,7 +62,7 @@ static int read_from_fat(
 	return 0;
 }
 
-/* Read a loader from where most images have it, in their tree, or from that FAT. */
+/* Read a loader from the image's tree, where most images have it, or else from that FAT. */
 static int read_from_image(
 	const struct image *image, const char *name, void **ret_data, size_t *ret_size)
 {
@@ -83,7 +83,7 @@ static void make_name(const struct firmware *firmware, enum loader_role role, ch
 	snprintf(ret_name, 16, "%s%s.efi", stems[role], firmware->suffix);
 }
 
-/* Take @data over as the program of @role; @path says where it is from. */
+/* Take ownership of @data as the program of @role; @path is where it came from. */
 static int add(
 	struct loaderset *set, enum loader_role role, const char *path, void *data, size_t size)
 {
@@ -101,14 +101,14 @@ static int add(
 	return set->programs[role].name ? 0 : -ENOMEM;
 }
 
-/* A GRUB with another idea of where its files are, a folder on another medium say, is of no use. */
+/* A GRUB that expects its files elsewhere, say on another medium, is useless. */
 static bool is_folder(const char *prefix)
 {
 	return prefix && prefix[0] == '/' && strlen(prefix) <= PREFIX_MAX &&
 	       strspn(prefix, PREFIX_LETTERS) == strlen(prefix);
 }
 
-/* shim, and a GRUB that it can start. */
+/* Is the set a shim with a GRUB that it can start? */
 static bool is_pair(const struct loaderset *set)
 {
 	const struct efiprogram *first = &set->programs[LOADER_FIRST];
@@ -168,11 +168,11 @@ int loaderset_from_image(
 	return finish(r, &set, ret_set);
 }
 
-/* Where Debian's packages, and those made of them, have the programs of each role. Of two the first
- * one found: the GRUB for removable media looks in /boot/grub. */
+/* Where Debian's and derived packages have the programs of each role. If there are two, the first
+ * one found is used: the GRUB for removable media looks in /boot/grub. */
 static const struct {
 	enum loader_role role;
-	const char *folder, *stem, *end; /* no folder: GRUB's signed ones of the platform */
+	const char *folder, *stem, *end; /* no folder: GRUB's signed ones for the platform */
 } host_files[] = {
 	{LOADER_FIRST, "/usr/lib/shim", "shim", ".efi.signed"},
 	{LOADER_GRUB, NULL, "gcd", ".efi.signed"},

@@ -12,15 +12,15 @@
 #define TEMPLATE "grub.cfg"
 
 #define BLANKS	       " \t\r\n"
-#define NAME_MAX_SHOWN 60u /* of the system's name: a line of the menu has about 80 */
+#define NAME_MAX_SHOWN 60u /* characters of the system's name: a menu line has about 80 */
 
 #define MEDIUM "live-media=/dev/disk/by-partuuid/"
 
-/* What GRUB takes as it stands. */
+/* What GRUB takes literally without quotes. */
 #define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._,:=/+@%-"
 
-/* One word for GRUB, whatever is in it: between single quotes only those themselves mean anything.
- * The character @dropped is left out; 0: none is. */
+/* Write one word for GRUB, whatever is in it: between single quotes only the quotes themselves are
+ * special. The character @dropped is omitted; 0: none. */
 static void put_word(FILE *out, const char *text, size_t length, char dropped)
 {
 	bool is_plain = length > 0;
@@ -39,8 +39,8 @@ static void put_word(FILE *out, const char *text, size_t length, char dropped)
 		fputc('\'', out);
 }
 
-/* Kernel parameters, each a word of its own. Blanks between double quotes do not end a word; GRUB
- * puts the quotes back where the kernel needs them. */
+/* Write kernel parameters, each as its own word. Blanks between double quotes do not end a word;
+ * GRUB restores the quotes where the kernel needs them. */
 static void put_parameters(FILE *out, const char *text)
 {
 	while (*(text += strspn(text, BLANKS))) {
@@ -60,7 +60,8 @@ static void put_parameters(FILE *out, const char *text)
 	}
 }
 
-/* "Debian GNU/Linux 12 "Bookworm" - Official Snapshot amd64 LIVE ...": up to the dash. */
+/* "Debian GNU/Linux 12 "Bookworm" - Official Snapshot amd64 LIVE ...": only the part before the
+ * dash. */
 static void put_name(FILE *out, const struct menu *menu)
 {
 	const char *end = strstr(menu->name, " - ");
@@ -74,12 +75,12 @@ static void put_release(FILE *out, const struct menu *menu)
 	put_word(out, menu->release, strlen(menu->release), 0);
 }
 
-/* What every entry's kernel is told. */
+/* The kernel parameters of every entry. */
 static void put_common(FILE *out, const struct menu *menu)
 {
 	char partuuid[64] = "";
 
-	/* As udev writes it. */
+	/* In lower case, as in udev's symlinks. */
 	for (size_t i = 0; menu->system_partuuid[i] && i < sizeof(partuuid) - 1; i++)
 		partuuid[i] = (char)tolower((unsigned char)menu->system_partuuid[i]);
 	put_parameters(out, menu->parameters);
@@ -101,7 +102,7 @@ static void put_persistence(FILE *out, const struct menu *menu)
 		fputs(" persistence-encryption=luks", out);
 }
 
-/* GRUB itself on a serial line, where the kernel's console is one that GRUB can drive. */
+/* Use the serial line for GRUB itself, too, if the kernel's console is one that GRUB supports. */
 static void put_terminal(FILE *out, const struct menu *menu)
 {
 	unsigned int unit, speed = 9600;

@@ -6,13 +6,13 @@
 
 #include "base/util.h"
 
-/* Whose signatures firmware takes by itself. Of the two, old machines know the first alone, and the
- * newest may know the second alone. */
+/* The authorities that firmware trusts out of the box. Old machines know only the first, and the
+ * newest may know only the second. */
 #define CA_2011 "Microsoft Corporation UEFI CA 2011"
 #define CA_2023 "Microsoft UEFI CA 2023"
 
-/* The generations that are not revoked, as far as was known when this was written: machines that
- * are up to date refuse older ones (shim, SbatLevel_Variable.txt, 2025). */
+/* The oldest generations not revoked at the time of writing: up-to-date machines refuse older ones
+ * (shim, SbatLevel_Variable.txt, 2025). */
 #define SHIM_GENERATION 4u
 #define GRUB_GENERATION 5u
 
@@ -33,11 +33,11 @@ const char *secureboot_meaning(const struct loaderset *set, const struct efiprog
 	bool old = is_signed_by(shim, CA_2011), new = is_signed_by(shim, CA_2023);
 
 	if (set->source == LOADER_MADE)
-		return "has to be switched off";
+		return "must be turned off";
 	if (!shim->vendor || !efiprogram_is_trusted_by(grub, shim))
-		return "shim may refuse this GRUB: if so, enrol its key or switch it off";
+		return "shim may refuse this GRUB: if so, enrol its key or turn Secure Boot off";
 	if (kernel && !efiprogram_is_trusted_by(kernel, shim))
-		return "shim refuses the kernel: enrol its key or switch it off";
+		return "shim refuses the kernel: enrol its key or turn Secure Boot off";
 	if (efiprogram_generation(shim, "shim") < SHIM_GENERATION ||
 		efiprogram_generation(grub, "grub") < GRUB_GENERATION)
 		return "machines with up-to-date revocations refuse these old loaders";

@@ -3,11 +3,11 @@
 
 /*
  * What a set of boot loaders and a kernel mean for Secure Boot: who signed what, and on which
- * machines that is enough.
+ * machines that suffices.
  */
 
 #include "loaderset.h"
 
-/** On which machines the firmware starts @set, and whether that starts @kernel (NULL: unknown), in
- * words: "boots". Static text. */
+/** A text that says on which machines the firmware starts @set, and whether that starts @kernel
+ * (NULL: unknown): "boots". Static. */
 const char *secureboot_meaning(const struct loaderset *set, const struct efiprogram *kernel);

@@ -10,13 +10,13 @@
 
 #define BLANKS " \t"
 
-/* Parameters that name the medium or the persistence: the stick's own menu says those. */
+/* Parameters for the medium or the persistence, which the stick's own menu sets. */
 static const char *const dropped[] = {"findiso", "fromiso", "live-media", "bootfrom", "persistence",
 	"nopersistence", "persistence-encryption", "persistence-media", "persistence-label",
 	"persistence-path", "persistence-storage", "persistence-read-only", "initrd", "BOOT_IMAGE",
 	"---", "liveng-fallback", "liveng.boot"};
 
-/* Is @word this word, or this word with a value? */
+/* Is @word @name, or @name with a value? */
 static bool is_parameter(const char *word, const char *name)
 {
 	size_t length = strlen(name);
@@ -24,7 +24,7 @@ static bool is_parameter(const char *word, const char *name)
 	return strncmp(word, name, length) == 0 && (word[length] == 0 || word[length] == '=');
 }
 
-/* A variable has no value here, and what is not plain ASCII is no kernel parameter. */
+/* Variables have no value here, and anything but plain ASCII is not a kernel parameter. */
 static bool is_kept(const char *word)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(dropped); i++)
@@ -36,7 +36,7 @@ static bool is_kept(const char *word)
 	return true;
 }
 
-/* Append what is kept to @parameters, which is long enough. */
+/* Append @word to @parameters, which is long enough, if it is kept. */
 static void take_word(const char *word, char *parameters)
 {
 	if (!is_kept(word))
@@ -60,7 +60,7 @@ static char *after_keyword(char *line, const char *keyword, bool longer)
 	return line + strspn(line, BLANKS);
 }
 
-/* Cut the first word off, without its quotes; @ret_rest: what follows. */
+/* Cut off the first word, without its quotes; @ret_rest is what follows. */
 static char *first_word(char *text, char **ret_rest)
 {
 	const char quote[] = {*text, 0};
@@ -72,21 +72,22 @@ static char *first_word(char *text, char **ret_rest)
 	return word;
 }
 
-/* One entry of a menu while its lines are read. */
+/* An entry of a menu while its lines are read. */
 struct lines {
-	char *kernel, *initrd, *arguments; /* all in the text */
+	char *kernel, *initrd, *arguments; /* pointers into the text */
 	bool is_default;
 };
 
 struct scan {
-	const char *wanted;   /* the default as the menu says it; "0" if it does not */
+	const char *wanted;   /* the default named in the menu; "0" if none is */
 	unsigned int entries; /* at the top level so far */
 	int depth;	      /* of braces */
 	struct lines lines;
 	struct bootentry best; /* the first that boots a live system, or the default */
 };
 
-/* The last that says it, without what only a running GRUB knows. The text stays. */
+/* Find the last setting of the default, ignoring values that only a running GRUB knows. @text is
+ * not changed. */
 static char *find_default(const char *text)
 {
 	autofree char *copy = strdup(text), *found = strdup("0");
@@ -114,7 +115,8 @@ static bool is_number(const char *text, unsigned int number)
 	return strcmp(text, digits) == 0;
 }
 
-/* What was read of an entry is all of it. Returns 1 if it is the default, and nothing else counts.
+/* Finish an entry whose lines have all been read. Returns 1 if it is the default, which ends the
+ * search.
  */
 static int end_entry(struct scan *scan)
 {
@@ -130,7 +132,7 @@ static int end_entry(struct scan *scan)
 	entry.parameters = calloc(1, strlen(lines.arguments) + 2);
 	for (word = strtok_r(lines.arguments, BLANKS, &save); word && entry.parameters;
 		word = strtok_r(NULL, BLANKS, &save)) {
-		/* An isolinux line may have it. */
+		/* isolinux may have it among the parameters. */
 		if (!lines.initrd && is_parameter(word, "initrd") && strchr(word, '='))
 			lines.initrd = strchr(word, '=') + 1;
 		take_word(word, entry.parameters);
@@ -170,13 +172,13 @@ static void take_line(struct lines *lines, char *line)
 
 	if ((rest = after_keyword(line, "linux", true)) ||
 		(rest = after_keyword(line, "kernel", false))) {
-		/* Of several the first one that boots a live system. */
+		/* If there are several, the first that boots a live system counts. */
 		if (lines->arguments && strstr(lines->arguments, "boot=live"))
 			return;
 		if (lines->kernel)
 			lines->initrd = NULL;
 		lines->kernel = first_word(rest, &rest);
-		/* isolinux has the parameters on a line of their own, before or after this one. */
+		/* isolinux has the parameters on a separate line, before or after this one. */
 		if (*rest || !lines->arguments)
 			lines->arguments = rest;
 	} else if ((rest = after_keyword(line, "append", false))) {
@@ -189,7 +191,7 @@ static void take_line(struct lines *lines, char *line)
 	}
 }
 
-/* One pass over the lines; they are cut in words in place. */
+/* One pass over the lines, which are split into words in place. */
 static int scan_text(char *text, struct scan *scan)
 {
 	char *line, *next = text, *rest;

@@ -8,7 +8,8 @@
 
 #include "base/util.h"
 
-/* El Torito 1.0, figure 7: the boot record in block 17, and in it the catalog's block. */
+/* El Torito 1.0, figure 7: the boot record in block 17, which contains the catalog's block
+ * number. */
 #define RECORD_LBA     17u
 #define RECORD_ID      "\0CD001\1EL TORITO SPECIFICATION"
 #define RECORD_CATALOG 0x47u

@@ -15,7 +15,7 @@
 
 #define COPY_PIECE MIB
 
-/* The checks read a file from its first byte to its last: take it out of the image. */
+/* The checks read a regular file from beginning to end: extract it from the image. */
 static int extract(const struct image *image, struct extent extent, const char *name, int *ret_fd)
 {
 	autofree uint8_t *buffer = disk_buffer(COPY_PIECE);
@@ -43,7 +43,7 @@ static int extract(const struct image *image, struct extent extent, const char *
 	return 0;
 }
 
-/* One of the two files. @name is for messages. */
+/* Open one of the two files. @ret_name is for messages. */
 static int open_part(const struct image *image, const char *path_in_image, const char *file,
 	int *ret_fd, char **ret_name, struct tree_file *ret_file)
 {
@@ -58,7 +58,7 @@ static int open_part(const struct image *image, const char *path_in_image, const
 			return report(-errno, "%s", file);
 		if (!S_ISREG(st.st_mode) || st.st_size == 0) {
 			return refuse(-ERR_REFUSED, "%s: is %s", file,
-				S_ISREG(st.st_mode) ? "empty" : "not a plain file");
+				S_ISREG(st.st_mode) ? "empty" : "not a regular file");
 		}
 		*ret_file = (struct tree_file){.path = *ret_name};
 		return 0;
@@ -148,6 +148,6 @@ bool factoryset_is_unchanged(const struct factoryset *set)
 const char *factoryset_sources(const struct factoryset *set)
 {
 	if (set->kernel_is_ours)
-		return set->initrd.path; /* the image's as well, or the one that is not */
+		return set->initrd.path; /* also the image's, or the one that is not */
 	return set->initrd_is_ours ? set->kernel.path : "kernel or initrd";
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The stick's first kernel set: the image's own, or files that the user names in its place.
+ * The stick's first kernel set: the image's own, or files given by the user instead.
  */
 
 #include "candidate/candidate.h"
@@ -11,30 +11,29 @@
 
 struct factoryset {
 	struct candidate *candidate;
-	struct tree_file kernel; /* where to read them from; the paths are the candidate's */
+	struct tree_file kernel; /* where to read them from; the candidate owns the paths */
 	struct tree_file initrd;
-	bool kernel_is_ours; /* the image's own kernel and initrd, or files? */
+	bool kernel_is_ours; /* the image's own kernel or initrd, not a file given by the user */
 	bool initrd_is_ours;
-	bool is_for_pc; /* which a BIOS can boot, too */
+	bool is_for_pc; /* a kernel that a BIOS can boot as well */
 };
 
 /**
- * Open the set: @kernel and @initrd (NULL: the image's). @image must outlive it. Reports.
- * Returns -ERR_REFUSED if it is no whole kernel; -errno. The caller ends it with
- * factoryset_close().
+ * Open the set: @kernel and @initrd (NULL: the image's). @image must outlive it. Reports. Returns
+ * -ERR_REFUSED if it is not a whole kernel; -errno. The caller frees it with factoryset_close().
  */
 int factoryset_open(const struct image *image, const char *kernel, const char *initrd,
 	struct factoryset *ret_set);
 
-/** Read all of it for its digests. Reports. Returns -EINTR; -errno. */
+/** Read all of it to compute its digests. Reports. Returns -EINTR; -errno. */
 int factoryset_digest(struct factoryset *set, const struct observer *observer);
 
 void factoryset_close(struct factoryset *set);
 
-/** Are files in the place of the image's own still those that were opened? */
+/** Are files given by the user still the ones that were opened? */
 bool factoryset_is_unchanged(const struct factoryset *set);
 
-/** What it is read from, for messages: the image, or what takes the place of its own. */
+/** What the set is read from, for messages: the image, or the files used instead. */
 const char *factoryset_sources(const struct factoryset *set);
 
 /** Kernel and initrd, in bytes. */

@@ -14,7 +14,7 @@
 #define LIVE	 "/live"
 #define TEXT_MAX (256u * 1024u) /* bytes of a boot menu or .disk/info */
 
-/* Boot menus in the order of trust. */
+/* Boot menus, the most reliable first. */
 static const char *const menus[] = {"/boot/grub/grub.cfg", "/boot/grub/loopback.cfg",
 	"/isolinux/live.cfg", "/isolinux/isolinux.cfg", "/syslinux/live.cfg"};
 
@@ -71,18 +71,18 @@ static int open_volume(struct image *image, const char *path)
 	all = (struct extent){0, disk_size(image->disk)};
 	r = pvd_read(image->disk, all, PVD_LBA, &pvd);
 	if (r == -ERR_FOREIGN || r == -ERR_SHORT)
-		return refuse(-ERR_REFUSED, "%s: is no ISO 9660 image", path);
+		return refuse(-ERR_REFUSED, "%s: is not an ISO 9660 image", path);
 	blocks = r == -ERR_DAMAGED ? 0 : pvd_blocks(&pvd);
 	if (r == 0 && blocks > all.size / ISO_BLOCK) {
 		size_texts(all.size, blocks * ISO_BLOCK, has, whole);
 		return refuse(-ERR_REFUSED, "%s: is truncated: it has %s of %s: download it again",
 			path, has, whole);
 	}
-	/* Not what lies behind it: the image may be on a stick that is much larger. */
+	/* Ignore what follows it: the image may be on a much larger stick. */
 	all.size = blocks * ISO_BLOCK;
 	if (r == 0)
 		r = volume_open(image->disk, all, &pvd, &image->volume);
-	/* Every file lies inside. */
+	/* Check that every file lies inside. */
 	if (r == 0)
 		r = tree_walk(image->volume, note_nothing, NULL);
 	if (r == -ERR_DAMAGED || r == -ERR_SHORT)
@@ -110,7 +110,7 @@ static bool has_file(const struct image *image, const char *path)
 	return path && tree_has(image->volume, path, false);
 }
 
-/* What its own menu boots by default, if that is there. */
+/* Find what its own menu boots by default, if there is a menu. */
 static int read_menu(struct image *image)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(menus); i++) {
@@ -139,7 +139,7 @@ static int read_menu(struct image *image)
 	return image->parameters ? 0 : -ENOMEM;
 }
 
-/* Without a menu that tells: the newest kernel that has an initrd, plain names first. */
+/* If no menu tells: choose the newest kernel that has an initrd, names without a version first. */
 static int find_set(struct image *image)
 {
 	cleanup(tree_names_freep) char **names = NULL;
@@ -164,7 +164,7 @@ static int find_set(struct image *image)
 	return image->kernel && image->initrd ? 0 : -ENOMEM;
 }
 
-/* Where live-boot looks for the system: in live/, or where its menu says. */
+/* Where live-boot looks for the system: in live/, or in the folder given in the menu. */
 static char *system_folder(const struct image *image)
 {
 	static const char name[] = "live-media-path=";
@@ -184,7 +184,7 @@ static char *system_folder(const struct image *image)
 	return text_new("/%.*s", (int)length, at);
 }
 
-/* Not all that lies outside of live/ comes along to a stick. */
+/* Only in live/: not everything outside of it is copied to a stick. */
 static bool has_squashfs(const struct image *image, const char *folder)
 {
 	cleanup(tree_names_freep) char **names = NULL;
@@ -213,8 +213,8 @@ static int find_content(struct image *image)
 			"Rock Ridge (xorrisofs -R)",
 			path);
 	if (!tree_has(image->volume, LIVE, true)) {
-		return refuse(
-			-ERR_REFUSED, "%s: has no live/ folder: no live image for live-boot", path);
+		return refuse(-ERR_REFUSED,
+			"%s: has no live/ folder: not a live image for live-boot", path);
 	}
 	read_name(image);
 	r = read_menu(image);
@@ -223,7 +223,7 @@ static int find_content(struct image *image)
 		r = -ENOMEM;
 	if (r == 0 && !has_squashfs(image, folder))
 		return refuse(-ERR_REFUSED,
-			"%s: has no squashfs in %s/: no live image for live-boot", path,
+			"%s: has no squashfs in %s/: not a live image for live-boot", path,
 			folder + 1);
 	if (r == 0 && !image->kernel)
 		r = find_set(image);

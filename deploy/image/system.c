@@ -15,15 +15,16 @@
 #define LABEL	    "LIVENG_SYSTEM"
 #define LIVE	    "/" KERNELSET_FOLDER
 #define HEAD_BLOCKS 18u		   /* the system area and two descriptors */
-#define GAP_MAX	    (256u * 1024u) /* bytes between two files that one write may cover */
+#define GAP_MAX	    (256u * 1024u) /* gap between two files, bytes, that one write may cover */
 #define PIECE	    (4u * MIB)
 
-/* Of the top level: boot loaders, and checksums that are no longer true. */
+/* At the top level: boot loaders, and checksums that are no longer valid. */
 static const char *const dropped[] = {"EFI", "boot", "isolinux", "syslinux", "[BOOT]",
 	"boot.catalog", "boot.cat", "efi.img", "md5sum.txt", "sha1sum.txt", "sha256sum.txt",
 	"sha512sum.txt", "md5sum.README"};
 
-/* An installer, and what only an image with one has beside it: elsewhere they may be anybody's. */
+/* An installer, and what only belongs to the installer in an image that has one: in other images
+ * these may be anything. */
 static const char *const installer[] = {"install", "install.amd", "install.386", "install.a64",
 	"d-i", "dists", "pool", "pool-udeb"};
 static const char *const beside_installer[] = {"firmware", "autorun.inf", "autorun.ico",
@@ -33,10 +34,10 @@ static const char *const beside_installer[] = {"firmware", "autorun.inf", "autor
 struct system {
 	const struct image *image;
 	const char *sources;   /* what is read for the new tree, for messages */
-	struct volume *volume; /* its tree, changed */
+	struct volume *volume; /* with its tree changed */
 	struct session *session;
 	char date[17];
-	struct extent *kept; /* of the image, bytes: in order, apart from each other */
+	struct extent *kept; /* of the image, bytes: sorted, not overlapping */
 	size_t n, allocated;
 	uint64_t start_lba; /* of the new tree */
 	uint64_t kept_bytes;
@@ -76,16 +77,17 @@ static int drop_from_top(struct volume *volume)
 	return r;
 }
 
-/* A part of a kernel set in live/. */
+/* A kind of file in live/ that belongs to a kernel set. */
 struct part {
 	const char *stem;
 	enum {
 		BY_NAME,   /* "STEM" */
-		BY_KERNEL, /* also "STEM-RELEASE" of a kernel: live-config reads "config-hooks" */
-		BY_STEM,   /* also whatever follows a "-" or "." */
+		BY_KERNEL, /* also "STEM-RELEASE" of a kernel, but not "config-hooks", which
+			      live-config reads */
+		BY_STEM,   /* also followed by "-" or "." and anything */
 	} known;
-	const char *from; /* of the image; NULL: none */
-	const char *name; /* that it has here, wherever the image has it */
+	const char *from; /* path in the image; NULL: none */
+	const char *name; /* its name here, wherever it is in the image */
 };
 
 static bool is_part(const char *name, const struct part *part, char *const live[])
@@ -103,8 +105,8 @@ static bool is_part(const char *name, const struct part *part, char *const live[
 	return false;
 }
 
-/* What is such a part of any kernel goes, but for the one that the stick gets. @live: the names
- * that the image had there. A folder is none, unless a file of ours needs its name. */
+/* Remove such parts of all kernels except the one that the stick gets. @live: the names that the
+ * image had there. Folders are not removed, unless a file of ours needs the name. */
 static int drop_parts(struct volume *volume, const struct part *part, char *const live[])
 {
 	cleanup(tree_names_freep) char **names = NULL;
@@ -123,7 +125,7 @@ static int drop_parts(struct volume *volume, const struct part *part, char *cons
 	return r;
 }
 
-/* The file of that kind that belongs to the release, or has the plain name; NULL if there is none.
+/* The file of that kind for the release, or with the bare name; NULL if there is none.
  */
 static char *beside_kernel(const struct volume *volume, const char *stem, const char *release)
 {
@@ -211,7 +213,7 @@ static int compare_extents(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* In the order of the medium, near ones as one. The head's place is not theirs. */
+/* Sort by position, and merge those close to each other. None may overlap the head. */
 static int merge_kept(struct system *system)
 {
 	size_t n = 0;
@@ -240,9 +242,9 @@ static int make(struct system *system, struct image *image, const struct factory
 	struct extent all = volume_partition(original);
 	int r;
 
-	/* A tree of its own to change: the image stays as it was read. */
+	/* A separate tree to change: the image's own stays unmodified. */
 	r = volume_open(image_disk(image), all, volume_pvd(original), &system->volume);
-	/* The set can lie in a folder that is dropped. */
+	/* First, because the set may be in a folder that is dropped. */
 	if (r == 0)
 		r = arrange_set(system->volume, image, set);
 	if (r == 0)
@@ -272,7 +274,7 @@ int system_new(struct image *image, const struct factoryset *set, const char *da
 	snprintf(system->date, sizeof(system->date), "%s", date);
 	r = make(system, image, set);
 	if (r < 0) {
-		(void)report(r, "%s: cannot take over its file system", image_path(image));
+		(void)report(r, "%s: cannot use its file system", image_path(image));
 		return r == -ERR_DAMAGED ? -ERR_REFUSED : r;
 	}
 	*ret_system = steal_pointer(system);
@@ -304,7 +306,7 @@ uint64_t system_bytes(const struct system *system)
 	return HEAD_BLOCKS * ISO_BLOCK + system->kept_bytes + session_size(system->session);
 }
 
-/* The new tree; its descriptor, which the head will be made of, is in its first blocks. */
+/* Write the new tree; its descriptor, from which the head will be made, is in its first blocks. */
 static int write_tree(const struct system *system, struct output *output, struct extent partition,
 	uint8_t ret_block[ISO_BLOCK])
 {
@@ -343,7 +345,8 @@ static int write_head(const struct system *system, struct output *output, struct
 	if (r < 0)
 		return r;
 	memset(head, 0, HEAD_BLOCKS * ISO_BLOCK);
-	/* The session's descriptor with another name and date; of all else it is the source. */
+	/* The session's descriptor with a different name and date; all other fields are the
+	 * session's. */
 	pvd_set_blocks(&tree, blocks);
 	pvd_rename(&tree, &volume);
 	memcpy(head + PVD_LBA * ISO_BLOCK, tree.block, ISO_BLOCK);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Partition 1: the live image's tree without what only booting or installing from the image itself
- * needs. Its files stay where they lie in the image, block for block; behind them comes a new tree.
+ * Partition 1: the live image's tree without what is needed only to boot or install from the image
+ * itself. Its files stay where they are in the image, block for block; a new tree follows them.
  */
 
 #include "factoryset.h"
@@ -13,7 +13,7 @@
 struct system;
 
 /**
- * Make the tree: kernel and initrd of @set under their plain names, with their release and
+ * Make the tree: kernel and initrd of @set under names without a version, with their release and
  * checksums; the volume's UUID will be @date. @image and @set must outlive the system. Reports.
  * Returns -errno. The caller frees it with system_free().
  */
@@ -23,10 +23,10 @@ int system_new(struct image *image, const struct factoryset *set, const char *da
 void system_free(struct system *system);
 void system_freep(struct system **system);
 
-/** The size in bytes that the partition must have at least. */
+/** The minimum size of the partition in bytes. */
 uint64_t system_size(const struct system *system);
 
-/** Bytes that system_write() writes. */
+/** How many bytes system_write() writes. */
 uint64_t system_bytes(const struct system *system);
 
 /** Write it into @partition (bytes), once. Does not report. Returns -errno of reading and writing;

@@ -16,8 +16,8 @@ static void make_uuid(char text[UUID_TEXT])
 	uuid_unparse_lower(uuid, text);
 }
 
-/* This minute, and of its 6000 hundredths of a second one at random: sticks made at the same time
- * differ, too. */
+/* The current minute, with one of its 6000 hundredths of a second chosen at random, so that even
+ * sticks made at the same time differ. */
 static void make_date(unsigned int hundredths, char date[17])
 {
 	time_t now = time(NULL);

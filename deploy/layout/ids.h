@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * What tells one stick from every other: the ids of its table, partitions and file systems.
+ * What distinguishes one stick from every other: the ids of its table, partitions and file systems.
  */
 
 #include <stdint.h>
 
 #include "layout.h"
 
-#define UUID_TEXT 37u /* with the final 0 */
+#define UUID_TEXT 37u /* including the final 0 */
 
 struct ids {
 	char disk[UUID_TEXT];
@@ -19,5 +19,5 @@ struct ids {
 	uint32_t esp; /* FAT volume id */
 };
 
-/** New ones, at random. */
+/** Make new, random ids. */
 void ids_make(struct ids *ret_ids);

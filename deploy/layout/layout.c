@@ -4,10 +4,10 @@
 
 #include "base/util.h"
 
-#define TABLE_SECTORS	34u /* protective MBR, header and entries; at the end one less */
+#define TABLE_SECTORS	34u /* protective MBR, header and entries; one less at the end */
 #define PERSISTENCE_MIN (128ull * MIB)
 
-/* Of partition 2, which begins at @start. */
+/* The size of partition 2, which begins at @start. */
 static uint64_t kernel_size(const struct layout_wish *wish, uint64_t start)
 {
 	const uint64_t usual = MAX(256ull * MIB, ROUND_UP(3 * wish->set_size, 64ull * MIB));

@@ -71,7 +71,7 @@ static int add_partition(struct fdisk_context *context, struct fdisk_table *tabl
 	return r;
 }
 
-/* Into a file as long as the disk, with nothing in it. */
+/* Make the table in an empty file as long as the disk. */
 static int make_in_file(int fd, const struct layout *layout, const struct ids *ids)
 {
 	cleanup(free_context) struct fdisk_context *context = fdisk_new_context();
@@ -91,7 +91,7 @@ static int make_in_file(int fd, const struct layout *layout, const struct ids *i
 	r = fdisk_script_set_header(script, "label", "gpt");
 	if (r == 0)
 		r = fdisk_script_set_header(script, "label-id", ids->disk);
-	/* By default the first MiB is kept free, where the BIOS partition goes. */
+	/* By default libfdisk keeps the first MiB free, but the BIOS partition goes there. */
 	if (r == 0)
 		r = fdisk_script_set_header(script, "first-lba", "34");
 	for (unsigned int n = 1; r == 0 && n <= LAYOUT_PARTITIONS; n++) {
@@ -140,7 +140,7 @@ int table_write(const struct table *table, const struct layout *layout, struct o
 		output, table_backup_offset(layout), table->backup, LAYOUT_TABLE_BACKUP_SIZE);
 	if (r == 0)
 		r = output_flush(output);
-	/* The entries go ahead of the sector that makes them count. */
+	/* The entries are written before the sector that makes them valid. */
 	if (r == 0)
 		r = output_write(output, SECTOR_SIZE, table->primary + SECTOR_SIZE,
 			LAYOUT_TABLE_PRIMARY_SIZE - SECTOR_SIZE);

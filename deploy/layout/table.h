@@ -18,12 +18,12 @@ struct table {
 	uint8_t backup[LAYOUT_TABLE_BACKUP_SIZE];
 };
 
-/** Make the table of a disk with @layout and @ids. Reports. Returns -errno. */
+/** Make the table for a disk with @layout and @ids. Reports. Returns -errno. */
 int table_make(const struct layout *layout, const struct ids *ids, struct table *ret_table);
 
 /** Where the backup goes, in bytes. */
 uint64_t table_backup_offset(const struct layout *layout);
 
-/** Write it, the backup first and what makes it count last, each flushed. Returns the errors of
- * output_write() and output_flush(). */
+/** Write it, the backup first and the sector that makes it valid last, each flushed. Returns the
+ * errors of output_write() and output_flush(). */
 int table_write(const struct table *table, const struct layout *layout, struct output *output);

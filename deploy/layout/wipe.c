@@ -9,12 +9,12 @@
 #include "disk/probe.h"
 #include "table.h"
 
-#define SIGNATURES_MAX 64u /* on one disk; each is wiped before the next is looked for */
+#define SIGNATURES_MAX 64u /* on one disk; each is wiped before the next is searched for */
 
-/* Bytes that are wiped before and behind a signature: as many as a label of ZFS has. */
+/* Bytes to wipe before and after a signature: as many as a ZFS label has. */
 #define WINDOW (256u * 1024u)
 
-/* Where the next signature of the whole disk begins. -ENOENT: there is none. */
+/* Where the next signature on the whole disk begins. -ENOENT: there is none. */
 static int find_signature(const struct disk *disk, uint64_t *ret_offset)
 {
 	cleanup(probe_freep) blkid_probe probe = blkid_new_probe();
@@ -70,7 +70,7 @@ int wipe_disk(const struct disk *disk, struct output *output)
 	uint64_t end = ROUND_DOWN(disk_size(disk), SECTOR_SIZE), at = 0;
 	int r;
 
-	/* The tables first: as long as one is found, all that it leads to is whole. */
+	/* The tables first: as long as one is found, everything it refers to must be intact. */
 	r = output_zero(output, 0, LAYOUT_TABLE_PRIMARY_SIZE);
 	if (r == 0)
 		r = output_zero(output, end - LAYOUT_TABLE_BACKUP_SIZE, LAYOUT_TABLE_BACKUP_SIZE);
@@ -82,6 +82,6 @@ int wipe_disk(const struct disk *disk, struct output *output)
 			r = wipe_around(output, at, end);
 	}
 	if (r == 0 && find_signature(disk, &at) != -ENOENT)
-		r = -EIO; /* what is written does not stay written */
+		r = -EIO; /* written data does not persist */
 	return r == -ENOENT ? 0 : r;
 }

@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * What a disk was before: tables and file systems that would still be found, taken away.
+ * Wiping old tables and file systems that would still be found on a disk.
  */
 
 #include "output/output.h"
 
-/* Bytes at each end of a partition in which a signature of an older content would make others doubt
- * what this is. ZFS has them farthest inside: two labels of 256 KiB at each end. */
+/* Bytes at each end of a partition in which a signature of older content would make other programs
+ * misidentify the new one. Those of ZFS reach farthest: two labels of 256 KiB at each end. */
 #define WIPE_EDGE (512u * 1024u)
 
 /** Zero what @output has not written at the end of a partition (bytes). As wipe_edges(). */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * From a file to the target, in large pieces, two at a time, and where that is wanted without its
- * holes.
+ * Copying from a file to the target, in large pieces, two at a time, optionally without holes.
  */
 
 #include "base/file.h"
@@ -14,7 +13,7 @@ struct copy {
 	struct output *output;
 	struct piece *pieces;
 	const struct input *input;
-	uint64_t from; /* where the first piece is read */
+	uint64_t from; /* where the first piece is read from */
 };
 
 static int copy_piece(void *data, size_t i, uint8_t *buffer)
@@ -39,8 +38,8 @@ static int watch_copy(void *data, size_t done)
 	return 0;
 }
 
-/* Whole blocks together, parts of one alone: to write those, file systems and disks stop for a
- * while, however long the piece. */
+/* Keep whole blocks together and partial blocks separate: file systems and disks stall on a partial
+ * one, however long the piece. */
 static uint64_t piece_end(uint64_t at, uint64_t end)
 {
 	if (at % DISK_ALIGN != 0)
@@ -58,8 +57,8 @@ int output_copy(struct output *output, uint64_t offset, const struct input *inpu
 	size_t n = 0;
 	int r;
 
-	r = pieces_reserve(
-		output, (size_t)(size / PIECE) + 3); /* parts of a block, and the last blocks */
+	r = pieces_reserve(output,
+		(size_t)(size / PIECE) + 3); /* the partial blocks, and the last whole ones */
 	if (r == 0 && size > PIECE)
 		r = disk_allocate(output->disk, offset, size);
 	if (r < 0)

@@ -94,7 +94,8 @@ int output_zero(struct output *output, uint64_t offset, uint64_t size)
 	return 0;
 }
 
-/* From @at on: the end of what was written there, or else the beginning of the next that was. */
+/* From @at on: the end of what was written there, or else the beginning of the next written
+ * piece. */
 static uint64_t next_change(const struct output *output, uint64_t at, bool *ret_is_written)
 {
 	uint64_t next = UINT64_MAX;
@@ -157,7 +158,7 @@ int output_flush(struct output *output)
 struct verify {
 	struct output *output;
 	uint64_t total; /* bytes */
-	uint64_t wrong; /* where the first piece begins that differs */
+	uint64_t wrong; /* where the first piece that differs begins */
 };
 
 static int verify_piece(void *data, size_t i, uint8_t *buffer)

@@ -2,34 +2,35 @@
 #pragma once
 
 /*
- * The progress of several phases, each of which tells only its own, as that of the whole work.
+ * Turns the progress of several phases, each of which reports only its own, into that of the whole.
  */
 
 #include "base/observer.h"
 
 #define PHASES_MAX 8u
 
-/* What the observer is told, static texts: "writing", "verifying". */
+/* The names for the observer, static texts: "writing", "verifying". */
 struct phase_names {
 	const char *writing;
 	const char *verifying;
 };
 
 struct phases {
-	const struct observer *observer; /* of the whole; is asked for interruption, too */
+	const struct observer *observer; /* of the whole; also polled for interruption */
 	struct {
 		const char *name;
-		uint64_t bytes; /* what the phase counts for */
+		uint64_t bytes; /* the weight of the phase */
 	} list[PHASES_MAX];
 	size_t n;
 	uint64_t total; /* bytes of all phases */
 };
 
-/** Begin without phases. @observer may be NULL; it has to outlive the phases. */
+/** Begin without phases. @observer may be NULL; it must outlive the phases. */
 void phases_init(struct phases *phases, const struct observer *observer);
 
-/** Phase @name (static text) comes next, and counts for @bytes, whatever total it tells itself. */
+/** Add @name (static text) as the next phase, with a weight of @bytes, whatever total it reports
+ * itself. */
 void phases_add(struct phases *phases, const char *name, uint64_t bytes);
 
-/** What the phases are to be told to. @phases has to outlive that. */
+/** The observer to give to the phases. @phases must outlive it. */
 struct observer phases_observer(struct phases *phases);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The inside of an output, for the files of this room: the pieces that were written, each with its
- * digest.
+ * The internals of an output, for the files of this room: the pieces that were written, each with
+ * its digest.
  */
 
 #include <xxhash.h>
@@ -12,9 +12,9 @@
 #include "phases.h"
 #include "threads.h"
 
-#define PIECE THREADS_PIECE /* bytes at the most of one write, and of one digest */
+#define PIECE THREADS_PIECE /* maximum bytes of one write, and of one digest */
 
-/* Not a cryptographic digest: it has to find a worn stick's errors, not a forger's. */
+/* Not a cryptographic digest: it must detect the errors of a worn stick, not a forgery. */
 struct piece {
 	struct extent extent;
 	XXH128_hash_t hash;
@@ -37,15 +37,15 @@ struct output {
 /** Make room for @n more pieces. Returns -ENOMEM. */
 int pieces_reserve(struct output *output, size_t n);
 
-/** Write what @piece, which has its place, is to hold, and keep its digest. From any thread.
- * Returns disk_write()'s errors. */
+/** Write the content of @piece, whose extent is set, and keep its digest. From any thread. Returns
+ * disk_write()'s errors. */
 int pieces_write(struct output *output, struct piece *piece, const void *buffer);
 
 /** The bytes of the first @n pieces. */
 uint64_t pieces_size(const struct piece *pieces, size_t n);
 
-/** Tell the observer, of a phase that has a name. */
+/** Notify the observer, if the phase has a name. */
 void pieces_tell(const struct output *output, const char *phase, uint64_t done, uint64_t total);
 
-/** Tell the observer that @written bytes in all are written. */
+/** Notify the observer that @written bytes have been written in all. */
 void pieces_tell_written(const struct output *output, uint64_t written);

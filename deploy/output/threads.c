@@ -20,7 +20,7 @@ struct threads {
 	int error;
 };
 
-/* Take the next piece, and give the one before back. */
+/* Take the next piece, and hand in the previous one. */
 static bool take(struct threads *threads, bool has_one, int error, size_t *ret_i)
 {
 	bool go_on;
@@ -53,7 +53,7 @@ static void *second_thread(void *data)
 	autofree uint8_t *buffer = disk_buffer(THREADS_PIECE);
 	size_t i;
 
-	/* Without memory for it the first thread does all. */
+	/* Without memory for the buffer the first thread does everything. */
 	if (buffer)
 		for (bool go_on = take(threads, false, 0, &i); go_on;)
 			go_on = take(threads, true, threads->work(threads->data, i, buffer), &i);

@@ -14,15 +14,16 @@
 
 #define CIPHER	 "aes"
 #define MODE	 "xts-plain64"
-#define KEY_SIZE 64u /* two keys of AES-256 */
+#define KEY_SIZE 64u /* two AES-256 keys */
 
 /* Not "persistence": live-boot would take it for the file system and try to mount it. */
 #define LABEL "liveng-persistence"
 
-/* Fixed, not measured: a stick goes from machine to machine, and what a fast one likes can keep a
- * slow one busy for a minute, or need more memory than it has. Half a GiB leaves a machine of 2 GiB
- * room for the initrd and itself. Four passes over it are as much work as the one over 2 GiB that
- * RFC 9106 recommends first, with its four lanes: about a second on a laptop, some on an old one.
+/* Fixed, not benchmarked: a stick moves from machine to machine, and what suits a fast one can keep
+ * a slow one busy for a minute, or need more memory than it has. Half a GiB leaves a machine with 2
+ * GiB enough room for the initrd and itself. Four passes over it are as much work as the single one
+ * over 2 GiB that is RFC 9106's first recommendation, with its four lanes: about a second on a
+ * laptop, a few on an old one.
  */
 #define MEMORY	   512u /* MiB */
 #define ITERATIONS 4u
@@ -41,7 +42,7 @@ struct container {
 	EVP_CIPHER_CTX *cipher;
 };
 
-/* What libcryptsetup said last, to be reported with its error. */
+/* The last message of libcryptsetup, to report with its error. */
 struct words {
 	char text[256];
 };
@@ -76,9 +77,9 @@ static int add_passphrase(struct crypt_device *device, const struct crypt_pbkdf_
 }
 
 /*
- * Without swap libcryptsetup takes no more memory than is free at the moment, and a live system's
- * is full of cached files. More passes make up for less memory: the work stays the same. Each time
- * there may be less again.
+ * Without swap, libcryptsetup uses no more than half of the memory that is currently free, and in a
+ * live system memory is full of cached files. Make up for less memory with more passes, so that the
+ * work stays the same. Each time there may be less again.
  */
 static int make_up_for_memory(
 	struct crypt_device *device, int slot, const struct passphrase *passphrase)
@@ -103,7 +104,7 @@ static int make_up_for_memory(
 	return 0;
 }
 
-/* Format, and get the key back through the passphrase: so that one is known to open it. */
+/* Format, and get the key back through the passphrase, which proves that it opens the container. */
 static int make_header(struct crypt_device *device, const struct passphrase *passphrase,
 	uint8_t key[KEY_SIZE], uint64_t *ret_data)
 {
@@ -178,7 +179,8 @@ int container_new(
 	container->fd = -1;
 	r = build(container, size, passphrase, &words);
 	if (r == -ENOMEM)
-		return refuse(r, "cannot make the encrypted persistence: it takes %u MiB of memory",
+		return refuse(r,
+			"cannot make the encrypted persistence: this takes %u MiB of memory",
 			MEMORY);
 	if (r < 0)
 		return refuse(r, "cannot make the encrypted persistence: %s",
@@ -216,7 +218,8 @@ int container_encrypt(const struct container *container, uint64_t offset, void *
 	uint8_t *at = buffer;
 
 	for (uint8_t *end = at + size; at < end; at += CONTAINER_SECTOR) {
-		/* plain64: the number of the sector, counted in 512 bytes whatever its size. */
+		/* plain64: the number of the sector, in units of 512 bytes whatever the sector
+		 * size. */
 		uint64_t tweak[2] = {htole64(offset / SECTOR_SIZE), 0};
 		int n;
 

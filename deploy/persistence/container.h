@@ -2,25 +2,25 @@
 #pragma once
 
 /*
- * A LUKS2 container: its header made by libcryptsetup in a file in memory, its data encrypted here.
- * No root, no device-mapper.
+ * A LUKS2 container: libcryptsetup makes its header in a file in memory, its data is encrypted
+ * here. Needs neither root nor device-mapper.
  */
 
 #include "disk/luks.h"
 #include "passphrase.h"
 
-/* Bytes that are encrypted as one, and the sectors that the opened container has. */
+/* The unit of encryption in bytes, and the sector size of the opened container. */
 #define CONTAINER_SECTOR 4096u
 
 struct container;
 
-/** What every container is, for checks before one exists. */
+/** The properties of every container, for checks before one exists. */
 struct luks container_luks(void);
 
 /**
  * Make a container of @size bytes (a multiple of CONTAINER_SECTOR, more than container_data()) that
- * @passphrase opens. Takes half a GiB of memory for some seconds, as opening it will.
- * Reports. Returns -errno. The caller frees it with container_free().
+ * @passphrase opens. Takes half a GiB of memory for a few seconds, as will opening it. Reports.
+ * Returns -errno. The caller frees it with container_free().
  */
 int container_new(
 	uint64_t size, const struct passphrase *passphrase, struct container **ret_container);
@@ -28,7 +28,7 @@ int container_new(
 void container_free(struct container *container);
 void container_freep(struct container **container);
 
-/** The file that holds the header, from its byte 0 to container_data(). Stays the container's. */
+/** The file that holds the header, from its byte 0 to container_data(). Owned by the container. */
 int container_fd(const struct container *container);
 
 /** Where the data begins, in bytes. */

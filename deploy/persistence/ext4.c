@@ -16,17 +16,16 @@
 #define CONF_NAME "persistence.conf"
 #define CONF_TEXT "/ union\n"
 
-/* All of them named, so that no newer default of this machine comes in: live systems of Debian 9
- * and later mount and check it. resize_inode is left out: it costs 4 MiB, and the kernel can grow
- * the file system without. */
+/* A complete list, so that no newer default of this machine gets in: live systems from Debian 9 on
+ * can mount and check it. No resize_inode: it takes 4 MiB, and the kernel can grow the file system
+ * without it. */
 #define FEATURES                                                                          \
 	"none,has_journal,ext_attr,dir_index,filetype,extent,64bit,flex_bg,sparse_super," \
 	"large_file,huge_file,dir_nlink,extra_isize,metadata_csum"
 
-/* Inode tables and journal keep what lies on the stick. That is safe: which inodes are in use
- * stands in the group descriptors, and the kernel clears the rest at the first mount, in the
- * background; each inode has a checksum that depends on the UUID. For the journal see
- * seed_journal(). */
+/* Inode tables and journal keep the stick's old content. That is safe: the group descriptors tell
+ * which inodes are in use, and the kernel clears the rest in the background after the first mount;
+ * each inode has a checksum that depends on the UUID. For the journal see seed_journal(). */
 #define EXTENDED "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0"
 
 /* Start of the journal superblock (kernel: filesystems/ext4/journal), all big-endian. */
@@ -52,15 +51,15 @@ static void close_fs(ext2_filsys *fs)
 		ext2fs_free(*fs);
 }
 
-/* Errors of libext2fs are errno, or numbers of its own. */
+/* libext2fs returns errno values or its own error numbers. */
 static int report_ext2(const char *what, errcode_t error)
 {
 	return refuse(error > 0 && error < 256 ? -(int)error : -ERR_TOOL,
 		"cannot make the persistence: %s: %s", what, error_message(error));
 }
 
-/* An inode for about every 16 KiB, as mke2fs has it, but not more than a million of them, up to 64
- * GB: the kernel would clear a gigabyte of inode tables at the first boot. */
+/* One inode per 16 KiB, mke2fs' default, but no more than a million of them, up to 64 GB: the
+ * kernel would have to clear a gigabyte of inode tables at the first boot. */
 static uint64_t bytes_per_inode(uint64_t size)
 {
 	uint64_t ratio = 16384;
@@ -70,7 +69,7 @@ static uint64_t bytes_per_inode(uint64_t size)
 	return ratio;
 }
 
-/* MiB. A stick gains nothing by the quarter of a gigabyte that would be the default. */
+/* In MiB. A stick gains nothing from the default of a quarter of a gigabyte. */
 static uint64_t journal_size(uint64_t size)
 {
 	return MIN(MAX(size / 64 / MIB, 4u), 64u);
@@ -82,7 +81,7 @@ static int run_mke2fs(const char *path, uint64_t size)
 	const char *const argv[] = {"mke2fs", "-q", "-F", "-b", "4096", "-I", "256", "-i", inodes,
 		"-m", "1", "-e", "remount-ro", "-L", "persistence", "-O", FEATURES, "-J", journal,
 		"-E", EXTENDED, path, NULL};
-	/* Not the taste of this machine's administrator; and zeros written, not punched as holes.
+	/* Ignore this machine's configuration; and write zeros instead of punching holes.
 	 */
 	const char *const environment[] = {"MKE2FS_CONFIG=/dev/null", "UNIX_IO_NOZEROOUT=1", NULL};
 
@@ -91,7 +90,7 @@ static int run_mke2fs(const char *path, uint64_t size)
 	return child_run(argv, environment, "e2fsprogs");
 }
 
-/* mke2fs -d would take owner and mode from a file of ours, which only root can make root's. */
+/* mke2fs -d would take the owner from a file of ours, and only root can make that owned by root. */
 static errcode_t add_file(ext2_filsys fs, const char *name, const char *text)
 {
 	struct ext2_inode inode = {
@@ -120,10 +119,10 @@ static errcode_t add_file(ext2_filsys fs, const char *name, const char *text)
 	return e ? e : f;
 }
 
-/* After a crash the kernel replays a journal block by block, for as long as the transactions'
- * numbers go up by one. All journals begin at 1: an older one that shows through behind the new
- * one's end could seem to go on from it. Beginning at a random number leaves one chance in 2^29,
- * without a write to all of the journal. */
+/* After a crash the kernel replays a journal block by block, as long as the transaction numbers
+ * increase by one. All journals begin at 1: old journal content after the end of the new one could
+ * seem to continue it. Beginning at a random number reduces that chance to one in 2^29 without
+ * overwriting the whole journal. */
 static errcode_t seed_journal(ext2_filsys fs)
 {
 	autofree uint8_t *block = malloc(fs->blocksize);
@@ -144,7 +143,7 @@ static errcode_t seed_journal(ext2_filsys fs)
 		return e;
 	if (be32toh(super->magic) != JOURNAL_MAGIC || super->start != 0 ||
 		super->feature_compat != 0 || super->feature_incompat != 0)
-		return ENOTSUP; /* it might have a checksum of its own */
+		return ENOTSUP; /* it might have its own checksum */
 	super->sequence = htobe32(sequence);
 	return io_channel_write_blk64(fs->io, at, 1, block);
 }
@@ -156,7 +155,7 @@ static int fill(const char *path)
 
 	e = ext2fs_open(path, EXT2_FLAG_RW | EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &fs);
 	if (e)
-		return report_ext2("what mke2fs made", e);
+		return report_ext2("the output of mke2fs", e);
 	e = seed_journal(fs);
 	if (e)
 		return report_ext2("its journal", e);

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The file system of the persistence, made by mke2fs in memory and not mounted.
+ * The file system of the persistence, made in memory by mke2fs, without mounting it.
  */
 
 #include <stdint.h>
@@ -11,8 +11,8 @@
 
 /**
  * Make an ext4 of @size bytes (a multiple of EXT4_BLOCK) with the label "persistence" and
- * persistence.conf, in a file in memory: less than 1 MiB of it for a stick of 64 GB, the rest is
- * holes. All that has to read as zero is data there, not a hole: what lies in the holes may hold
- * anything. Reports. Returns -ENOENT without mke2fs; -errno.
+ * persistence.conf, in a file in memory: less than 1 MiB of data for a stick of 64 GB, the rest is
+ * holes. Everything that must read as zero is data in it, not a hole: on the target the holes may
+ * contain anything. Reports. Returns -ENOENT if mke2fs is missing; -errno.
  */
 int ext4_build(uint64_t size, int *ret_fd);

@@ -9,8 +9,8 @@
 #include "layout/layout.h"
 #include "target/contents.h"
 
-/* The new table has no place for what somebody else added: the first partition of that kind; NULL:
- * there is none. */
+/* The first partition that someone added and that has no place in the new table; NULL: there is
+ * none. */
 static const struct contents_partition *find_foreign(
 	const struct contents *contents, const struct contents_partition *persistence)
 {
@@ -23,7 +23,7 @@ static const struct contents_partition *find_foreign(
 	return NULL;
 }
 
-/* Is there a persistence to keep? One whose stick was left unfinished counts: it was kept before.
+/* Find the persistence to keep. One on an unfinished stick counts: it was kept before.
  */
 static int find_persistence(
 	const struct disk *disk, struct extent *ret_extent, char ret_uuid[UUID_TEXT])
@@ -37,16 +37,15 @@ static int find_persistence(
 		return r;
 	if (!contents.is_stick && !contents.is_unfinished)
 		return refuse(-ERR_NOT_STICK,
-			"%s: is no liveng stick, --keep-persistence is for these alone",
+			"%s: is not a liveng stick: deploy without --keep-persistence",
 			disk_path(disk));
 	persistence = contents_partition(&contents, STICK_PERSISTENCE);
 	if (!persistence || persistence->start + persistence->size > disk_size(disk))
-		return refuse(-ERR_NOT_STICK, "%s: has no persistence that could be kept",
-			disk_path(disk));
+		return refuse(-ERR_NOT_STICK, "%s: has no persistence to keep", disk_path(disk));
 	foreign = find_foreign(&contents, persistence);
 	if (foreign)
 		return refuse(-ERR_REFUSED,
-			"%s: its partition %u would be lost: save what is in it, and delete it first",
+			"%s: its partition %u would be lost: save its content and delete it first",
 			disk_path(disk), foreign->number);
 	*ret_extent = (struct extent){persistence->start, persistence->size};
 	snprintf(ret_uuid, UUID_TEXT, "%s", persistence->uuid);

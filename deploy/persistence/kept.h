@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The persistence of an earlier stick that a new system is put ahead of.
+ * The persistence of an earlier stick that is kept while a new system is written before it.
  */
 
 #include "disk/disk.h"
@@ -13,14 +13,14 @@ struct kept {
 	struct extent extent;
 	char uuid[UUID_TEXT]; /* PARTUUID */
 	bool is_encrypted;
-	struct luks luks; /* of an encrypted one */
+	struct luks luks; /* if encrypted */
 };
 
 /**
  * Find it on @disk. Reports. Returns -ERR_NOT_STICK if there is none to keep; -ERR_REFUSED if a
- * partition that somebody added would be lost; -errno of reading.
+ * partition added by the user would be lost; -errno of reading.
  */
 int kept_read(const struct disk *disk, struct kept *ret_kept);
 
-/** Is it the same one still? */
+/** Are they the same? */
 bool kept_is_same(const struct kept *one, const struct kept *other);

@@ -7,8 +7,8 @@
 
 #include "base/util.h"
 
-/* Letters (as small ones) and digits that these layouts have elsewhere. The other layouts with
- * Latin letters move only signs. */
+/* Letters (lower case) and digits that these layouts have elsewhere. Other Latin layouts move only
+ * punctuation. */
 static const struct {
 	const char *layouts;
 	const char *moved;

@@ -15,11 +15,11 @@
 #include "keyboard.h"
 #include "secret.h"
 
-#define TRIES	     3	 /* to type a good one, twice alike */
+#define TRIES	     3	 /* to type a valid one, twice the same */
 #define ADVISED_SIZE 12u /* characters */
 
-/* While we wait, signals wait, too: what ends the program must not leave a terminal without echo.
- * They are not taken: whoever watches for them afterwards sees them. */
+/* Signals are held while we wait: terminating the program must not leave a terminal without echo.
+ * They are not consumed, so that code that polls for them afterwards still sees them. */
 struct signals {
 	sigset_t before;
 	int fd;
@@ -70,7 +70,7 @@ static ssize_t read_or_signal(const struct signals *signals, int fd, void *buffe
 	return n < 0 ? -errno : n;
 }
 
-/* Up to the end of the file, or of the line if @line; too much stays unread. */
+/* Read to the end of the file, or of the line if @line; anything too long stays unread. */
 static int read_text(
 	const struct signals *signals, int fd, bool line, struct passphrase *ret_passphrase)
 {
@@ -90,7 +90,7 @@ static int read_text(
 	return 0;
 }
 
-/* Why it cannot be typed at boot; NULL: it can. */
+/* Why it could not be typed at boot; NULL: it can. */
 static const char *find_fault(const struct passphrase *passphrase)
 {
 	static_assert(PASSPHRASE_MAX == 512, "the words below");
@@ -112,7 +112,7 @@ static int read_file(const char *name, int fd, struct passphrase *passphrase)
 	const char *fault;
 	int r;
 
-	/* Not for the programs that we run. */
+	/* Hide it from programs that we run. */
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	r = signals_hold(&signals);
 	if (r == 0)
@@ -127,7 +127,7 @@ static int read_file(const char *name, int fd, struct passphrase *passphrase)
 
 /* A terminal without echo. */
 struct quiet {
-	int fd; /* -1: as it was */
+	int fd; /* -1: unchanged */
 	struct termios before;
 };
 
@@ -141,7 +141,7 @@ static int quiet_begin(int fd, struct quiet *ret_quiet)
 	silent = quiet.before;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	silent.c_lflag |= ICANON | ISIG | ECHONL;
-	/* Stopped here, the shell would be left without echo. */
+	/* If stopped here, the shell would be left without echo. */
 	silent.c_cc[VSUSP] = _POSIX_VDISABLE;
 	if (tcsetattr(fd, TCSAFLUSH, &silent) < 0)
 		return -errno;
@@ -149,7 +149,7 @@ static int quiet_begin(int fd, struct quiet *ret_quiet)
 	return 0;
 }
 
-/* What was typed and not read goes: it must not land on the shell's line. */
+/* Discard what was typed but not read: it must not end up in the shell. */
 static void quiet_end(struct quiet *quiet)
 {
 	if (quiet->fd >= 0)
@@ -170,7 +170,7 @@ static int ask(const struct signals *signals, int tty, const char *question,
 	return r;
 }
 
-/* Ask until there is one that can be taken, and both answers are alike. */
+/* Ask until there is a valid one and both answers are the same. */
 static int ask_twice(
 	const struct signals *signals, int tty, struct passphrase *first, struct passphrase *second)
 {
@@ -180,7 +180,8 @@ static int ask_twice(
 		int r;
 
 		if (fault) {
-			tcflush(tty, TCIFLUSH); /* what is left of too long an answer is none */
+			tcflush(tty, TCIFLUSH); /* the rest of an answer that was too long is not an
+						   answer */
 			dprintf(tty, "Please try again: %s.\n", fault);
 		}
 		r = ask(signals, tty, "Passphrase for the persistence: ", first);
@@ -202,7 +203,7 @@ static int prompt(struct passphrase *passphrase)
 {
 	cleanup(passphrase_freep) struct passphrase *second = secret_new(sizeof(*second));
 	autoclose int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	/* Released last, when the terminal is as it was. */
+	/* Released last, when the terminal has been restored. */
 	cleanup(signals_release) struct signals signals = {.fd = -1};
 	cleanup(quiet_end) struct quiet quiet = {.fd = -1};
 	int r;
@@ -211,7 +212,8 @@ static int prompt(struct passphrase *passphrase)
 		return -ENOMEM;
 	if (tty < 0)
 		return refuse(-ERR_REFUSED,
-			"there is no terminal to ask for the passphrase: use --passphrase-file or --passphrase-fd");
+			"there is no terminal to ask for the passphrase: use --passphrase-file "
+			"or --passphrase-fd");
 	r = signals_hold(&signals);
 	if (r == 0)
 		r = quiet_begin(tty, &quiet);
@@ -234,7 +236,7 @@ int passphrase_get(
 		return -ENOMEM;
 	switch (source) {
 	case PASSPHRASE_FILE:
-		/* A FIFO is waited for where a signal ends that. */
+		/* For a FIFO, wait where a signal can interrupt it, not here. */
 		file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 		if (file < 0)
 			return report(-errno, "%s: cannot open the passphrase file", path);
@@ -272,24 +274,22 @@ void passphrase_warn(const struct passphrase *passphrase, const char *keyboard_p
 	bool plain = true;
 
 	for (size_t i = 0; i < passphrase->size; i++) {
-		/* All but the later bytes of UTF-8. */
+		/* Count all bytes except UTF-8 continuation bytes. */
 		characters += ((unsigned char)passphrase->text[i] & 0xc0) != 0x80;
 		plain = plain && (unsigned char)passphrase->text[i] < 0x80;
 	}
 	if (characters < ADVISED_SIZE)
-		log_warning(
-			"the passphrase has %zu characters: %u or more are advised, five random "
-			"words are better",
+		log_warning("the passphrase has %zu characters: %u or more are recommended, five "
+			    "random words are better",
 			characters, ADVISED_SIZE);
 	if (!plain)
-		log_warning(
-			"the passphrase has characters beyond ASCII: the prompt at boot may not "
-			"take them");
+		log_warning("the passphrase has non-ASCII characters: the prompt at boot may not "
+			    "accept them");
 
 	keyboard_read(keyboard_path, &keyboard);
 	if (keyboard_moves(&keyboard, passphrase->text, passphrase->size))
 		log_warning(
-			"the passphrase has characters that lie elsewhere on a US keyboard than "
+			"the passphrase has characters that are elsewhere on a US keyboard than "
 			"on this one (%s): the prompt at boot may use the US layout",
 			keyboard.layout);
 }

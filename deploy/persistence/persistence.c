@@ -68,7 +68,8 @@ uint64_t persistence_bytes(const struct persistence *persistence)
 	return persistence->bytes;
 }
 
-/* Encrypt and write one stretch of the ext4. @offset: of the container's data on the target. */
+/* Encrypt and write one run of the ext4's data. @offset: where the container's data begins on the
+ * target. */
 static int write_encrypted(const struct persistence *persistence, struct output *output,
 	uint64_t offset, struct extent data, uint8_t *buffer)
 {

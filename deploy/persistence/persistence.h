@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Partition 4: where the live system keeps what changes. An ext4, or a LUKS2 container around it.
+ * Partition 4: where the live system keeps its changes. An ext4, or a LUKS2 container around one.
  */
 
 #include "output/output.h"
@@ -12,8 +12,8 @@ struct persistence;
 
 /**
  * Make the content of a partition of @size bytes (a multiple of 4096; 64 MiB or more) in memory:
- * encrypted if there is a @passphrase. Reports. Returns -errno.
- * The caller frees it with persistence_free().
+ * encrypted if @passphrase is given. Reports. Returns -errno. The caller frees it with
+ * persistence_free().
  */
 int persistence_build(
 	uint64_t size, const struct passphrase *passphrase, struct persistence **ret_persistence);
@@ -21,12 +21,13 @@ int persistence_build(
 void persistence_free(struct persistence *persistence);
 void persistence_freep(struct persistence **persistence);
 
-/** What persistence_write() will write, in bytes. */
+/** How many bytes persistence_write() will write. */
 uint64_t persistence_bytes(const struct persistence *persistence);
 
 /**
- * Write it to byte @offset of the target: only what matters, the rest of the partition keeps what
- * is there. Does not report. Returns the errors of output_write(); -ERR_TOOL if encrypting fails.
+ * Write it to byte @offset of the target: only what matters, the rest of the partition keeps its
+ * old content. Does not report. Returns the errors of output_write(); -ERR_TOOL if encrypting
+ * fails.
  */
 int persistence_write(
 	const struct persistence *persistence, struct output *output, uint64_t offset);

@@ -8,9 +8,9 @@
 
 #include "base/log.h"
 
-/* 1, not 0: with that, and only with that, the kernel does not hand a dump to a program either
- * (core(5), "Piping core dumps"). Not PR_SET_DUMPABLE: it would close /proc/PID/fd to the programs
- * that we run on our temporary files. */
+/* 1, not 0: only with 1 does the kernel not pipe a dump to a program either (core(5), "Piping core
+ * dumps"). Not PR_SET_DUMPABLE: it would make /proc/PID/fd inaccessible to the programs that we run
+ * on our temporary files. */
 static void forbid_dumps(void)
 {
 	const struct rlimit limit = {.rlim_cur = 1, .rlim_max = 1};
@@ -19,7 +19,7 @@ static void forbid_dumps(void)
 	if (getrlimit(RLIMIT_CORE, &old) == 0 && old.rlim_max == 0)
 		return;
 	if (setrlimit(RLIMIT_CORE, &limit) < 0)
-		log_debug("core dumps stay allowed: %m");
+		log_debug("core dumps remain possible: %m");
 }
 
 void *secret_new(size_t size)
@@ -31,9 +31,9 @@ void *secret_new(size_t size)
 	if (secret == MAP_FAILED)
 		return NULL;
 	if (madvise(secret, size, MADV_DONTDUMP) < 0)
-		log_debug("memory for secrets: it could be dumped: %m");
+		log_debug("memory for secrets could be dumped: %m");
 	if (mlock(secret, size) < 0)
-		log_debug("memory for secrets: it could be swapped out: %m");
+		log_debug("memory for secrets could be swapped out: %m");
 	return secret;
 }
 

@@ -10,8 +10,8 @@
 #include "machine/udev.h"
 #include "stick/stick.h"
 
-#define LUKS	    "crypto_LUKS" /* libblkid's word */
-#define NUMBERS_MAX 128u	  /* the partitions of a usual GPT */
+#define LUKS	    "crypto_LUKS" /* libblkid's name */
+#define NUMBERS_MAX 128u	  /* the partitions of a default GPT */
 
 static void copy_name(const char *name, char *to, size_t size)
 {
@@ -19,7 +19,7 @@ static void copy_name(const char *name, char *to, size_t size)
 	text_make_safe(to);
 }
 
-/* Nothing known is no error. */
+/* Not an error if nothing is known. */
 static int identify(const struct disk *disk, struct extent extent, struct filesystem *ret_identity)
 {
 	int r;
@@ -51,7 +51,7 @@ static int add_partition(
 	copy_name(blkid_partition_get_name(partition), added->name, sizeof(added->name));
 	copy_name(blkid_partition_get_uuid(partition), added->uuid, sizeof(added->uuid));
 	contents->n++;
-	/* A table can say what it likes. */
+	/* A table may contain anything. */
 	if (extent.start >= disk_size(disk))
 		return 0;
 	extent.size = MIN(extent.size, disk_size(disk) - extent.start);
@@ -83,7 +83,7 @@ const struct contents_partition *contents_partition(
 	return NULL;
 }
 
-/* A kernel partition may have lost its file system, if all else says what it was. */
+/* A kernel partition may have lost its file system, if everything else shows what it was. */
 static bool is_stick(const struct contents *contents)
 {
 	const struct contents_partition *kernel = contents_partition(contents, STICK_KERNEL);
@@ -174,7 +174,7 @@ void contents_describe(const struct filesystem *identity, char *text, size_t siz
 		identity->label[0] ? "\"" : "");
 }
 
-/* As much of it as there is room for. */
+/* Append as much as fits. */
 __attribute__((format(printf, 3, 4))) static void append(
 	char *text, size_t size, const char *format, ...)
 {
@@ -194,7 +194,8 @@ void contents_summary(const struct contents *contents, char *text, size_t size)
 
 	text[0] = '\0';
 	if (contents->error < 0) {
-		append(text, size, "what cannot be read: %s", error_text(contents->error));
+		append(text, size, "something that cannot be read: %s",
+			error_text(contents->error));
 	} else if (contents->is_stick) {
 		append(text, size, "liveng stick");
 		if (persistence && strcmp(persistence->identity.type, LUKS) == 0)
@@ -216,6 +217,6 @@ void contents_summary(const struct contents *contents, char *text, size_t size)
 		if (contents->left_out > 0)
 			append(text, size, ", %zu more", contents->left_out);
 	} else {
-		append(text, size, "nothing that is known");
+		append(text, size, "nothing known");
 	}
 }

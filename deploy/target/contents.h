@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What lies on a disk, so that a person recognises it: its partition table and file systems, as
- * libblkid tells them.
+ * What is on a disk, so that the user recognizes it: its partition table and file systems,
+ * according to libblkid.
  */
 
 #include <stdbool.h>
@@ -14,38 +14,37 @@
 
 #define CONTENTS_PARTITIONS_MAX 16u
 
-/* Texts are printable ASCII, anything else is a `?`. */
+/* Texts are safe for a terminal, anything else is a `?`. */
 struct contents {
-	int error;		 /* -errno of reading it: then nothing is known; else 0 */
+	int error;		 /* -errno if reading it failed: then nothing is known; else 0 */
 	char table[16];		 /* "gpt", "dos"; "" if there is none */
-	struct filesystem whole; /* of the disk as a whole: a stick without partitions, a live
-				  * image; type "" if there is nothing known */
+	struct filesystem whole; /* on the disk as a whole: a stick without partitions, a live */
 	bool is_stick;		 /* a liveng stick, or one of Open Secure-K OS */
-	bool is_unfinished;	 /* its persistence alone: --keep-persistence was interrupted */
+	bool is_unfinished; /* only the persistence is left: --keep-persistence was interrupted */
 	struct contents_partition {
 		unsigned int number;
-		uint64_t start;		    /* bytes; not as udev tells it */
+		uint64_t start;		    /* bytes; not known from udev */
 		uint64_t size;		    /* bytes */
-		char name[40];		    /* by the GPT */
-		char uuid[37];		    /* PARTUUID; not as udev tells it */
-		struct filesystem identity; /* type "" if there is nothing known */
+		char name[40];		    /* in the GPT */
+		char uuid[37];		    /* PARTUUID; not known from udev */
+		struct filesystem identity; /* type "" if nothing is known */
 	} partitions[CONTENTS_PARTITIONS_MAX];
 	size_t n;
-	size_t left_out; /* partitions for which there was no place */
+	size_t left_out; /* number of partitions that did not fit */
 };
 
-/** Read what lies on @disk. Does not report. Returns -errno of reading. */
+/** Read what is on @disk. Does not report. Returns -errno of reading. */
 int contents_read(const struct disk *disk, struct contents *ret_contents);
 
-/** The same by what udev noted of the disk @devno and its partitions, for those who must not open
- * it. Returns -ENOENT if udev knows nothing of it. */
+/** The same from what udev recorded about the disk @devno and its partitions, for users who may not
+ * open it. Returns -ENOENT if udev knows nothing about it. */
 int contents_read_udev(const struct host *host, dev_t devno, struct contents *ret_contents);
 
-/** Partition @number; NULL if there is none that is known. */
+/** Partition @number; NULL if it is not known. */
 const struct contents_partition *contents_partition(
 	const struct contents *contents, unsigned int number);
 
-/** All of it in one line: `gpt: vfat "EFI", ext4 "data"`; `liveng stick, with persistence`. */
+/** A one-line summary: `gpt: vfat "EFI", ext4 "data"`; `liveng stick, with persistence`. */
 void contents_summary(const struct contents *contents, char *text, size_t size);
 
 /** One file system: `ext4 "data"`; "unknown". */

@@ -13,8 +13,8 @@
 #include "base/util.h"
 #include "machine/udev.h"
 
-/* What a device's place in sysfs says of how it is attached; the first that fits. A number follows
- * where the name ends in `#`. */
+/* How a device is attached, by the folders in its sysfs path; the first match counts. A trailing
+ * `#` stands for a number. */
 static const struct {
 	const char *folder;
 	const char *bus;
@@ -29,7 +29,7 @@ static const struct {
 	{"host#", "scsi"},
 };
 
-/* One blank between words, none at the ends, nothing that is not printable. */
+/* One blank between words, none at the ends, only printable characters. */
 static void tidy(char *text)
 {
 	char *to = text;
@@ -96,7 +96,7 @@ static bool has_component(const char *path, const char *name)
 
 static const char *bus_of(const char *folder)
 {
-	/* Not in the path that a test's root has. */
+	/* Not in the path of a test's root folder. */
 	const char *place = strstr(folder, "/sys/devices/");
 
 	for (size_t i = 0; place && i < ARRAY_SIZE(buses); i++)
@@ -113,7 +113,7 @@ static void read_model(const char *folder, struct drive *drive)
 	read_text(folder, "device/model", 0, model, sizeof(model));
 	if (!model[0])
 		read_text(folder, "device/name", 0, model, sizeof(model)); /* MMC */
-	/* virtio has a number there, and ATA no maker but itself; some say it twice. */
+	/* virtio has a number there, and ATA just "ATA"; some models repeat the vendor. */
 	if (!model[0] || strncmp(vendor, "0x", 2) == 0 || strcmp(vendor, "ATA") == 0 ||
 		strncmp(model, vendor, strlen(vendor)) == 0)
 		vendor[0] = '\0';
@@ -137,7 +137,8 @@ static void read_usb_serial(const char *folder, struct drive *drive)
 	}
 }
 
-/* By the kernel first: it does not come later than the disk, nor changes its mind. */
+/* From the kernel first: unlike udev's, its information is there as soon as the disk is, and does
+ * not change. */
 static void read_serial(const struct host *host, const char *folder, struct drive *drive)
 {
 	size_t size = sizeof(drive->serial);
@@ -175,18 +176,18 @@ int drive_read(const struct host *host, dev_t devno, struct drive *ret_drive)
 	snprintf(drive.bus, sizeof(drive.bus), "%s", bus_of(folder));
 	read_model(folder, &drive);
 	read_serial(host, folder, &drive);
-	drive.size = read_number(folder, "size") * SECTOR_SIZE; /* whatever its sectors are */
+	drive.size = read_number(folder, "size") * SECTOR_SIZE; /* whatever its sector size */
 	drive.sector = read_number(folder, "queue/logical_block_size");
 	drive.diskseq = read_number(folder, "diskseq");
 	drive.is_read_only = read_number(folder, "ro") != 0;
-	/* The slot of a card reader on the board says 0; a card that can be taken out is "SD". */
+	/* An on-board card reader reports 0; a card that can be taken out is "SD". */
 	read_text(folder, "device/type", 0, type, sizeof(type));
 	drive.is_removable = read_number(folder, "removable") != 0 || strcmp(type, "SD") == 0;
 	*ret_drive = drive;
 	return 0;
 }
 
-/* The number of a disk that is to be listed, by its entry in /sys/class/block; 0: it is not. */
+/* The number of a disk by its entry in /sys/class/block; 0: it is not to be listed. */
 static dev_t listed_disk(const char *class_folder, const char *name)
 {
 	autofree char *folder = NULL;
@@ -196,14 +197,14 @@ static dev_t listed_disk(const char *class_folder, const char *name)
 	folder = text_new("%s/%s", class_folder, name);
 	if (!folder)
 		return 0;
-	/* No number: one of several paths to a disk. */
+	/* If there is no number, it is one of several paths to a disk. */
 	read_text(folder, "dev", 0, text, sizeof(text));
 	if (sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
 		return 0;
 	if (major_number == SCSI_CDROM_MAJOR || major_number == FLOPPY_MAJOR)
 		return 0;
-	/* Within another: a partition, or the boot areas of an eMMC. Not by `dev`, which the
-	 * controller that an NVMe disk is within has, too. */
+	/* Skip what is inside another disk: a partition, or the boot areas of an eMMC. Not detected
+	 * by `dev`, because the controller above an NVMe disk has one as well. */
 	read_text(folder, "../size", 0, text, sizeof(text));
 	return text[0] ? 0 : makedev(major_number, minor_number);
 }
@@ -232,7 +233,7 @@ int drives_list(const struct host *host, struct drive **ret_drives, size_t *ret_
 		dev_t devno = drives ? listed_disk(class_folder, names[i]->d_name) : 0;
 
 		free(names[i]);
-		/* One that cannot be read was just pulled out. */
+		/* A disk that cannot be read has just been unplugged. */
 		if (devno && drive_read(host, devno, &drives[n]) == 0 &&
 			strcmp(drives[n].bus, "virtual") != 0)
 			n++;

@@ -16,7 +16,7 @@
 #include "machine/live.h"
 #include "machine/mounts.h"
 
-/* Without what is mounted there the system does not run; /boot also with all that is below it. */
+/* Mount points that the running system depends on; for /boot, also everything below it. */
 static const char *const system_points[] = {"/", "/usr", "/var", "/etc", "/boot", "/efi"};
 #define BOOT_FOLDER "/boot/"
 
@@ -43,7 +43,7 @@ __attribute__((format(printf, 2, 3))) static void advise(
 	va_end(arguments);
 }
 
-/* Does the block device with that node, or what is beneath it, lie on the drive? */
+/* Does the block device with that node, or a device beneath it, lie on the drive? */
 static int node_lies_on(
 	const struct host *host, const char *node, const struct drive *drive, bool *ret_lies)
 {
@@ -58,7 +58,7 @@ static int node_lies_on(
 static int mount_lies_on(const struct host *host, const struct mount *mount,
 	const struct drive *drive, bool *ret_lies)
 {
-	/* btrfs has numbers of its own and tells the device only by name. */
+	/* btrfs has device numbers of its own; only the source names the real device. */
 	if (major(mount->devno) == 0)
 		return node_lies_on(host, mount->source, drive, ret_lies);
 	*ret_lies = false;
@@ -91,7 +91,7 @@ static void add_place(struct places *places, const char *place)
 			length ? ", " : "", place);
 }
 
-/* What of the drive the running system uses. */
+/* How the running system uses the drive. */
 struct usage {
 	bool is_running; /* the live system comes from it */
 	struct places system, mounts;
@@ -115,7 +115,8 @@ static int read_mounts(const struct host *host, const struct drive *drive, struc
 	return r;
 }
 
-/* /proc/swaps: a line of titles, then name, type and more of each. A file lies on a mount. */
+/* /proc/swaps: a header line, then name, type and more for each. A swap file shows up as a
+ * mount. */
 static int read_swaps(const struct host *host, const struct drive *drive, struct usage *usage)
 {
 	cleanup(close_file) FILE *file = NULL;
@@ -163,8 +164,8 @@ static void name_holder(const struct host *host, const char *holder, char *text,
 		snprintf(text, size, "%s", holder);
 }
 
-/* Has somebody the disk for himself whom sysfs and the mount table do not show: btrfs with several
- * disks, ZFS, another mount namespace? Nobody can tell without the right to open it. */
+/* Does anyone hold the disk exclusively who does not show up in sysfs and the mount table: btrfs
+ * with several disks, ZFS, another mount namespace? Unknown without permission to open it. */
 static bool is_claimed(const struct drive *drive)
 {
 	cleanup(disk_closep) struct disk *disk = NULL;
@@ -172,7 +173,7 @@ static bool is_claimed(const struct drive *drive)
 	return disk_open(drive->node, false, &disk) == 0 && disk_claim(disk) == -ERR_BUSY;
 }
 
-/* The first source that is a partition of the drive, or a file on one that is mounted; NULL: none.
+/* The first source that is a partition of the drive, or a file on a mounted one; NULL: none.
  */
 static const char *find_source(
 	const struct host *host, const struct drive *drive, const char *const *sources)
@@ -202,18 +203,18 @@ static int find_use(const struct host *host, const struct drive *drive, const ch
 	if (r == 0)
 		r = read_swaps(host, drive, &usage);
 	if (r < 0)
-		return report(r, "%s: cannot tell whether it is in use", drive->node);
+		return report(r, "%s: cannot find out whether it is in use", drive->node);
 	r = read_running(host, drive, &usage);
 	if (r < 0)
 		return r;
 
 	if (usage.is_running) {
 		set_reason(refusal, -ERR_REFUSED, "is the stick that the system runs from");
-		advise(refusal, "take another one");
+		advise(refusal, "use another one");
 	} else if (usage.system.n > 0) {
 		set_reason(
 			refusal, -ERR_REFUSED, "holds the running system (%s)", usage.system.text);
-		advise(refusal, "take another disk");
+		advise(refusal, "use another disk");
 	} else if (source) {
 		set_reason(refusal, -ERR_REFUSED, "holds %s", source);
 		advise(refusal, "copy that to another disk first");
@@ -240,22 +241,22 @@ static void find_property(
 	size_text(drive->size, has);
 	if (drive->is_read_only) {
 		set_reason(refusal, -ERR_REFUSED, "is read-only");
-		advise(refusal, "move its write-protect switch, or take another one");
+		advise(refusal, "move its write-protect switch, or use another one");
 	} else if (drive->sector > SECTOR_SIZE) {
-		/* Its firmware would look for the table in another place. */
+		/* The firmware would look for the table in another place. */
 		set_reason(refusal, -ERR_REFUSED, "has sectors of %llu bytes",
 			(unsigned long long)drive->sector);
-		advise(refusal, "take one with sectors of %u", SECTOR_SIZE);
+		advise(refusal, "use one with sectors of %u", SECTOR_SIZE);
 	} else if (!drive->is_removable && !rules->allow_fixed) {
 		set_reason(refusal, -ERR_REFUSED, "is not removable");
-		advise(refusal, "--allow-fixed takes it all the same");
+		advise(refusal, "to use it anyway, give --allow-fixed");
 	} else if (drive->size > DRIVE_LARGE && !rules->allow_large) {
-		set_reason(refusal, -ERR_REFUSED, "has %s, that is more than 512 GB", has);
-		advise(refusal, "--allow-large takes it all the same");
+		set_reason(refusal, -ERR_REFUSED, "has %s, more than 512 GB", has);
+		advise(refusal, "to use it anyway, give --allow-large");
 	} else if (drive->size < rules->needed) {
 		size_texts(drive->size, rules->needed, has, needed);
-		set_reason(refusal, -ERR_NO_ROOM, "has %s, %s are needed", has, needed);
-		advise(refusal, "take a larger one");
+		set_reason(refusal, -ERR_NO_ROOM, "has %s, but %s are needed", has, needed);
+		advise(refusal, "use a larger one");
 	}
 }
 
@@ -277,7 +278,7 @@ int refusal_find(const struct host *host, const struct drive *drive,
 			advise(&refusal, "name the whole disk");
 	} else if (drive->size == 0) {
 		set_reason(&refusal, -ERR_REFUSED, "has no medium in it");
-		advise(&refusal, "put one in");
+		advise(&refusal, "insert one");
 	} else {
 		r = find_use(host, drive, rules->sources, &refusal);
 	}

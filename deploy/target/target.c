@@ -14,10 +14,10 @@
 #include "base/util.h"
 
 #define LOCK_TIMEOUT_MS 2000
-#define PIECE		MIB /* of a file, read at once */
+#define PIECE		MIB /* of a file, to read at once */
 
-/* What cannot be read is not known; of a file that is the end, of a disk target_check() tells,
- * after what weighs more. */
+/* If it cannot be opened, the contents are unknown. For a file that is fatal; for a disk
+ * target_check() reports it, after more serious reasons. */
 static int read_contents(struct target *target)
 {
 	cleanup(disk_closep) struct disk *disk = NULL;
@@ -38,24 +38,24 @@ static int read_contents(struct target *target)
 	return 0;
 }
 
-/* A file that is there: a link to it could be somebody else's. */
+/* Examine an existing file. A symlink is refused: it could be somebody else's. */
 static int read_file(const struct stat *st, uint64_t new_size, struct target *target)
 {
 	struct stat link;
 
 	if (lstat(target->path, &link) < 0)
-		return report(-errno, "%s: cannot look at it", target->path);
+		return report(-errno, "%s: cannot examine it", target->path);
 	if (S_ISLNK(link.st_mode))
-		return refuse(-ERR_REFUSED,
-			"%s: is a symbolic link to a file: name the file itself", target->path);
+		return refuse(-ERR_REFUSED, "%s: is a symlink to a file: name the file itself",
+			target->path);
 	target->kind = TARGET_FILE;
 	target->size = new_size ? new_size : (uint64_t)st->st_size;
 	target->file_size = (uint64_t)st->st_size;
 	target->file_dev = st->st_dev;
 	target->file_inode = st->st_ino;
 	if (target->size == 0)
-		return refuse(-ERR_REFUSED, "%s: is empty: say with --size how large it is to be",
-			target->path);
+		return refuse(
+			-ERR_REFUSED, "%s: is empty: give its size with --size", target->path);
 	return st->st_size > 0 ? read_contents(target) : 0;
 }
 
@@ -66,10 +66,10 @@ static int read_drive(
 
 	if (new_size)
 		return refuse(-ERR_REFUSED,
-			"%s: is a disk, --size is for image files: leave it out", target->path);
+			"%s: is a disk, and --size is only for image files: omit it", target->path);
 	r = drive_read(host, devno, &target->drive);
 	if (r < 0)
-		return report(r, "%s: cannot tell what disk it is", target->path);
+		return report(r, "%s: cannot identify the disk", target->path);
 	target->kind = TARGET_DRIVE;
 	target->size = target->drive.size;
 	return read_contents(target);
@@ -91,16 +91,14 @@ int target_read(
 			r = refuse(-ERR_REFUSED, "%s: is neither a disk nor an image file", path);
 		}
 	} else if (errno != ENOENT) {
-		r = report(-errno, "%s: cannot look at it", target.path);
+		r = report(-errno, "%s: cannot examine it", target.path);
 	} else if (strncmp(path, "/dev/", 5) == 0) {
-		r = refuse(-ENOENT,
-			"%s: there is no such disk: `liveng-deploy list` shows those there are",
+		r = refuse(-ENOENT, "%s: no such disk: list the disks with `liveng-deploy list`",
 			path);
 	} else if (lstat(path, &st) == 0) {
-		r = refuse(-ERR_REFUSED, "%s: is a symbolic link to nothing: name the file itself",
-			path);
+		r = refuse(-ERR_REFUSED, "%s: is a dangling symlink: name the file itself", path);
 	} else if (new_size == 0) {
-		r = refuse(-ENOENT, "%s: is not there: --size makes a file of that size", path);
+		r = refuse(-ENOENT, "%s: does not exist: create it with --size", path);
 	} else {
 		target.kind = TARGET_NEW;
 		target.size = new_size;
@@ -138,7 +136,7 @@ bool target_is_at(const struct target *target, const char *path)
 	return target->kind == TARGET_FILE && is_file(target, &st);
 }
 
-/* Something other than a stick, or zeros where one may come. */
+/* Does it hold something other than a stick or bytes that are all the same, such as zeros? */
 static bool holds_other(const struct target *target)
 {
 	cleanup(disk_closep) struct disk *disk = NULL;
@@ -161,7 +159,8 @@ static bool holds_other(const struct target *target)
 	return false;
 }
 
-/* A file of something else may have been named by mistake: then more room is no help. */
+/* If the file holds something else, it may have been named by mistake: then more room does not
+ * help. */
 static int report_size(const struct target *target, uint64_t needed)
 {
 	char has[SIZE_TEXT], needs[SIZE_TEXT], enough[SIZE_TEXT];
@@ -170,14 +169,15 @@ static int report_size(const struct target *target, uint64_t needed)
 	size_option(needed, enough);
 	if (holds_other(target))
 		return refuse(-ERR_NO_ROOM,
-			"%s: is not a liveng stick and too small (%s of %s): choose another file, or "
+			"%s: is not a liveng stick and too small (%s of %s): choose another "
+			"file, or "
 			"overwrite it with --size %s",
 			target->path, has, needs, enough);
-	return refuse(-ERR_NO_ROOM, "%s: has %s, %s are needed: give --size %s", target->path, has,
-		needs, enough);
+	return refuse(-ERR_NO_ROOM, "%s: has %s, but %s are needed: give --size %s", target->path,
+		has, needs, enough);
 }
 
-/* Can a new file be made there? */
+/* Can a new file be created there? */
 static int check_folder(const struct target *target)
 {
 	const char *end = strrchr(target->path, '/');
@@ -187,7 +187,7 @@ static int check_folder(const struct target *target)
 	if (!folder)
 		return -ENOMEM;
 	return access(folder, W_OK | X_OK) < 0
-		       ? report(-errno, "%s: cannot make the file", target->path)
+		       ? report(-errno, "%s: cannot create the file", target->path)
 		       : 0;
 }
 
@@ -231,7 +231,7 @@ int target_check(
 		       : 0;
 }
 
-/* The name must not have been there: not even a link to nothing is followed. */
+/* The name must not exist: not even a dangling symlink is followed. */
 static int make_file(struct target *target)
 {
 	autoclose int fd = -1;
@@ -240,10 +240,10 @@ static int make_file(struct target *target)
 	fd = open(target->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0 && errno == EEXIST)
 		return refuse(-ERR_REFUSED,
-			"%s: is there by now, it was not when it was looked at: nothing was written, start again",
+			"%s: did not exist before, but does now: nothing was written, start again",
 			target->path);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return report(-errno, "%s: cannot make the file", target->path);
+		return report(-errno, "%s: cannot create the file", target->path);
 	target->file_dev = st.st_dev;
 	target->file_inode = st.st_ino;
 	target->is_made = true;
@@ -256,11 +256,12 @@ static int report_other(const struct target *target)
 
 	drive_describe(&target->drive, text, sizeof(text));
 	return refuse(-ERR_REFUSED,
-		"%s: is not what was looked at any more (%s): nothing was written, start again",
+		"%s: is no longer the disk that was examined (%s): nothing was written, start "
+		"again",
 		target->path, text);
 }
 
-/* The node can have got another disk, the drive another medium. */
+/* The node may belong to a different disk now, or the drive may have a different medium. */
 static int check_drive(const struct host *host, const struct target *target)
 {
 	const struct disk *disk = target->disk;
@@ -275,24 +276,24 @@ static int check_drive(const struct host *host, const struct target *target)
 		return report_other(target);
 	r = drive_read(host, target->drive.devno, &now);
 	if (r < 0)
-		return report(r, "%s: cannot tell what disk it is", target->path);
+		return report(r, "%s: cannot identify the disk", target->path);
 	return drive_is_same(&target->drive, &now) ? 0 : report_other(target);
 }
 
-/* The name may have got another file, or lost this one to whoever had it locked before; and about
- * data that came into it nobody was asked. */
+/* The name may belong to a different file now, or the file may have been removed by the previous
+ * holder of the lock; and if it got data since, nobody was asked about that. */
 static int check_same_file(const struct target *target)
 {
 	const int fd = disk_fd(target->disk);
 	struct stat opened, named;
 
 	if (fstat(fd, &opened) < 0)
-		return report(-errno, "%s: cannot look at it", target->path);
+		return report(-errno, "%s: cannot examine it", target->path);
 	if (is_file(target, &opened) && lstat(target->path, &named) == 0 &&
 		is_file(target, &named) && (target->holds_data || lseek(fd, 0, SEEK_DATA) < 0))
 		return 0;
 	return refuse(-ERR_REFUSED,
-		"%s: is not the file any more that was looked at: nothing was written, start again",
+		"%s: is no longer the file that was examined: nothing was written, start again",
 		target->path);
 }
 
@@ -306,7 +307,7 @@ static int claim(struct target *target)
 	if (r == -ERR_BUSY)
 		return refuse(
 			r, "%s: is in use by another program: close that first", target->path);
-	return r < 0 ? report(r, "%s: cannot have it alone", target->path) : 0;
+	return r < 0 ? report(r, "%s: cannot get exclusive use of it", target->path) : 0;
 }
 
 int target_open(const struct host *host, struct target *target)
@@ -322,7 +323,7 @@ int target_open(const struct host *host, struct target *target)
 	if (r < 0)
 		return report(r, "%s: cannot open it for writing", target->path);
 	r = claim(target);
-	/* Whoever was quicker to lock the new file goes on with it. */
+	/* Another process was quicker to lock the new file: leave the file to it. */
 	if (r == -ERR_BUSY)
 		target_keep(target);
 	if (r == 0)
@@ -338,7 +339,7 @@ int target_resize(struct target *target)
 	if (target->kind == TARGET_DRIVE || disk_size(target->disk) == target->size)
 		return 0;
 	r = disk_resize(target->disk, target->size);
-	return r < 0 ? report(r, "%s: cannot give it its size", target->path) : 0;
+	return r < 0 ? report(r, "%s: cannot set its size", target->path) : 0;
 }
 
 void target_keep(struct target *target)
@@ -350,7 +351,8 @@ void target_close(struct target *target)
 {
 	struct stat st;
 
-	/* While it is locked: who waits for that must not go on with a file that then goes. */
+	/* While it is still locked: a process waiting for the lock must not go on with a file that
+	 * is then removed. */
 	if (target->is_made && lstat(target->path, &st) == 0 && is_file(target, &st))
 		(void)unlink(target->path);
 	target->is_made = false;

@@ -64,7 +64,7 @@ ENTRIES = {"2/live/vmlinuz": "standard", "2/live/vmlinuz.old": "previous",
 
 
 def as_bash(text):
-    """grub.cfg with the three forms that bash does not know."""
+    """grub.cfg with the three constructs that bash does not have replaced."""
     text = re.sub(r"@(\w+)@", lambda m: VALUES[m[1]], text)
     text = re.sub(r"^(\s*)menuentry .* --id (\w+) \{$", r"\1entries+=(\2); entry_\2() {", text,
                   flags=re.MULTILINE)
@@ -77,8 +77,8 @@ def as_bash(text):
 class Boot:
     """One way through the menu."""
     saves: list = field(default_factory=list)  # grubenv after each save: dictionaries
-    tried: list = field(default_factory=list)  # files that were to be loaded
-    entry: str = ""                            # whose kernel was started in the end; "": nothing
+    tried: list = field(default_factory=list)  # files it tried to load
+    entry: str = ""                            # whose kernel was finally booted; "": none
     kernel: str = ""
     parameters: list = field(default_factory=list)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What all tests of the programs share: sticks, images, sets and real material."""
+"""Shared by all tests of the programs: sticks, images, sets and real material."""
 
 import contextlib
 import subprocess
@@ -22,7 +22,7 @@ def small_sets(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tools(tmp_path_factory):
-    """What puts faults into a program's calls on the stick."""
+    """The tools that inject faults into a program's calls on the stick."""
     return Tools(tmp_path_factory.mktemp("tools"))
 
 
@@ -87,7 +87,7 @@ def real_image(tmp_path_factory, material):
 
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory, live_image):
-    """A stick made of it, for tests that only look, and as a cheap beginning for others: copy()."""
+    """A stick made from it, for tests that only read it, and as a cheap starting point for others: copy()."""
     return deploy(live_image, tmp_path_factory.mktemp("deployed") / "stick.img", "--size", SIZE)
 
 
@@ -104,7 +104,7 @@ def pytest_configure(config):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The sum of what test_crash.py checked, also when several processes share the tests."""
+    """Sum up what test_crash.py checked, even if several processes share the tests."""
     noted = [value for reports in terminalreporter.stats.values() for report in reports
              if getattr(report, "when", None) == "call"
              for name, value in report.user_properties if name == "crash states"]

@@ -15,7 +15,7 @@ import subprocess
 import termios
 import time
 
-COLUMNS = 300  # no line is broken
+COLUMNS = 300  # no line is wrapped
 
 PRELUDE = """
 function linux {
@@ -55,7 +55,7 @@ class Booted:
 
     @property
     def entry(self):
-        """The id of the entry, told by what it loads."""
+        """The id of the entry, recognized by what it loads."""
         partition, name = re.fullmatch(r"\(hd\d,gpt(\d)\)/live/vmlinuz(.*)", self.kernel).groups()
         assert self.initrd == self.kernel.replace("vmlinuz", "initrd.img")
         entry = {("2", ""): "standard", ("2", ".old"): "previous"}.get((partition, name))
@@ -73,7 +73,7 @@ def _plain(data):
 
 
 def _prepare(stick, timeout):
-    """Put the prelude in front of the stick's grub.cfg; no graphics: grub-emu would want a window."""
+    """Put the prelude before the stick's grub.cfg; no graphics: grub-emu would want a window."""
     menu = stick.mtools("mtype", "::boot/grub/grub.cfg").decode()
     for old, new in (("set timeout=5\n", f"set timeout={timeout}\n"),
                      ("if loadfont unicode;", "if false;")):
@@ -86,7 +86,7 @@ def _prepare(stick, timeout):
 
 
 def run(sticks, keys="", boot=0, timeout=0):
-    """Start GRUB from disk number @boot of @sticks and type @keys at its menu. All that it printed,
+    """Start GRUB from disk number @boot of @sticks and type @keys at its menu. Returns everything it printed,
     up to its end."""
     if not getattr(sticks[boot], "is_prepared", False):
         _prepare(sticks[boot], timeout)
@@ -123,5 +123,5 @@ def run(sticks, keys="", boot=0, timeout=0):
 
 
 def boot(stick, **kwargs):
-    """One boot by the menu."""
+    """One boot through the menu."""
     return Booted(run([stick], **kwargs))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a program under the recorder and have the crash states of what it wrote checked."""
+"""Run a program under the recorder and check the crash states of what it wrote."""
 
 import os
 import struct
@@ -16,7 +16,7 @@ RECORD = struct.Struct("=QQQ")
 
 @dataclass
 class Record:
-    """One call on the stick: kind is O(pen), R(ead), W(rite), F(lush) or ! (a fault put in)."""
+    """One call on the stick: kind is O(pen), R(ead), W(rite), F(lush) or ! (an injected fault)."""
     kind: str
     offset: int = 0
     size: int = 0
@@ -27,7 +27,7 @@ class Record:
 
 
 def read_log(path):
-    """The records of a log; none if the program never came to the stick."""
+    """The records of a log; none if the program never accessed the stick."""
     data = Path(path).read_bytes() if Path(path).exists() else b""
     records, at = [], 0
     while at < len(data):
@@ -54,7 +54,7 @@ class Verdict:
     states: int  # different ones
     bad: int
     by_grub: int  # read by GRUB's own reader too
-    last: object   # the set that is current in the end, None: the last state is bad
+    last: object   # the set that is current at the end, None: the last state is bad
     found: list    # for each set: in how many states it was the current one
     text: str
 
@@ -83,7 +83,7 @@ class Tools:
             env["IOTRACE_BAD"] = "{}:{}".format(*bad)
         if spoilt is not None:
             env["IOTRACE_SPOIL"] = str(spoilt)
-        # A program built with SAN=1 wants to be the first in the row of libraries.
+        # A program built with SAN=1 wants the sanitizer to be the first of the preloaded libraries.
         env["ASAN_OPTIONS"] = "verify_asan_link_order=0:" + env.get("ASAN_OPTIONS", "")
         return env
 

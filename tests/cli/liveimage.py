@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small live images in the shape that live-build gives them: what liveng-deploy is fed with."""
+"""Small live images like those of live-build: the input of liveng-deploy."""
 
 import random
 import shutil
@@ -46,7 +46,7 @@ def both(number):
 
 
 class LiveImage:
-    """An image file, what its kernel set is and what its squashfs holds."""
+    """An image file, its kernel set and the content of its squashfs."""
 
     def __init__(self, path, kernel_set, squashfs):
         self.path = path
@@ -62,7 +62,7 @@ class LiveImage:
         return path
 
     def patched(self, path, *changes):
-        """A copy with other bytes at some places: (offset, bytes)."""
+        """A copy with different bytes at some places: (offset, bytes)."""
         content = bytearray(self.path.read_bytes())
         for offset, data in changes:
             content[offset:offset + len(data)] = data

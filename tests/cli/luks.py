@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""LUKS containers in plain files, opened without root: by cryptsetup, and decrypted with nettle, which
+"""LUKS containers in regular files, opened without root: by cryptsetup, and decrypted with nettle, which
 shares nothing with the library that encrypted."""
 
 import ctypes
@@ -18,7 +18,7 @@ NETTLE = ctypes.CDLL(ctypes.util.find_library("nettle"))
 
 
 def opens(container, passphrase):
-    """Does cryptsetup take this passphrase (bytes), as the prompt at boot would hand it over?"""
+    """Does cryptsetup accept this passphrase (bytes), passed as the prompt at boot would?"""
     done = subprocess.run(["cryptsetup", "open", "--test-passphrase", "--key-file=-", container],
                           input=passphrase, capture_output=True, check=False)
     assert done.returncode in (0, 2), done
@@ -26,7 +26,7 @@ def opens(container, passphrase):
 
 
 def volume_key(container, passphrase, folder):
-    """The key, as cryptsetup gets it out of the header."""
+    """The key, extracted from the header by cryptsetup."""
     path = Path(folder, "volume-key")
     run("cryptsetup", "luksDump", "--batch-mode", "--dump-volume-key", "--volume-key-file", path,
         "--key-file=-", container, input=passphrase)

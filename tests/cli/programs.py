@@ -16,10 +16,10 @@ PROGRAM = Path(os.environ.get("LIVENGKUPD", TOP / "build/livengkupd")).resolve()
 DEPLOYER = Path(os.environ.get("LIVENG_DEPLOY", TOP / "build/liveng-deploy")).resolve()
 PUBLISHED = TOP / "tests/data/published-stick.sh"
 
-# Exit codes, as --help tells them.
+# Exit codes, as documented in --help.
 DONE, FAILED, USAGE, NOT_STICK, REFUSED, NO_ROOM, VERIFY, BUSY = range(8)
 
-# Programs of Debian's sbin folders, whoever runs the tests; messages in English.
+# With the sbin folders, whoever runs the tests; messages in English.
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC",
                "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
                "LIVENG_DEPLOY_DATA": str(TOP / "deploy/grub")}
@@ -77,7 +77,7 @@ def deployer(*arguments, **kwargs):
 
 
 def deploy(image, target, *arguments, **kwargs):
-    """Make a stick of an image; the file that was there may be lost."""
+    """Make a stick from an image; an existing file may be lost."""
     deployer("--yes", "--quiet", *arguments, image, target, **kwargs)
     return sticks.Stick(target)
 

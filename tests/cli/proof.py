@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is on a stick, as programs that are not ours see it; what changed; and damage done on purpose."""
+"""What is on a stick, seen by programs that are not ours; what changed; and deliberate damage."""
 
 import contextlib
 import hashlib
@@ -33,7 +33,7 @@ def state_of(path):
 
 
 def identity(stick):
-    """What other programs know the kernel partition by."""
+    """How other programs identify the kernel partition."""
     return {name: stick.blkid(2)[name] for name in ("TYPE", "LABEL", "UUID")}
 
 
@@ -46,7 +46,7 @@ def untouched(path):
 
 
 def outside(stick, *numbers):
-    """A digest of the disk without the named partitions."""
+    """A digest of the disk except for the given partitions."""
     data = bytearray(stick.path.read_bytes())
     for number in numbers:
         start_, size = stick.partition(number)
@@ -81,7 +81,7 @@ def damage(stick, kernel_set):
 
 
 def damage_root(stick):
-    """No file of the current set is found any more."""
+    """Make all files of the current set unfindable."""
     root = int.from_bytes(stick.read(2, sticks.PVD + 158, 4), "little")
     stick.write(2, root * sticks.BLOCK, b"\xff" * sticks.BLOCK)
 
@@ -104,7 +104,7 @@ def assert_holds(stick, folder, current, previous=None):
     assert old["initrd.img"].read_bytes() == previous.initrd.read_bytes()
     assert old["release"].read_text() == previous.release + "\n"
     assert stick.grub_cat("live/vmlinuz.old") == previous.kernel.read_bytes()
-    # The sums name the files as they were called when they were current.
+    # The sums have the names that the files had when they were current.
     again = Path(folder, "previous")
     again.mkdir()
     for name, path in old.items():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Small sticks on plain sparse files, without root and without a mount, and small kernel sets.
+"""Small sticks in sparse regular files, without root and without mounting, and small kernel sets.
 
 A stick made here has the partitions 1 to 4 of a real one at their places, only smaller; its ISO
 file systems come from xorriso, its FAT from mtools, its grubenv from grub-editenv. All content is
@@ -98,7 +98,7 @@ def tiny_initrd(folder, release, size=200_000, seed=1):
 
 
 class KernelSet:
-    """A kernel set in a folder: vmlinuz, initrd.img and release, as they are to lie in live/."""
+    """A kernel set in a folder: vmlinuz, initrd.img and release, as they belong in live/."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -127,7 +127,7 @@ def make_set(folder, release, kernel_size=150_000, initrd_size=200_000, seed=1):
 # Sticks
 
 class Stick:
-    """A stick image and what outside programs say about it."""
+    """A stick image and what other programs say about it."""
 
     def __init__(self, path):
         self.path = Path(path)
@@ -161,7 +161,7 @@ class Stick:
             f.write(data)
 
     def save(self, number, path):
-        """Copy a partition into a file of its own; holes stay holes. Returns the path."""
+        """Copy a partition to a separate file; holes stay holes. Returns the path."""
         start, size = self.partition(number)
         run("dd", f"if={self.path}", f"of={path}", "bs=1M", "iflag=skip_bytes,count_bytes",
             f"skip={start}", f"count={size}", "conv=sparse", "status=none")
@@ -191,7 +191,7 @@ class Stick:
         return dict(line.split("=", 1) for line in out.splitlines())
 
     def set_grubenv(self, variables):
-        """Make grubenv anew with these variables only."""
+        """Rewrite grubenv with only these variables."""
         copy = self.path.with_suffix(".grubenv")
         copy.unlink(missing_ok=True)
         run("grub-editenv", copy, "create")

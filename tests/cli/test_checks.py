@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The checks before the first byte, with kernels and initrds of Debian's archive.
+"""The checks before the first byte is written, with kernels and initrds from Debian's archive.
 
 Each refusal has exit code 4, names what is wrong, and writes nothing.
 """
@@ -41,7 +41,7 @@ def flip(offset):
 
 
 def cut(to):
-    """Keep that many bytes; of a negative number, all but so many; of a fraction, that part."""
+    """Keep that many bytes; with a negative number, all but that many; with a fraction, that part."""
     def change(data):
         return data[:int(len(data) * to) if isinstance(to, float) else to]
     return change
@@ -49,7 +49,7 @@ def cut(to):
 
 # The kernel
 
-def test_real_sets_pass_with_their_release_told_by_the_kernel(roomy, material):
+def test_real_sets_pass_with_their_release_read_from_the_kernel(roomy, material):
     for kernel in material.kernel(material.release), material.kernel(material.release, ".unsigned"):
         kupd("update", "-n", "--disk", roomy.path, "--kernel", kernel, "--initrd",
              material.new.initrd, says=material.release)
@@ -73,7 +73,7 @@ def test_kernel_with_a_flipped_bit(roomy, material, tmp_path, variant, offset):
 
 @pytest.mark.parametrize("to", [-1, -8, 0.99, 0.5, 65536, 512, 40, 1])
 @pytest.mark.parametrize("variant", ["", ".unsigned"], ids=["signed", "unsigned"])
-def test_kernel_cut_short(roomy, material, tmp_path, variant, to):
+def test_truncated_kernel(roomy, material, tmp_path, variant, to):
     bad = changed(tmp_path / "vmlinuz-bad", material.kernel(material.release, variant), cut(to))
     refused(roomy, material.set(material.release, kernel=bad), "vmlinuz-bad")
 
@@ -81,7 +81,7 @@ def test_kernel_cut_short(roomy, material, tmp_path, variant, to):
 @pytest.mark.parametrize("content, says", [
     (b"", "empty"), (b"#!/bin/sh\necho I am no kernel\n", "kernel"), (bytes(100_000), "kernel"),
     (b"\x7fELF" + bytes(100_000), "kernel")], ids=["empty", "text", "zeros", "elf"])
-def test_what_is_no_kernel(roomy, material, tmp_path, content, says):
+def test_what_is_not_a_kernel(roomy, material, tmp_path, content, says):
     bad = tmp_path / "vmlinuz-bad"
     bad.write_bytes(content)
     refused(roomy, material.set(material.release, kernel=bad), ["vmlinuz-bad", says])
@@ -137,14 +137,14 @@ def test_each_compression_passes(roomy, material, variant):
 
 @pytest.mark.parametrize("to", [-1, -4096, 0.9, 0.5, 30_000, 100, 3])
 @pytest.mark.parametrize("variant", VARIANTS, ids=["zstd", "gzip", "xz", "lz4"])
-def test_initrd_cut_short(roomy, material, tmp_path, variant, to):
+def test_truncated_initrd(roomy, material, tmp_path, variant, to):
     bad = changed(tmp_path / "initrd-bad", material.initrd(variant=variant), cut(to))
     refused(roomy, material.set(material.release, initrd=bad), "initrd-bad")
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=["zstd", "gzip", "xz", "lz4"])
 def test_initrd_with_a_flipped_bit(roomy, material, tmp_path, variant):
-    """zstd, gzip and xz have checksums; of lz4 only what its format can tell."""
+    """zstd, gzip and xz have checksums; lz4 can only detect what violates its format."""
     source = material.initrd(variant=variant)
     bad = changed(tmp_path / "initrd-bad", source, flip(source.stat().st_size // 2))
     if variant == ".lz4":
@@ -155,19 +155,19 @@ def test_initrd_with_a_flipped_bit(roomy, material, tmp_path, variant):
 
 @pytest.mark.parametrize("content", [b"", b"no archive", bytes(100_000), b"070701" + b"f" * 104],
                          ids=["empty", "text", "zeros", "header-only"])
-def test_what_is_no_initrd(roomy, material, tmp_path, content):
+def test_what_is_not_an_initrd(roomy, material, tmp_path, content):
     bad = tmp_path / "initrd-bad"
     bad.write_bytes(content)
     refused(roomy, material.set(material.release, initrd=bad), "initrd-bad")
 
 
-def test_zeros_between_and_behind_the_segments_are_padding(roomy, material, tmp_path):
+def test_zeros_between_and_after_the_segments_are_padding(roomy, material, tmp_path):
     good = changed(tmp_path / "initrd", material.new.initrd, lambda data: data + bytes(4096))
     with untouched(roomy.path):
         update(roomy, material.set(material.release, initrd=good), "--dry-run")
 
 
-def test_rubbish_behind_the_initrd(roomy, material, tmp_path):
+def test_rubbish_after_the_initrd(roomy, material, tmp_path):
     bad = changed(tmp_path / "initrd-bad", material.new.initrd, lambda data: data + b"rubbish" * 99)
     refused(roomy, material.set(material.release, initrd=bad), "initrd-bad")
 
@@ -194,7 +194,7 @@ def test_initrd_without_a_module_that_a_stick_needs(roomy, material):
     assert "xhci" not in result.err and "squashfs" not in result.err
 
 
-def test_one_run_tells_all_that_is_wrong(roomy, material, tmp_path):
+def test_one_run_reports_everything_that_is_wrong(roomy, material, tmp_path):
     bad = changed(tmp_path / "vmlinuz-bad", material.new.kernel, flip(100_000))
     refused(roomy, material.set(material.release, kernel=bad,
                                 initrd=material.initrd(variant=".nousb")),
@@ -204,7 +204,7 @@ def test_one_run_tells_all_that_is_wrong(roomy, material, tmp_path):
 # Encrypted persistence
 
 def encrypt(stick, tmp_path, *options):
-    """A LUKS header into partition 4, made on a file of its own by cryptsetup."""
+    """Put a LUKS header, made by cryptsetup in a separate file, into partition 4."""
     container = tmp_path / "container"
     with open(container, "wb") as f:
         f.truncate(4 * MIB)
@@ -245,7 +245,7 @@ def test_a_damaged_header_is_still_encrypted(roomy, material, tmp_path, kind, da
 
 def test_encrypted_stick_asks_for_the_cipher_of_its_header(roomy, material, tmp_path):
     encrypt(roomy, tmp_path, *LUKS1)
-    # LUKS1: the name of the cipher stands at offset 8, 32 bytes; nothing sums the header up.
+    # LUKS1: the name of the cipher is at offset 8, 32 bytes; the header has no checksum.
     assert roomy.read(4, 8, 4) == b"aes\0"
     roomy.write(4, 8, b"serpent".ljust(32, b"\0"))
     refused(roomy, material.new, "serpent")
@@ -279,7 +279,7 @@ def test_refusals_are_in_json_too(roomy, material):
     assert any(material.old_release in text for text in result["errors"])
 
 
-def test_an_unsigned_kernel_for_a_stick_that_starts_with_secure_boot(new_stick, small_sets, material):
+def test_an_unsigned_kernel_for_a_stick_that_boots_with_secure_boot(new_stick, small_sets, material):
     """Where this machine does not enforce it."""
     stick = new_stick(deployed=True)
     for options in ["-n"], ["-q"]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bash completion of both programs, asked as bash would ask it."""
+"""The bash completion of both programs, called as bash would call it."""
 
 import os
 import re
@@ -14,7 +14,7 @@ TOP = Path(__file__).resolve().parents[2]
 COMPLETIONS = {"livengkupd": TOP / "kupd/livengkupd.bash-completion",
                "liveng-deploy": TOP / "deploy/liveng-deploy.bash-completion"}
 
-# Bash cuts words at = too, before it calls the function.
+# Bash also splits words at =, before it calls the function.
 ASK = r"""
 source /usr/share/bash-completion/bash_completion
 source "$1"
@@ -60,7 +60,7 @@ def test_offers_all_options_of_the_help(folder):
 
 
 def takes(verb, option, folder):
-    """Does the program itself say so? The stick is one that is not there."""
+    """Does the program itself agree? The stick does not exist."""
     value = {"--once": ["previous"], "--booted": ["fallback"]}.get(option, [])
     if option in ("--disk", "--partition", "--root", "--kernel", "--initrd"):
         value = [folder / "missing"]
@@ -139,7 +139,7 @@ def test_deploy_offers_images_then_targets(folder, line, offered):
 
 
 def test_deploy_offers_disks_that_can_be_written_to(folder):
-    """As `liveng-deploy list` shows them: those ahead of the blank line."""
+    """Those that `liveng-deploy list` shows before the blank line."""
     program = folder / "liveng-deploy"
     program.write_text("""#!/bin/sh
 cat <<END

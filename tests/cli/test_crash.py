@@ -22,10 +22,10 @@ SAMPLES = 480
 
 @dataclass
 class Scene:
-    """A stick before the run that is recorded, and what must hold all the time."""
+    """A stick before the recorded run, and what must hold at any time."""
     stick: sticks.Stick
     sets: list
-    proven: object = None  # this set is always there, as the current one or with .old
+    proven: object = None  # this set always exists, as the current one or with .old
     fresh: object = None   # this set is never current without its boots being counted
 
 
@@ -101,7 +101,7 @@ def record(tools, scene, argv, tmp_path):
     log = tmp_path / "log"
     done = tools.record(after, log, *argv(after))
     assert done.returncode == 0, done.stderr
-    # The small sets are not signed, the loaders of a deployed stick are.
+    # The small sets are not signed, but the loaders of a deployed stick are.
     said = [line for line in done.stderr.splitlines() if "is not signed: a computer with Secure Boot" not in line]
     assert not said, "a run that succeeds quietly says nothing"
     return after, log
@@ -167,8 +167,8 @@ def test_power_cut_in_rollback(name, tools, new_stick, small_sets, tmp_path, rec
 
 
 @pytest.mark.parametrize("name", ["second update", "old stick with grubenv", "old stick, second update"])
-def test_a_set_that_was_never_current_is_no_rollbacks(name, tools, new_stick, small_sets, tmp_path):
-    """The power goes just before the switch: what lies in the other slot is not what a rollback left."""
+def test_a_set_that_was_never_current_was_not_left_by_a_rollback(name, tools, new_stick, small_sets, tmp_path):
+    """Power is lost just before the switch: what is in the other slot was not left by a rollback."""
     scene = update_scene(name, new_stick, small_sets)
     _, log = record(tools, scene, lambda s: update_argv(s, scene.fresh), tmp_path)
     records = read_log(log)
@@ -195,7 +195,7 @@ def test_power_cut_in_bless(tools, new_stick, small_sets, tmp_path, record_prope
 
 
 class _Folder:
-    """A real set in the shape that the checker wants: a folder with the three files."""
+    """A real set in the form the checker wants: a folder with the three files."""
 
     def __init__(self, folder, real):
         folder.mkdir()
@@ -232,7 +232,7 @@ def without_flushes(records, first, last):
 
 
 def broken_logs(scene, records):
-    """Logs of programs that are wrong in one point each."""
+    """Logs of programs with one fault each."""
     commit = commit_of(scene, records)
     assert records[commit + 1].kind == "F"
     body = next(n for n, r in enumerate(records) if r.kind == "W" and r.size > 100_000)
@@ -261,8 +261,8 @@ def test_checker_catches(fault, tools, new_stick, small_sets, tmp_path):
     assert verdict.bad > 0, verdict.text
 
 
-def test_checker_catches_the_way_back_offered_too_early(tools, new_stick, small_sets, tmp_path):
-    """With liveng_previous=1 left standing, GRUB would be sent to a slot that is written over."""
+def test_checker_catches_the_previous_set_offered_too_early(tools, new_stick, small_sets, tmp_path):
+    """If liveng_previous=1 were left in place, GRUB would use a slot that is being overwritten."""
     scene = update_scene("third update", new_stick, small_sets)
     _, log = record(tools, scene, lambda s: update_argv(s, scene.fresh), tmp_path)
     records = read_log(log)
@@ -273,7 +273,7 @@ def test_checker_catches_the_way_back_offered_too_early(tools, new_stick, small_
 
 
 def test_checker_catches_a_mixed_stick(tools, new_stick, small_sets, tmp_path):
-    """The new kernel beside the old initrd, each whole."""
+    """The new kernel next to the old initrd, each whole."""
     for name in ("vmlinuz", "initrd.img", "release"):
         mixed = tmp_path / name
         shutil.copytree(small_sets[0].folder, mixed)

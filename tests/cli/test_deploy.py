@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stick made by liveng-deploy, as programs that are not ours see it: its table, each of its file
+"""A stick made by liveng-deploy, seen by programs that are not ours: its table, each of its file
 systems, its boot files, and that no two are alike."""
 
 import json
@@ -23,7 +23,7 @@ BIOS = "21686148-6449-6E6F-744E-656564454649"
 
 
 def assert_table_is_sound(path):
-    """By the two programs that people have for that."""
+    """With the two programs commonly used for that."""
     said = run("sfdisk", "--verify", path) + run("sgdisk", "-v", path)
     assert b"No errors detected" in said and b"No problems found" in said, said
 
@@ -50,7 +50,7 @@ def entries(stick):
 
 
 def assert_sound(stick, image, tmp_path, kernel_set=None, persistence="ext4"):
-    """Everything on this stick is what it is meant to be."""
+    """Everything on this stick is as intended."""
     kernel_set = kernel_set or image.set
     assert_table_is_sound(stick.path)
     assert_holds(stick, tmp_path / "2", kernel_set)
@@ -73,7 +73,7 @@ def assert_sound(stick, image, tmp_path, kernel_set=None, persistence="ext4"):
 # The whole
 
 def test_the_layout(deployed):
-    """Numbers, names and types are those of the published layout; all but 5 begin at full MiB."""
+    """Numbers, names and types are those of the published layout; all but 5 are aligned to 1 MiB."""
     assert_table_is_sound(deployed.path)
     found = {n: (p["name"], p["type"]) for n, p in deployed.table.items()}
     assert found == {1: ("liveng-system", LINUX), 2: ("liveng-kernel", LINUX),
@@ -113,7 +113,7 @@ def test_an_image_of_live_build(tmp_path):
     kupd("verify", "--disk", stick.path)
 
 
-def test_the_system_partition_leaves_out_what_a_stick_has_no_use_for(deployed, live_image, tmp_path):
+def test_the_system_partition_omits_what_a_stick_does_not_need(deployed, live_image, tmp_path):
     tree = extract(deployed, tmp_path / "1", number=1)
     assert files(tree) == {".disk/info", "live/vmlinuz", "live/initrd.img", "live/release",
                            "live/SHA256SUMS", "live/filesystem.squashfs",
@@ -131,7 +131,7 @@ def test_config_and_map_of_the_kernel_come_along(small_sets, tmp_path):
 
 
 def test_what_live_config_reads_comes_along(small_sets, tmp_path):
-    """Beside the parts of kernels, of which one is left, stand names that only begin like theirs."""
+    """Next to the files of kernels, of which one set is left, there are names that only begin like theirs."""
     others = ("config.conf", "config.conf.d/a", "config-hooks/a", "config-preseed/a", "config-own",
               "release-notes.txt", "SHA256SUMS.asc", "initrd.d/a", "vmlinuz.d/a")
     old = small_sets[1].release
@@ -144,7 +144,7 @@ def test_what_live_config_reads_comes_along(small_sets, tmp_path):
     assert {(tree / "live" / name).read_text() for name in others} == set(others)
 
 
-def test_what_installers_have_beside_them_stays_where_there_is_none(small_sets, tmp_path):
+def test_files_of_installers_are_kept_if_there_is_no_installer(small_sets, tmp_path):
     own = {"tools/a": b"a", "doc/a": b"a", "firmware/a": b"a", "pics/a": b"a", "README.txt": b"a",
            "setup.exe": b"a", "pools/a": b"a"}
     for name, without, left in ("own", ("pool", "install"), set(own)), ("installer", (), {"pools/a"}):
@@ -154,8 +154,8 @@ def test_what_installers_have_beside_them_stays_where_there_is_none(small_sets, 
         assert {f for f in files(tree) if not f.startswith(("live/", ".disk/"))} == left
 
 
-def test_of_several_kernels_the_menus_own_is_taken(small_sets, tmp_path):
-    """live-build's menu names one; the newest would be another. No file of the rest is left."""
+def test_of_several_kernels_the_menus_own_is_used(small_sets, tmp_path):
+    """live-build's menu names one; the newest is a different one. No file of the others is left."""
     image = liveimage.make_image(tmp_path / "live.iso", small_sets[1],
                                  more_sets=[small_sets[0], small_sets[2]])
     stick = deploy(image, tmp_path / "stick.img", "--size", SIZE)
@@ -207,7 +207,7 @@ label third
     ("set default=test", "nested"), ("set default=9", "nested"), ('set default="${saved}"', "nested"),
     ('set default=2\nset default="${saved}"', "second"), ("set default=nested", "nested"),
     ("isolinux", "first"), ("default third", "third"), ("menu default", "second"), ("default gone", "first")])
-def test_the_images_own_default_entry_is_taken(says, word, small_sets, tmp_path):
+def test_the_images_own_default_entry_is_used(says, word, small_sets, tmp_path):
     """With the kernel, the initrd and the parameters of that entry."""
     kernels, initrds = ([f"live/{n}-{s.release}" for s in small_sets] for n in ("vmlinuz", "initrd.img"))
     of = {"nested": 2, "first": 0, "second": 1, "third": 2}[word]
@@ -223,7 +223,7 @@ def test_the_images_own_default_entry_is_taken(says, word, small_sets, tmp_path)
     assert_holds(stick, tmp_path / "2", small_sets[of])
 
 
-def test_without_a_menu_the_newest_kernel_is_taken(small_sets, tmp_path):
+def test_without_a_menu_the_newest_kernel_is_used(small_sets, tmp_path):
     image = liveimage.make_image(tmp_path / "live.iso", small_sets[3], without=["boot"],
                                  more_sets=small_sets[:3])
     assert_sound(deploy(image, tmp_path / "stick.img", "--size", SIZE), image, tmp_path)
@@ -233,7 +233,7 @@ def test_without_a_menu_the_newest_kernel_is_taken(small_sets, tmp_path):
     ("boot/vmlinuz", "boot/initrd.img"), ("k", "i"), ("live/amd64/vmlinuz", "live/amd64/initrd.img"),
     ("live/vmlinuz/k", "live/initrd.img"), ("live/linux", "live/vmlinuz.initrd")])
 def test_a_kernel_in_any_place_of_the_image(small_sets, tmp_path, kernel, initrd):
-    """The image's menu says where; on the stick it is where the stick's menu looks."""
+    """The image's menu says where it is; on the stick it is where the stick's menu looks."""
     kernel_set = small_sets[0]
     files_ = {kernel: kernel_set.kernel.read_bytes(), initrd: kernel_set.initrd.read_bytes()}
     image = liveimage.make_image(
@@ -244,7 +244,7 @@ def test_a_kernel_in_any_place_of_the_image(small_sets, tmp_path, kernel, initrd
 
 @pytest.mark.parametrize("folder", ["/live/full/", "live/full"])
 def test_a_system_in_a_folder_that_the_menu_names(small_sets, tmp_path, folder):
-    """As images of grml have it."""
+    """As in grml's images."""
     menu = liveimage.menu(f"live/vmlinuz-{small_sets[0].release}", f"live/initrd.img-{small_sets[0].release}",
                           f"boot=live live-media-path={folder}")
     image = liveimage.make_image(tmp_path / "live.iso", small_sets[0], without=["live/filesystem.squashfs"],
@@ -255,8 +255,8 @@ def test_a_system_in_a_folder_that_the_menu_names(small_sets, tmp_path, folder):
     assert (tree / "live/full/system.squashfs").read_bytes() == b"hsqs" + bytes(9000)
 
 
-def test_an_image_with_much_behind_it(live_image, tmp_path):
-    """On a stick that it was copied to with dd, say."""
+def test_an_image_with_much_after_it(live_image, tmp_path):
+    """For instance on a stick to which it was copied with dd."""
     image = tmp_path / "live.iso"
     shutil.copy(live_image.path, image)
     run("truncate", "-s", "4G", image)
@@ -264,7 +264,7 @@ def test_an_image_with_much_behind_it(live_image, tmp_path):
 
 
 def test_the_set_is_as_old_as_in_the_image(live_image, deployed, tmp_path):
-    """Not as old as the image's file, which is that of a download."""
+    """Not the date of the image file, which is that of its download."""
     shutil.copy(live_image.path, tmp_path / "live.iso")
     os.utime(tmp_path / "live.iso", (1, 1))
     copy = deploy(tmp_path / "live.iso", tmp_path / "stick.img", "--size", SIZE)
@@ -274,7 +274,7 @@ def test_the_set_is_as_old_as_in_the_image(live_image, deployed, tmp_path):
 
 
 def test_an_image_that_holds_nothing_else(small_sets, tmp_path):
-    """Its first file begins ahead of block 32."""
+    """Its first file begins before block 32."""
     tree, path = tmp_path / "tree/live", tmp_path / "live.iso"
     tree.mkdir(parents=True)
     shutil.copy(small_sets[0].kernel, tree / "vmlinuz")
@@ -288,7 +288,7 @@ def test_an_image_that_holds_nothing_else(small_sets, tmp_path):
 
 
 def test_an_unusual_size(live_image, tmp_path):
-    """Neither full MiB nor full sectors; the rest of the last sector stays."""
+    """Neither whole MiB nor whole sectors; the rest of the last sector is unchanged."""
     size = 480 * MIB + 512 * 77 + 100
     stick = deploy(live_image, tmp_path / "stick.img", "--size", size)
     assert stick.path.stat().st_size == size
@@ -336,7 +336,7 @@ def test_append_and_console(live_image, tmp_path):
 
 
 def test_bios_finds_grub(deployed, tmp_path):
-    """boot.img in the first sector leads to the core image, whose list of blocks goes on from there."""
+    """boot.img in the first sector points to the core image, whose block list continues from there."""
     with open(deployed.path, "rb") as f:
         mbr = f.read(512)
         f.seek(34 * 512)
@@ -353,7 +353,7 @@ def test_bios_finds_grub(deployed, tmp_path):
 # Ids
 
 def ids(stick):
-    """All that tells one stick from another."""
+    """Everything that distinguishes one stick from another."""
     table = json.loads(run("sfdisk", "-J", stick.path))["partitiontable"]
     return [table["id"], *(p["uuid"] for p in table["partitions"]),
             *(stick.blkid(n)["UUID"] for n in (1, 2, 3, 4)),
@@ -369,7 +369,7 @@ def test_no_id_is_used_twice(deployed, live_image, tmp_path):
 
 # Options
 
-def test_kernel_and_initrd_of_ones_own(live_image, small_sets, tmp_path):
+def test_kernel_and_initrd_from_files(live_image, small_sets, tmp_path):
     own = small_sets[2]
     stick = deploy(live_image, tmp_path / "stick.img", "--size", SIZE,
                    "--kernel", own.kernel, "--initrd", own.initrd)
@@ -386,7 +386,7 @@ def test_no_persistence(live_image, tmp_path):
 
 @pytest.mark.parametrize("size, mib", [("64M", 64), ("100000000", 96)])
 def test_kernel_size(live_image, tmp_path, size, mib):
-    """Rounded up to full MiB."""
+    """Rounded up to whole MiB."""
     stick = deploy(live_image, tmp_path / "stick.img", "--size", SIZE, "--kernel-size", size)
     assert stick.partition(2)[1] == mib * MIB
     assert_sound(stick, live_image, tmp_path)
@@ -407,7 +407,7 @@ def fill_with_swap(path, _):
 
 
 @pytest.mark.parametrize("fill", [fill_with_ext4, fill_with_the_image, fill_with_swap])
-def test_what_was_there_before_is_not_found_any_more(fill, live_image, tmp_path):
+def test_old_content_is_no_longer_found(fill, live_image, tmp_path):
     path = tmp_path / "stick.img"
     run("truncate", "-s", SIZE, path)
     fill(path, live_image)
@@ -418,7 +418,7 @@ def test_what_was_there_before_is_not_found_any_more(fill, live_image, tmp_path)
 
 
 def test_many_signatures_of_one_file_system(live_image, tmp_path):
-    """ZFS has four labels with 128 places for its own each, and is found by any few of them."""
+    """ZFS has four labels with 128 uberblocks each, and is found by any few of them."""
     path = tmp_path / "disk.img"
     path.write_bytes(b"")
     run("truncate", "-s", SIZE, path)
@@ -441,7 +441,7 @@ def test_a_deployment_over_an_older_one(live_image, deployed, tmp_path):
 
 @pytest.mark.parametrize("arguments, numbers", [((), (1, 2, 3, 4, 5)), (("--keep-persistence",), (1, 2, 3, 5))],
                          ids=["all", "keep-persistence"])
-def test_what_was_in_its_partitions_is_not_found_any_more(arguments, numbers, deployed, live_image, tmp_path):
+def test_old_content_of_its_partitions_is_no_longer_found(arguments, numbers, deployed, live_image, tmp_path):
     """Btrfs has its superblock at 64 KiB; ZFS has labels in the first and last 512 KiB. In partition 2 a kernel
     set begins at 64 KiB, and only those for tests are so small that they end before 512."""
     stick, junk, edge = deployed.copy(tmp_path / "stick.img"), b"\xa5" * 4096, 512 * 1024
@@ -461,7 +461,7 @@ def test_what_was_in_its_partitions_is_not_found_any_more(arguments, numbers, de
 
 # What is said
 
-def test_dry_run_tells_the_plan_and_writes_nothing(deployed, live_image):
+def test_dry_run_shows_the_plan_and_writes_nothing(deployed, live_image):
     with untouched(deployed.path):
         result = deployer("--dry-run", live_image, deployed.path)
     for words in (liveimage.NAME, live_image.set.release, liveimage.PARAMETERS, "partition 1",
@@ -472,12 +472,12 @@ def test_dry_run_tells_the_plan_and_writes_nothing(deployed, live_image):
     assert result.out.endswith("\nnothing was written\n")
 
 
-def test_dry_run_makes_no_file(live_image, tmp_path):
+def test_dry_run_creates_no_file(live_image, tmp_path):
     deployer("--dry-run", "--size", SIZE, live_image, tmp_path / "stick.img")
     assert not (tmp_path / "stick.img").exists()
 
 
-def test_json_tells_the_plan_and_the_result(live_image, tmp_path):
+def test_json_has_the_plan_and_the_result(live_image, tmp_path):
     path = tmp_path / "stick.img"
     told = deployer("--json", "-q", "--size", SIZE, live_image, path).json
     table = sticks.Stick(path).table

@@ -22,7 +22,7 @@ from proof import state_of
 from iotrace import read_log
 from stick import SECTOR, run
 
-TABLE = 34 * SECTOR  # protective MBR, header and entries; at the end one sector less
+TABLE = 34 * SECTOR  # protective MBR, header and entries; one sector less at the end
 
 
 def argv(image, target, *arguments):
@@ -38,18 +38,18 @@ def tables(path):
 
 
 def is_empty(path):
-    """Nothing by which any program would take it for a disk with something on it."""
+    """Nothing that would make any program believe there is something on the disk."""
     return not any(map(any, tables(path))) and not run("wipefs", "--noheadings", path)
 
 
 def has_table(path):
-    """Without the protective MBR nobody looks for a GPT; without the first table for the other one."""
+    """Without the protective MBR nobody looks for a GPT; without the first table, not for the backup either."""
     first, last = tables(path)
     return first[450] == 0xee and first[510:512] == b"\x55\xaa" and b"EFI PART" in first + last
 
 
 def is_whole(stick, image, persistence="ext4"):
-    """Does this stick boot? By programs that are not ours, and by what the image holds."""
+    """Does this stick boot, judging with programs that are not ours, and by the image's content?"""
     return (stick.grub_has(image.set)
             and stick.grub_cat("live/filesystem.squashfs", number=1) == image.squashfs
             and b"standard" in stick.mtools("mtype", "::boot/grub/grub.cfg")
@@ -73,7 +73,7 @@ class Repeat:
         return done, read_log(self.log)
 
     def undo(self, records):
-        """Make the stick what it was."""
+        """Restore the stick."""
         with open(self.base.path, "rb") as base, open(self.stick.path, "r+b") as f:
             for r in records:
                 if r.kind == "W":
@@ -91,7 +91,7 @@ class Repeat:
                 "flush": counts["F"], "any": sum(counts.values())}
 
     def state(self, records):
-        """What a fault left of the stick."""
+        """What the fault left on the stick."""
         if not any(r.kind == "W" for r in records):
             return "as before"
         stick = sticks.Stick(self.stick.path)
@@ -106,7 +106,7 @@ class Repeat:
 
 
 def choose(n, share, others):
-    """Which of `n` calls get a fault: every so many, and the last ones, which write and check the
+    """Which of `n` calls get a fault: every nth, and the last ones, which write and check the
     table; or all others."""
     sample = {*range(1, n + 1, share), *range(max(1, n - 12), n + 1)}
     return sorted({*range(1, n + 1)} - sample if others else sample)
@@ -183,15 +183,15 @@ def test_whole_blocks_are_written_together(before, tools, small_sets, tmp_path):
 
 
 def test_a_stick_that_keeps_nothing(repeat):
-    """Signatures that are there again after they were wiped end it, they are not wiped for ever."""
+    """Signatures that reappear after being wiped are an error; they are not wiped for ever."""
     before = state_of(repeat.base.path)[0]
     done, records = repeat.run("write:1:lost:on")
-    assert done.returncode == FAILED and "cannot write it: Input/output error" in done.stderr
+    assert done.returncode == FAILED and "cannot write to it: Input/output error" in done.stderr
     assert sum(r.kind == "W" for r in records) == 0 and state_of(repeat.stick.path)[0] == before
 
 
-def test_what_does_not_get_wiped_is_an_error(tools, live_image, deployed, tmp_path):
-    """Zeros over what was there are read back like all else."""
+def test_what_cannot_be_wiped_is_an_error(tools, live_image, deployed, tmp_path):
+    """Zeros over old content are read back like everything else."""
     base = deployed.copy(tmp_path / "base.img")
     for number in 1, 2, 3, 4:
         _, size = base.partition(number)
@@ -233,7 +233,7 @@ def test_a_new_file_is_removed(fault, tools, live_image, tmp_path):
 
 @pytest.mark.parametrize("after", [n / 40 for n in range(10)])
 def test_ctrl_c(after, live_image, tmp_path):
-    """To the program and all that it has started, as a terminal sends it."""
+    """To the program and everything it started, like from a terminal."""
     path = tmp_path / "new.img"
     process = subprocess.Popen([str(a) for a in argv(live_image, path, "--size", SIZE)],
                                env=ENVIRONMENT, stderr=subprocess.PIPE, start_new_session=True)
@@ -292,7 +292,7 @@ def crash_states(stick, base, records):
 
 
 def test_power_cut(repeat):
-    """As long as a table is found, what it leads to is whole: the old stick, then the new one."""
+    """As long as a table is found, what it points to is whole: the old stick, then the new one."""
     done, records = repeat.run()
     assert done.returncode == DONE
     found = Counter()

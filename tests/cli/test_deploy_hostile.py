@@ -18,7 +18,7 @@ from test_deploy import assert_sound, entries, files, grub_cfg
 
 
 def refused(image, tmp_path):
-    """Before a file is made, and without waiting for long."""
+    """Before a file is created, and without waiting for long."""
     target = tmp_path / "new.img"
     result = finish(start("--size", SIZE, image, target, program=DEPLOYER), timeout=20)
     assert result.code in (FAILED, REFUSED), result
@@ -54,7 +54,7 @@ def test_what_is_longer_than_the_image(live_image, tmp_path, name, size):
 
 @pytest.mark.parametrize("name", ["live/vmlinuz-6.1.0-1-amd64", "live/filesystem.squashfs"])
 def test_a_file_over_the_descriptors(live_image, tmp_path, name):
-    """The head of the new file system is to go there."""
+    """This is where the head of the new file system goes."""
     refused(live_image.redirected(tmp_path / "a.iso", name, 0), tmp_path)
 
 
@@ -63,8 +63,8 @@ def test_a_volume_of_impossible_size(live_image, tmp_path, blocks):
     refused(live_image.patched(tmp_path / "a.iso", (PVD + 80, liveimage.both(blocks))), tmp_path)
 
 
-def test_an_image_of_another_program(live_image, small_sets, tmp_path):
-    """genisoimage leaves less room ahead of the files than xorriso."""
+def test_an_image_made_by_another_program(live_image, small_sets, tmp_path):
+    """genisoimage leaves less room before the files than xorriso."""
     tree = extract(deploy(live_image, tmp_path / "a.img", "--size", SIZE), tmp_path / "1", number=1)
     run("genisoimage", "-quiet", "-R", "-o", tmp_path / "b.iso", tree)
     stick = deploy(tmp_path / "b.iso", tmp_path / "b.img", "--size", SIZE)
@@ -107,7 +107,7 @@ def test_many_files_and_long_names(small_sets, tmp_path, count):
 
 
 def test_names_of_the_stick_itself_in_the_image(small_sets, tmp_path):
-    """What the image calls release, checksums or an old set is not taken for the stick's own."""
+    """What the image calls release, checksums or an old set is not mistaken for the stick's own."""
     image = liveimage.make_image(tmp_path / "a.iso", small_sets[0], extra={
         "live/release": b"9.9\n", "live/SHA256SUMS": b"0" * 64 + b"  vmlinuz\n",
         "live/vmlinuz.old": b"old", "live/initrd.img.old": b"old", "live/release.env": b"x=1\n"})
@@ -143,7 +143,7 @@ def test_what_would_be_a_command(small_sets, deployed, tmp_path, text):
     stick = deploy(image, tmp_path / "stick.img", "--size", SIZE, "--no-verify",
                    "--append", text[:400], "--console", "ttyS0")
     deployer("--size", SIZE, "--console", "tty" + text[:100], image, tmp_path / "none", code=USAGE,
-             says="no serial console")
+             says="not a serial console")
     made = grub_cfg(stick)
     (tmp_path / "grub.cfg").write_text(made)
     run("grub-script-check", tmp_path / "grub.cfg")
@@ -157,7 +157,7 @@ def test_what_would_be_a_command(small_sets, deployed, tmp_path, text):
         assert words(line)[1] == "boot=live" and len(line) < 2047
 
 
-def test_parameters_longer_than_a_kernel_takes(small_sets, live_image, tmp_path):
+def test_parameters_longer_than_a_kernel_accepts(small_sets, live_image, tmp_path):
     text = liveimage.menu("live/vmlinuz-6.1.0-1-amd64", "live/initrd.img-6.1.0-1-amd64",
                           "boot=live " + "x" * 70_000)
     refused(liveimage.make_image(tmp_path / "a.iso", small_sets[0], grub_cfg=text), tmp_path)
@@ -180,7 +180,7 @@ def test_parameters_that_name_another_medium_are_left_out(small_sets, tmp_path, 
 @pytest.mark.parametrize("kernel", ["../../etc/passwd", "live/../live/vmlinuz-6.1.0-1-amd64",
                                     "live", "(hd0)/vmlinuz", "live/filesystem.squashfs", ""])
 def test_a_menu_that_names_another_kernel(small_sets, deployed, tmp_path, kernel):
-    """It does not count: the kernel that is in live/ is taken, or the image refused."""
+    """It is ignored: the kernel in live/ is used, or the image refused."""
     text = liveimage.menu(kernel, "live/initrd.img-6.1.0-1-amd64")
     image = liveimage.make_image(tmp_path / "a.iso", small_sets[0], grub_cfg=text)
     with untouched(deployed.path):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""--keep-persistence: a new system on a stick, and what was kept on it is there, whatever happens
-meanwhile."""
+"""--keep-persistence: a new system on a stick, and the kept persistence is there, whatever happens
+in the meantime."""
 
 import hashlib
 import re
@@ -35,13 +35,13 @@ def new_image(tmp_path_factory, small_sets):
 
 
 def kept(stick):
-    """What must stay as it is: all of partition 4, where it is, and what it is known by."""
+    """What must not change: all of partition 4, its position, and its identity."""
     start, size = stick.partition(4)
     return (start, size, stick.table[4]["uuid"],
             hashlib.sha256(stick.read(4, 0, size)).hexdigest())
 
 
-def test_it_stays_and_the_system_is_new(used, new_image, tmp_path):
+def test_it_is_kept_and_the_system_is_new(used, new_image, tmp_path):
     stick = used.copy(tmp_path / "stick.img")
     before = kept(stick)
     stick = deploy(new_image, stick.path, "--keep-persistence")
@@ -67,7 +67,7 @@ def test_an_encrypted_one(live_image, new_image, tmp_path):
     assert "persistence-encryption=luks" in entries(stick)["standard"]
 
 
-def test_the_initrd_has_to_open_an_encrypted_one(live_image, material, tmp_path):
+def test_the_initrd_must_open_an_encrypted_one(live_image, material, tmp_path):
     (tmp_path / "phrase").write_text("correct horse battery staple\n")
     stick = deploy(live_image, tmp_path / "stick.img", "--size", "600M", "--encrypt",
                    "--passphrase-file", tmp_path / "phrase")
@@ -78,11 +78,11 @@ def test_the_initrd_has_to_open_an_encrypted_one(live_image, material, tmp_path)
 
 
 def test_a_larger_system_takes_from_the_kernel_partition(used, small_sets, tmp_path):
-    """As much as it needs, and no more; not where its size was named."""
+    """As much as it needs, and no more; not if its size was given."""
     image = liveimage.make_image(tmp_path / "large.iso", small_sets[4], ballast=30 * MIB)
     with untouched(used.path):
         deployer("--yes", "--keep-persistence", "--kernel-size", "256M", image, used.path,
-                 code=NO_ROOM, says="before the persistence, and there are 350.2 MB")
+                 code=NO_ROOM, says="before the persistence, but there are 350.2 MB")
     stick = used.copy(tmp_path / "stick.img")
     before = kept(stick)
     stick = deploy(image, stick.path, "--keep-persistence")
@@ -92,17 +92,17 @@ def test_a_larger_system_takes_from_the_kernel_partition(used, small_sets, tmp_p
 
 
 def test_a_system_that_does_not_fit_before_it(live_image, small_sets, tmp_path):
-    """It says how much room there is, and how much it needs at the least."""
+    """It says how much room there is, and how much it needs at least."""
     image = liveimage.make_image(tmp_path / "large.iso", small_sets[4], ballast=50 * MIB)
     stick = deploy(live_image, tmp_path / "stick.img", "--size", "300M", "--kernel-size", "32M")
     room = stick.partition(4)[0] / 1e6
     with untouched(stick.path):
         told = deployer("--yes", "--keep-persistence", image, stick.path, code=NO_ROOM,
-                        says=f"before the persistence, and there are {room:.1f} MB").err
+                        says=f"before the persistence, but there are {room:.1f} MB").err
     assert room < float(re.search(r"the new system needs ([\d.]+) MB", told)[1]) < room + 50
 
 
-def test_a_file_cut_smaller_than_it(used, new_image):
+def test_a_file_truncated_to_less(used, new_image):
     with untouched(used.path):
         deployer("--yes", "--keep-persistence", "--size", "470M", new_image, used.path,
                  code=NO_ROOM, says="persistence")
@@ -116,7 +116,7 @@ def test_a_stick_without_any(live_image, new_image, tmp_path):
 
 
 def test_a_stick_of_the_published_steps(live_image, new_image, tmp_path):
-    """Its EFI partition is smaller, so the kernel partition has to give way."""
+    """Its EFI partition is smaller, so the kernel partition must shrink."""
     stick = sticks.Stick(tmp_path / "old.img")
     run(PUBLISHED, "--old-deployed", live_image, stick.path, "500M")
     before = kept(stick)
@@ -125,7 +125,7 @@ def test_a_stick_of_the_published_steps(live_image, new_image, tmp_path):
 
 
 def test_what_an_interruption_left(used, new_image, tmp_path):
-    """The persistence alone, by a table of its own: the same command again ends it well."""
+    """Only the persistence, in a table of its own: running the same command again completes it."""
     stick = used.copy(tmp_path / "stick.img")
     before = kept(stick)
     for number in 1, 2, 3, 5:
@@ -139,11 +139,11 @@ def test_a_disk_of_somebody_else(new_image, tmp_path):
     disk.write_bytes(bytes(900 * MIB))
     run("sfdisk", "--no-reread", "--no-tell-kernel", disk, input=b"label: gpt\n,100M\n,400M\n")
     with untouched(disk):
-        deployer("--yes", "--keep-persistence", new_image, disk, code=NOT_STICK, says="no liveng stick")
+        deployer("--yes", "--keep-persistence", new_image, disk, code=NOT_STICK, says="not a liveng stick")
 
 
 def test_a_kernel_partition_that_lost_its_head(used, new_image, tmp_path):
-    """It is made anew anyway."""
+    """It is recreated anyway."""
     stick = used.copy(tmp_path / "stick.img")
     stick.write(2, 16 * 2048, bytes(2 * 2048))
     before = kept(stick)
@@ -152,7 +152,7 @@ def test_a_kernel_partition_that_lost_its_head(used, new_image, tmp_path):
 
 
 def test_a_partition_that_somebody_added(used, new_image, tmp_path):
-    """The new table would not have it."""
+    """The new table would not contain it."""
     stick = used.copy(tmp_path / "stick.img")
     run("truncate", "-s", "+64M", stick.path)
     run("sgdisk", "--move-second-header", "--new=6:0:0", stick.path)
@@ -161,10 +161,10 @@ def test_a_partition_that_somebody_added(used, new_image, tmp_path):
                  says="partition 6 would be lost")
 
 
-# Whatever happens meanwhile
+# Whatever happens in the meantime
 
 def found_again(repeat, records, before):
-    """The persistence is untouched and found by the table; so is a system, if one is found, whole."""
+    """The persistence is untouched and found through the table; a system, if one is found, is whole."""
     stick = sticks.Stick(repeat.stick.path)
     start, size = before[:2]
     for r in records:

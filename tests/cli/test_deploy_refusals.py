@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What cannot become a stick is told before anything is written, each case in its own words: the
-target stays as it is, a file that was not there is not there afterwards either."""
+"""What cannot become a stick is reported before anything is written, each case with its own message: the
+target is unchanged, and a file that did not exist does not exist afterwards either."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ from stick import MIB, run, tiny_kernel
 
 
 def refused(image, deployed, tmp_path, *arguments, code=REFUSED, says="", **kwargs):
-    """Neither an old stick nor a new file is touched, with --dry-run and without; it is said once."""
+    """Neither an old stick nor a new file is touched, with --dry-run and without; it is reported once."""
     new = tmp_path / "new.img"
     with untouched(deployed.path):
         plan = deployer("--dry-run", *arguments, image, deployed.path, code=code, says=says, **kwargs)
@@ -36,19 +36,19 @@ def test_no_such_image(deployed, tmp_path):
     refused(tmp_path / "no.iso", deployed, tmp_path, code=FAILED, says="no.iso: no such file")
 
 
-def test_a_missing_image_is_told_before_anything_of_the_targets(tmp_path):
+def test_a_missing_image_is_reported_before_anything_about_the_targets(tmp_path):
     told = deployer(tmp_path / "no.iso", tmp_path / "none", "/dev/none", code=FAILED)
     assert told.err == f"liveng-deploy: {tmp_path}/no.iso: No such file or directory\n"
 
 
 def test_image_and_target_in_the_wrong_order(live_image, tmp_path):
-    """Whether the target is there or not, even with an image on it."""
+    """Whether or not the target exists, even with an image on it."""
     disk = tmp_path / "disk.img"
     disk.write_bytes(bytes(MIB))
     with untouched(live_image.path):
         for target in disk, tmp_path / "none", tmp_path:
             deployer("--yes", "--size", SIZE, target, live_image, code=REFUSED,
-                     says=f"{live_image}: is the image, not a target: first the image, then the targets")
+                     says=f"{live_image}: is an image, not a target: name the image first, then the targets")
 
 
 def test_a_folder_as_image(deployed, tmp_path):
@@ -64,21 +64,21 @@ def test_a_fifo_as_image(deployed, tmp_path):
 def test_no_iso_9660(deployed, tmp_path, size):
     image = tmp_path / "noise.iso"
     image.write_bytes(random.Random(size).randbytes(size))
-    refused(image, deployed, tmp_path, says="no ISO 9660 image")
+    refused(image, deployed, tmp_path, says="is not an ISO 9660 image")
 
 
 def test_zeros(deployed, tmp_path):
     image = tmp_path / "zeros.iso"
     run("truncate", "-s", "30M", image)
-    refused(image, deployed, tmp_path, says="no ISO 9660 image")
+    refused(image, deployed, tmp_path, says="is not an ISO 9660 image")
 
 
 @pytest.mark.parametrize("size", [32768, 34816, 36864, 65536, 200_000, 4_000_000, -2048, -512])
 def test_a_truncated_image(live_image, deployed, tmp_path, size):
-    """A download that stopped, at any place."""
+    """A download that stopped anywhere."""
     size = size % live_image.path.stat().st_size
     said = refused(live_image.cut(tmp_path / "cut.iso", size), deployed, tmp_path).err
-    assert "truncated" in said or "no ISO 9660" in said
+    assert "truncated" in said or "not an ISO 9660" in said
 
 
 def test_no_live_folder(deployed, small_sets, tmp_path):
@@ -88,7 +88,7 @@ def test_no_live_folder(deployed, small_sets, tmp_path):
 
 
 def test_no_rock_ridge(deployed, tmp_path):
-    """Joliet has long names, too, but Linux and live-boot go by the other ones."""
+    """Joliet has long names as well, but Linux and live-boot use the other ones."""
     (tmp_path / "tree/live").mkdir(parents=True)
     (tmp_path / "tree/live/filesystem.squashfs").write_bytes(b"x")
     run("genisoimage", "-quiet", "-J", "-o", tmp_path / "a.iso", tmp_path / "tree")
@@ -101,7 +101,7 @@ def test_no_squashfs(deployed, small_sets, tmp_path):
     refused(image, deployed, tmp_path, says="no squashfs in live/")
 
 
-# What lies outside live/ may be left out of the stick.
+# What is outside live/ may be omitted from the stick.
 @pytest.mark.parametrize("folder", ["boot/system", "nowhere", "live/none", "live/../boot/system"])
 def test_no_squashfs_where_the_menu_says(deployed, small_sets, tmp_path, folder):
     names = [f"live/{n}-{small_sets[0].release}" for n in ("vmlinuz", "initrd.img")]
@@ -126,7 +126,7 @@ def test_an_installer_image(deployed, small_sets, tmp_path):
 
 
 def with_file(image, tmp_path, name, data):
-    """The image with other content in a file of the same length."""
+    """The image with different content in a file, of the same length."""
     _, block, size = image.record(name)
     return image.patched(tmp_path / "patched.iso", (block * 2048, data[:size]))
 
@@ -139,14 +139,14 @@ def test_a_damaged_kernel(live_image, deployed, tmp_path):
             says=[name, "damaged"])
 
 
-def test_a_kernel_that_is_none(live_image, deployed, tmp_path):
+def test_a_kernel_that_is_not_one(live_image, deployed, tmp_path):
     name = f"live/vmlinuz-{live_image.set.release}"
     refused(with_file(live_image, tmp_path, name, bytes(100_000)), deployed, tmp_path,
             says=[name, "not a Linux kernel"])
 
 
 def test_a_kernel_without_efi_stub(live_image, deployed, tmp_path):
-    """By the field that says so; its checksum is right."""
+    """According to the field for that; its checksum is right."""
     name = f"live/vmlinuz-{live_image.set.release}"
     kernel = tiny_kernel(live_image.set.release, efi=False)
     refused(with_file(live_image, tmp_path, name, kernel), deployed, tmp_path, says=["EFI stub"])
@@ -180,12 +180,12 @@ def test_a_file_that_is_not_there(option, live_image, deployed, tmp_path):
 
 
 def test_encryption_needs_cryptsetup_in_the_initrd(live_image, material, deployed, tmp_path):
-    """Told with the way out, and before a passphrase is asked for."""
+    """Reported with the way out, and before asking for a passphrase."""
     refused(live_image, deployed, tmp_path, "--encrypt", "--kernel", material.new.kernel,
             "--initrd", material.initrd(variant=".nocrypt"), says="cryptsetup")
 
 
-def test_that_of_the_image_too(material, deployed, tmp_path):
+def test_including_the_images_own(material, deployed, tmp_path):
     kernel_set = material.set(material.release, initrd=material.initrd(variant=".nocrypt"))
     image = liveimage.make_image(tmp_path / "nocrypt.iso", kernel_set)
     refused(image, deployed, tmp_path, "--encrypt", says="cryptsetup-initramfs")
@@ -228,12 +228,12 @@ def test_a_fifo_as_loader(live_image, deployed, tmp_path):
                  says="PreLoader.efi", prefix=("timeout", "-s", "KILL", "20"))
 
 
-def test_a_file_that_is_there_is_too_small(live_image, tmp_path):
+def test_an_existing_file_is_too_small(live_image, tmp_path):
     path = tmp_path / "stick.img"
     path.write_bytes(b"precious" * 1000)
     with untouched(path):
         deployer("--yes", live_image, path, code=NO_ROOM,
-                 says="stick.img: is not a liveng stick and too small (8.0 kB")
+                 says="stick.img: is not a liveng stick and too small (8.0 kB of")
         deployer("--yes", "--size", "300M", live_image, path, code=NO_ROOM, says="stick.img")
 
 
@@ -243,7 +243,7 @@ def test_zeros_that_are_too_few(live_image, tmp_path):
     assert "no stick" not in deployer(live_image, path, code=NO_ROOM, says="has 8.0 kB").err
 
 
-def test_a_file_that_is_there_gets_a_new_size(live_image, tmp_path):
+def test_an_existing_file_gets_a_new_size(live_image, tmp_path):
     path = tmp_path / "stick.img"
     path.write_bytes(b"old" * MIB)
     assert deploy(live_image, path, "--size", SIZE).path.stat().st_size == 480 * MIB
@@ -262,11 +262,11 @@ def test_a_folder_as_target(live_image, tmp_path):
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_symbolic_link_as_target(live_image, deployed, tmp_path, there):
+def test_a_symlink_as_target(live_image, deployed, tmp_path, there):
     path = tmp_path / "link"
     path.symlink_to(deployed.path if there else "nowhere")
     with untouched(deployed.path):
-        deployer("--yes", "--size", SIZE, live_image, path, code=REFUSED, says="symbolic link")
+        deployer("--yes", "--size", SIZE, live_image, path, code=REFUSED, says="symlink")
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -282,7 +282,8 @@ def test_the_image_itself_as_target(live_image, tmp_path, link):
     target = tmp_path / "other.iso" if link is os.link else image
     link(image, target)
     with untouched(image):
-        deployer("--yes", "--size", SIZE, image, target, code=REFUSED, says="is what the stick is to be made of")
+        deployer("--yes", "--size", SIZE, image, target, code=REFUSED,
+                 says="is one of the files the stick is made from")
 
 
 @pytest.mark.parametrize("option", ["--kernel", "--initrd"])
@@ -291,7 +292,7 @@ def test_the_new_kernel_or_initrd_as_target(live_image, tmp_path, option):
     shutil.copy(live_image.set.kernel if option == "--kernel" else live_image.set.initrd, path)
     with untouched(path):
         deployer("--yes", "--size", SIZE, option, path, live_image, path, code=REFUSED,
-                 says="is what the stick is to be made of")
+                 says="is one of the files the stick is made from")
 
 
 def test_a_target_that_another_program_holds(live_image, deployed):
@@ -302,10 +303,10 @@ def test_a_target_that_another_program_holds(live_image, deployed):
 
 def test_nothing_is_written_without_a_yes(live_image, deployed):
     with untouched(deployed.path):
-        deployer(live_image, deployed.path, code=REFUSED, says=["all that is on it would", "--yes"],
+        deployer(live_image, deployed.path, code=REFUSED, says=["everything on it would", "--yes"],
                  stdin=subprocess.DEVNULL)
         deployer("--keep-persistence", live_image, deployed.path, code=REFUSED,
-                 says="all that is on it but its persistence would", stdin=subprocess.DEVNULL)
+                 says="everything on it but its persistence would", stdin=subprocess.DEVNULL)
 
 
 def test_a_new_file_needs_no_yes(live_image, tmp_path):
@@ -314,7 +315,7 @@ def test_a_new_file_needs_no_yes(live_image, tmp_path):
 
 
 def test_a_full_disk(live_image, tmp_path):
-    """The new file goes, what was made for it too."""
+    """The new file is removed, and so is what was made for it."""
     path = tmp_path / "stick.img"
     deployer("--size", SIZE, live_image, path, code=FAILED, says="too large",
              prefix=["prlimit", f"--fsize={300 * MIB}", "--core=0"])
@@ -341,10 +342,10 @@ def test_wrong_use(arguments):
 @pytest.mark.parametrize("arguments, word", [
     (["--encrpt", "a", "b"], "--encrpt"), (["--encryp", "a", "b"], "--encryp"),
     (["--kernel-siz", "1G", "a", "b"], "--kernel-siz"), (["-nZ", "a", "b"], "-Z")])
-def test_there_is_no_such_option(arguments, word):
-    """An abbreviation is none either; JSON tells it, too."""
+def test_no_such_option(arguments, word):
+    """An abbreviation is not one either; JSON reports it as well."""
     told = deployer("--json", *arguments, code=USAGE).json
-    assert told["errors"] == [f"{word}: there is no such option: see --help"]
+    assert told["errors"] == [f"{word}: no such option: see --help"]
 
 
 def test_the_value_of_an_option(live_image, tmp_path):
@@ -355,7 +356,7 @@ def test_the_value_of_an_option(live_image, tmp_path):
 
 @pytest.mark.parametrize("console", ["", "tty0", "ttyS", "ttyS0,fast", "ttyS0 quiet", "ttyS0,115200n8x"])
 def test_no_serial_console(console):
-    deployer("--console", console, "a", "b", code=USAGE, says=f'--console: "{console}" is no serial')
+    deployer("--console", console, "a", "b", code=USAGE, says=f'--console: "{console}" is not a serial')
 
 
 @pytest.mark.parametrize("console", ["ttyS0", "ttyUSB0,115200", "ttyAMA0,115200n8", "hvc0", "ttyS1,9600n8r"])
@@ -377,6 +378,6 @@ def test_keep_persistence_needs_a_stick(live_image, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-def test_a_letter_that_is_no_option_is_named(tmp_path):
+def test_a_letter_that_is_not_an_option_is_named(tmp_path):
     said = deployer("--dry-run", "-xn", tmp_path / "image", tmp_path / "target", code=USAGE).err
-    assert said == "liveng-deploy: -x: there is no such option: see --help\n"
+    assert said == "liveng-deploy: -x: no such option: see --help\n"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several targets in one call of liveng-deploy, and progress for programs."""
+"""Several targets in one run of liveng-deploy, and progress for programs."""
 
 import contextlib
 import fcntl
@@ -42,18 +42,18 @@ def failing(path):
 
 
 def test_one_that_fails_does_not_stop_the_others(live_image, tmp_path):
-    """Once they are being written."""
+    """After writing has begun."""
     paths = [new_file(tmp_path / f"{name}.img") for name in "abc"]
     told = deployer("--json", live_image, *paths, code=FAILED, prefix=failing(paths[1]),
                     says="2 of 3 targets are ready to boot").json
     assert [t["exit_code"] for t in told["targets"]] == [DONE, FAILED, DONE]
     assert [t["errors"] for t in told["targets"]] == [[], told["errors"], []]
-    assert "b.img: cannot write it: Input/output error" in told["errors"][0]
+    assert "b.img: cannot write to it: Input/output error" in told["errors"][0]
     for path in paths[0], paths[2]:
         assert set(sticks.Stick(path).table) == {1, 2, 3, 4, 5}
 
 
-def test_of_new_files_only_those_that_failed_are_removed(live_image, tmp_path):
+def test_only_new_files_that_failed_are_removed(live_image, tmp_path):
     paths = [tmp_path / "a.img", tmp_path / "b.img"]
     deployer("--size", SIZE, live_image, *paths, code=FAILED, prefix=failing(paths[0]))
     assert list(tmp_path.glob("*.img")) == [paths[1]]
@@ -62,14 +62,14 @@ def test_of_new_files_only_those_that_failed_are_removed(live_image, tmp_path):
 
 @contextlib.contextmanager
 def held(path):
-    """A new file that another program has for itself."""
+    """A new file that another program holds."""
     with open(new_file(path), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def all_refused(image, *arguments, targets, codes, says):
-    """One that is refused, and none is written: the codes, None for one that only waited."""
+    """One is refused, and none is written: the codes, None for those that only waited."""
     code = next(code for code in codes if code)
     with contextlib.ExitStack() as stack:
         for path in {path.resolve() for path in targets if path.exists()}:
@@ -78,7 +78,7 @@ def all_refused(image, *arguments, targets, codes, says):
         dry = finish(start("-n", *arguments, image, *targets, program=DEPLOYER))
         told = deployer("--yes", "--json", *arguments, image, *targets, code=code,
                         says=[says, f"nothing was written to any of the {len(targets)} targets"])
-    assert dry.out == "" or code == BUSY  # a file is locked only to be written
+    assert dry.out == "" or code == BUSY  # a file is locked only for writing
     assert [path for path in targets if path.exists()] == there
     assert [t["exit_code"] for t in told.json["targets"]] == codes
     assert [len(t["errors"]) for t in told.json["targets"]] == [1 if code else 0 for code in codes]
@@ -86,7 +86,7 @@ def all_refused(image, *arguments, targets, codes, says):
 
 
 @pytest.mark.parametrize("code, says", [
-    (FAILED, "none.img: is not there"),
+    (FAILED, "none.img: does not exist"),
     (REFUSED, "again.img: is the same as"),
     (NO_ROOM, "small.img: has 104.9 MB"),
     (BUSY, "held.img: is in use by another program")])
@@ -102,20 +102,20 @@ def test_one_that_is_refused_keeps_all_from_being_written(code, says, live_image
                     says=says)
 
 
-def test_each_that_is_refused_is_told(live_image, tmp_path):
+def test_each_refusal_is_reported(live_image, tmp_path):
     good = new_file(tmp_path / "good.img")
     small = [new_file(tmp_path / name, "100M") for name in ("a.img", "b.img")]
     all_refused(live_image, targets=[small[0], good, small[1]], codes=[NO_ROOM, None, NO_ROOM],
                 says="b.img: has 104.9 MB")
 
 
-def test_a_persistence_to_keep_is_looked_for_on_all_before_one_is_written(deployed, live_image, tmp_path):
+def test_a_persistence_to_keep_is_required_on_all_before_any_is_written(deployed, live_image, tmp_path):
     sticks_ = deployed.copy(tmp_path / "stick.img").path, new_file(tmp_path / "none.img")
     all_refused(live_image, "--keep-persistence", targets=sticks_, codes=[None, NOT_STICK],
-                says="none.img: is no liveng stick")
+                says="none.img: is not a liveng stick")
 
 
-def test_new_files_are_removed_where_another_target_is_in_use(live_image, tmp_path):
+def test_new_files_are_removed_if_another_target_is_in_use(live_image, tmp_path):
     targets = tmp_path / "new.img", tmp_path / "held.img"
     with held(targets[1]):
         all_refused(live_image, "--size", SIZE, targets=targets, codes=[None, BUSY],
@@ -138,7 +138,7 @@ def test_after_a_no_nothing_is_asked(deployed, live_image, tmp_path):
     assert "b.img" not in told.out, told
 
 
-def test_dry_run_tells_each(live_image, tmp_path):
+def test_dry_run_reports_each(live_image, tmp_path):
     told = deployer("--dry-run", "--size", SIZE, live_image, tmp_path / "a.img", tmp_path / "b.img").out
     assert re.findall(r"^target +(\S+),", told, re.MULTILINE) == [f"{tmp_path}/{n}.img" for n in "ab"]
     assert list(tmp_path.iterdir()) == []
@@ -146,7 +146,7 @@ def test_dry_run_tells_each(live_image, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_an_interruption_ends_all(live_image, tmp_path, number):
-    """Also where only the first process is told; new files are removed again."""
+    """Also if only the first process gets the signal; new files are removed again."""
     process = start("--size", SIZE, "--json", live_image, tmp_path / "a.img", tmp_path / "b.img",
                     program=DEPLOYER, start_new_session=True,
                     prefix=["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=pwrite64",
@@ -163,8 +163,8 @@ def test_an_interruption_ends_all(live_image, tmp_path, number):
     assert list(tmp_path.glob("*.img")) == []
 
 
-def test_without_the_first_process_the_others_end(live_image, tmp_path):
-    """Nobody would know of them: what they have written goes, too."""
+def test_if_the_first_process_dies_the_others_end(live_image, tmp_path):
+    """Nobody would know about them: what they have written is removed as well."""
     process = start("--size", SIZE, live_image, tmp_path / "a.img", tmp_path / "b.img", program=DEPLOYER,
                     prefix=["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=pwrite64",
                             "-e", "inject=pwrite64:delay_exit=100000"])

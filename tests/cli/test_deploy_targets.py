@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What liveng-deploy is asked to write to: the list of disks, the question before it, disks and files.
-Disks are loop devices, where root can have them."""
+"""The targets of liveng-deploy: the list of disks, the question before writing, disks and files. Disks are
+loop devices, if root can have them."""
 
 import fcntl
 import json
@@ -30,7 +30,7 @@ def new_file(path, size=SIZE, content=b""):
 
 def answer(*arguments, answers):
     """Run it on a terminal of its own; each answer, or signal, follows a question. An answer may be
-    a function: what it does happens before it gives the answer."""
+    a function, which is called before its result is given as the answer."""
     pid, fd = pty.fork()
     if pid == 0:
         os.execve(DEPLOYER, [DEPLOYER, *map(str, arguments)], ENVIRONMENT)
@@ -45,7 +45,7 @@ def answer(*arguments, answers):
         seen += piece
         if seen.count(b"type its name") > asked and seen.endswith(b": ") and answers:
             asked += 1
-            time.sleep(0.05)  # what was typed before is thrown away
+            time.sleep(0.05)  # what was typed before is discarded
             reply = answers.pop(0)
             reply = reply() if callable(reply) else reply
             if isinstance(reply, signal.Signals):
@@ -95,18 +95,18 @@ def system_disk():
     pytest.skip("the root of this machine lies on no disk")
 
 
-def test_the_disk_of_the_running_system_is_no_candidate():
+def test_the_disk_of_the_running_system_is_not_a_candidate():
     assert system_disk()["why_not"].startswith("holds the running system (/")
 
 
 def test_that_disk_is_refused_whether_it_may_be_read_or_not(live_image):
-    """Why it is not written to weighs more than that only root can open it."""
+    """The reason for not writing to it is more important than that only root can open it."""
     alone("--yes", live_image, system_disk()["node"], code=REFUSED, says="holds the running system (/")
 
 
 # The question
 
-def test_the_name_has_to_be_typed(deployed, live_image, tmp_path):
+def test_the_name_must_be_typed(deployed, live_image, tmp_path):
     stick = deployed.copy(tmp_path / "stick.img")
     told = answer(live_image, stick.path, answers=["no\n", "stick.img\n"])
     assert told.code == DONE, told
@@ -165,13 +165,13 @@ def test_a_persistence_that_changed_since_is_not_kept_by_mistake(deployed, live_
         return "stick.img\n"
 
     told = answer("--keep-persistence", live_image, stick.path, answers=[other])
-    assert told.code == REFUSED and "not the one any more that was looked at" in told.out, told
+    assert told.code == REFUSED and "no longer the one that was examined" in told.out, told
     assert stick.grub_has(live_image.set)
 
 
 @pytest.mark.parametrize("name", ["live.iso", "vmlinuz"])
-def test_an_image_or_kernel_that_is_cut_short_while_it_is_written(name, deployed, live_image, tmp_path):
-    """It is told, and not the target."""
+def test_an_image_or_kernel_that_is_truncated_while_it_is_written(name, deployed, live_image, tmp_path):
+    """It is reported, not the target."""
     stick = deployed.copy(tmp_path / "stick.img")
     image = shutil.copy(live_image.path, tmp_path / "live.iso")
     kernel = shutil.copy(live_image.set.kernel, tmp_path / "vmlinuz")
@@ -184,7 +184,7 @@ def test_an_image_or_kernel_that_is_cut_short_while_it_is_written(name, deployed
     assert told.code == FAILED, told
     assert f"stick.img: cannot read {tmp_path / name}: " in told.out
     assert told.out.endswith(": it holds no system\n")
-    assert "\x1b[Kliveng-deploy: " in told.out  # in the place of the progress, not behind it
+    assert "\x1b[Kliveng-deploy: " in told.out  # in place of the progress, not after it
 
 
 @pytest.mark.parametrize("options", [[], ["--no-verify"]], ids=" ".join)
@@ -197,8 +197,8 @@ def test_a_kernel_that_can_no_longer_be_read(options, live_image, tmp_path):
                      "-e", "inject=read:error=EIO"])
 
 
-def test_two_programs_make_the_same_file(live_image, tmp_path):
-    """At the same time: one of them does."""
+def test_two_programs_create_the_same_file(live_image, tmp_path):
+    """At the same time: only one of them does."""
     path = tmp_path / "stick.img"
     processes = [start("--yes", "--size", SIZE, live_image, path, program=DEPLOYER) for _ in range(2)]
     results = sorted((finish(process) for process in processes), key=lambda result: result.code)
@@ -228,7 +228,7 @@ def test_names_on_a_stick_do_not_write_to_the_terminal(live_image, tmp_path):
     assert "named ?[2Jx" in told.out and "\x1b" not in told.out, told
 
 
-def test_what_would_be_lost_is_told_to_programs(deployed, live_image, tmp_path):
+def test_what_would_be_lost_is_reported_to_programs(deployed, live_image, tmp_path):
     loss = deployer("-n", "--json", live_image, deployed.path).json["targets"][0]["lost"]
     assert loss["contents"] == "liveng stick, with persistence" and not loss["but_persistence"]
     assert [p["label"] for p in loss["partitions"] if p["number"] == 2] == ["LIVENG_SYSTEM2"]
@@ -266,13 +266,13 @@ def test_a_read_only_disk(loop, live_image, tmp_path):
 def test_a_disk_with_large_sectors(loop, live_image, tmp_path):
     node = loop(new_file(tmp_path / "disk.img"), "--sector-size", "4096")
     deployer("--yes", "--allow-fixed", live_image, node, code=REFUSED,
-             says=f"{node}: has sectors of 4096 bytes: take one with sectors of 512")
+             says=f"{node}: has sectors of 4096 bytes: use one with sectors of 512")
 
 
 def test_a_disk_that_is_too_small(loop, live_image, tmp_path):
     node = loop(new_file(tmp_path / "disk.img", "100M"))
     deployer("--yes", "--allow-fixed", live_image, node, code=NO_ROOM,
-             says=["has 104.9 MB, ", "are needed", "take a larger one"])
+             says=["has 104.9 MB, ", "are needed", "use a larger one"])
 
 
 @pytest.fixture
@@ -293,7 +293,7 @@ def test_a_mounted_disk(mounted, live_image, tmp_path):
              says=f"is mounted at {tmp_path}/mnt: unmount it first")
 
 
-def test_a_disk_that_another_program_has(loop, live_image, tmp_path):
+def test_a_disk_that_another_program_holds(loop, live_image, tmp_path):
     path = new_file(tmp_path / "disk.img")
     node = loop(path)
     fd = os.open(node, os.O_RDONLY | os.O_EXCL)
@@ -306,7 +306,7 @@ def test_a_disk_that_another_program_has(loop, live_image, tmp_path):
 
 
 def test_an_image_that_lies_on_the_disk(mounted, live_image, tmp_path):
-    """In a file system that is mounted; the reason is not that it is."""
+    """In a mounted file system; being mounted is not the reason given."""
     shutil.copy(live_image.path, tmp_path / "mnt/live.iso")
     deployer("--yes", "--allow-fixed", tmp_path / "mnt/live.iso", mounted, code=REFUSED,
              says=f"{mounted}: holds {tmp_path}/mnt/live.iso: copy that to another disk first")
@@ -333,7 +333,7 @@ def test_a_write_protected_stick_is_left_alone(loop, stick, small_sets):
     assert "boots" not in told.err
 
 
-# Files that somebody else has
+# Files that another program holds
 
 def test_a_stick_that_is_attached_as_a_disk(loop, stick, small_sets):
     node = loop(stick.path)
@@ -348,7 +348,7 @@ def test_a_file_that_is_attached_as_a_disk(loop, live_image, tmp_path):
         deployer("--yes", live_image, path, code=BUSY, says=f"is attached as {node}: detach it first")
 
 
-def test_a_file_that_a_virtual_machine_has(live_image, tmp_path):
+def test_a_file_that_a_virtual_machine_holds(live_image, tmp_path):
     """QEMU locks single bytes, not the file."""
     path = new_file(tmp_path / "disk.img")
     with open(path, "rb") as f, untouched(path):
@@ -356,11 +356,11 @@ def test_a_file_that_a_virtual_machine_has(live_image, tmp_path):
         deployer("--yes", live_image, path, code=BUSY, says="is in use by another program")
 
 
-# The words
+# The words on the command line
 
 @pytest.mark.parametrize("option", ["--progress-fd", "--passphrase-fd"])
 def test_a_descriptor_that_is_not_open(option):
-    """Opened later, it would be the stick's."""
+    """The stick would get its number when opened later."""
     deployer("--encrypt", option, 9, "x.iso", "x.img", code=USAGE, says="descriptor 9 is not open")
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A stick that liveng-deploy has made is one that livengkupd looks after. That a power cut in an update
-of it does no harm is among the scenes of test_crash.py."""
+"""livengkupd updates a stick made by liveng-deploy. That a power cut during an update does no harm is among
+the scenes of test_crash.py."""
 
 from programs import deploy, kupd, update
 from proof import assert_holds, identity
@@ -14,7 +14,7 @@ def test_status_and_verify(deployed, live_image):
     kupd("verify", "--disk", deployed.path)
 
 
-def test_two_updates_and_a_way_back(deployed, small_sets, tmp_path):
+def test_two_updates_and_a_rollback(deployed, small_sets, tmp_path):
     stick = deployed.copy(tmp_path / "stick.img")
     system, known_as = stick.read(1, 0, stick.partition(1)[1]), identity(stick)
     update(stick, small_sets[1])
@@ -31,7 +31,7 @@ def test_two_updates_and_a_way_back(deployed, small_sets, tmp_path):
 
 
 def test_real_sets(real_image, material, tmp_path):
-    """Two of them fit into the kernel partition's default size."""
+    """Two of them fit into a kernel partition of the default size."""
     stick = deploy(real_image, tmp_path / "stick.img", "--size", "600M")
     update(stick, material.old)
     assert_holds(stick, tmp_path / "after", material.old, material.new)

@@ -38,7 +38,7 @@ class Repeat:
         return done, read_log(self.log)
 
     def undo(self, records):
-        """Make the stick what it was."""
+        """Restore the stick."""
         with open(self.stick.path, "r+b") as f:
             for r in records:
                 if r.kind == "W":
@@ -76,7 +76,7 @@ class Repeat:
             self.undo(records)
             return put_in, done, verdict.last
 
-        # The fault is over: the same command again comes to its end.
+        # The fault is over: the same command again completes.
         again, more = self.run()
         if verdict.last is not self.result or "update" in self.argv:
             assert again.returncode == DONE, f"again after {fault}: {again.stderr}"
@@ -87,7 +87,7 @@ class Repeat:
         return put_in, done, verdict.last
 
 
-# What is done, to which stick, and which set is current then.
+# The command, on which stick, and which set is current afterwards.
 RUNS = {
     "third update": (update_scene, 3),
     "on trial, slots reused": (update_scene, 4),
@@ -114,7 +114,7 @@ FAULTS = {
 }
 
 
-# The calls of those not named are much the same.
+# The others make much the same calls.
 MARKS = {"third update": [], "rollback on trial": [], "old stick with grubenv": [pytest.mark.slow]}
 
 
@@ -142,8 +142,8 @@ def test_fault_at_every_call(name, fault, tools, new_stick, small_sets, tmp_path
 
 
 def test_each_block_that_was_written_is_compared(tools, new_stick, small_sets, tmp_path):
-    """One byte goes wrong on its way to the stick: in each block that is no part of kernel or initrd, and
-    in some of those. The initrd is large enough for the texts behind it to lie far from the directories."""
+    """One byte is corrupted on its way to the stick: in each block that is not part of kernel or initrd, and
+    in some of those. The initrd is large enough for the texts after it to be far from the directories."""
     new = sticks.make_set(tmp_path / "new", "6.1.0-9-amd64", initrd_size=700_000, seed=9)
     scene = new_stick("before.img")
     stick = scene.copy(tmp_path / "stick.img")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes on around the program, and what was done to the stick before: none of it may make a
+"""What happens around the program, and what was done to the stick before: none of it may result in a
 stick that boots nothing, and each has a message that names it."""
 
 import contextlib
@@ -47,7 +47,7 @@ def test_update_with_closed_streams(stick, small_sets, tmp_path, closed):
     assert b"livengkupd: " not in stick.path.read_bytes()
 
 
-def test_a_reader_that_went_away_stops_no_update(stick, small_sets, tmp_path):
+def test_a_reader_that_went_away_does_not_stop_an_update(stick, small_sets, tmp_path):
     reading, writing = os.pipe()
     os.close(reading)
     update(stick, small_sets[1], "-v", stdout=writing, stderr=writing)
@@ -65,7 +65,7 @@ def test_a_limit_on_file_sizes(stick, small_sets):
 
 
 def test_names_do_not_command_the_terminal(stick, small_sets, tmp_path):
-    """A file's name is told as it is in JSON only; nor does the boot menu's environment get through."""
+    """A file's name is unchanged only in JSON; the boot menu's environment does not get through either."""
     update(stick, small_sets[1])
     stick.set_grubenv({"liveng_once": "\x1b[2Jprevious", "liveng_tries": "3"})
     named = stick.copy(tmp_path / "caf\u00e9\x1b[31m.img")
@@ -78,11 +78,11 @@ def test_names_do_not_command_the_terminal(stick, small_sets, tmp_path):
     assert kupd("status", "--disk", named.path, "--json").json["device"] == f"{named.path}, partition 2"
 
 
-# Files that change under the hands
+# Files that change while they are read
 
 @pytest.fixture(scope="module")
 def long_set(tmp_path_factory):
-    """Longer than what is read ahead of the first write."""
+    """Longer than what is read ahead before the first write."""
     return sticks.make_set(tmp_path_factory.mktemp("long") / "set", "6.1.0-7-amd64",
                            initrd_size=16_000_000)
 
@@ -98,7 +98,7 @@ def overwrite(path):
 
 
 def replace(path):
-    """As update-initramfs does. What is written is all of the old file, or of the new one."""
+    """As update-initramfs does. Either the old file is written completely, or the new one."""
     new = path.with_suffix(".new")
     new.write_bytes(path.read_bytes()[:-1_000_000] + bytes(1_000_000))
     new.rename(path)
@@ -106,7 +106,7 @@ def replace(path):
 
 @pytest.mark.parametrize("options", [[], ["--no-verify"]], ids=["verify", "no-verify"])
 @pytest.mark.parametrize("change", [cut_short, overwrite, replace], ids=lambda f: f.__name__)
-def test_an_initrd_that_changes_meanwhile(new_stick, small_sets, long_set, tools, tmp_path, change,
+def test_an_initrd_that_changes_in_the_meantime(new_stick, small_sets, long_set, tools, tmp_path, change,
                                           options):
     stick = new_stick(kernel_mib=64)
     initrd = tmp_path / "initrd.img"
@@ -126,9 +126,9 @@ def test_an_initrd_that_changes_meanwhile(new_stick, small_sets, long_set, tools
     assert "liveng_tries" not in stick.grubenv()
 
 
-# What lies on the stick is damaged, or laid out as others do
+# The stick is damaged, or has another tool's layout
 
-def test_no_verify_looks_at_the_current_set_all_the_same(stick, small_sets, tmp_path):
+def test_no_verify_still_checks_the_current_set(stick, small_sets, tmp_path):
     damage(stick, small_sets[0])
     update(stick, small_sets[1], "--no-verify", says="damaged")
     assert_holds(stick, tmp_path / "after", small_sets[1])
@@ -143,13 +143,13 @@ def test_no_verify_writes_a_damaged_set_again(stick, small_sets, tmp_path):
     assert_holds(stick, tmp_path / "after", small_sets[1], small_sets[0])
 
 
-# One flipped bit makes it a descriptor of another type, with one more to come behind it.
+# One flipped bit makes it a descriptor of another type, to be followed by one more.
 @pytest.mark.parametrize("content", [bytes(2048), b"\xff" * 2048, b"\xffCD002\1", b"\x7f"],
                          ids=["zeros", "ones", "other name", "other type"])
 @pytest.mark.parametrize("number", [1, 0], ids=["new set", "same set"])
-def test_a_damaged_terminator_is_written_anew(stick, small_sets, tmp_path, content, number):
+def test_a_damaged_terminator_is_rewritten(stick, small_sets, tmp_path, content, number):
     stick.write(2, TERMINATOR, content)
-    assert not stick.grub_has(small_sets[0])  # else this test proves nothing
+    assert not stick.grub_has(small_sets[0])  # otherwise this test proves nothing
     with untouched(stick.path):
         kupd("verify", "--disk", stick.path, code=VERIFY, says="repair")
     update(stick, small_sets[number])
@@ -158,7 +158,7 @@ def test_a_damaged_terminator_is_written_anew(stick, small_sets, tmp_path, conte
 
 
 @pytest.mark.parametrize("content", [bytes(2048), b"\x7f"], ids=["zeros", "other type"])
-def test_repair_and_rollback_write_the_terminator_anew(stick, small_sets, tmp_path, content):
+def test_repair_and_rollback_rewrite_the_terminator(stick, small_sets, tmp_path, content):
     """Without it GRUB boots neither set, and the fallback boot that follows runs repair."""
     root = tmp_path / "root"
     (root / "var/lib").mkdir(parents=True)
@@ -204,10 +204,11 @@ def test_verify_reads_a_set_without_checksums_to_its_end(new_stick, small_sets, 
              env=tools.environment(stick, bad=(end - 100, 100)))
 
 
-# Behind the switch
+# After the switch
 
-@pytest.mark.parametrize("last, says", [(2, "grubenv"), (1, "own descriptor")], ids=["assessment", "descriptor"])
-def test_a_failure_behind_the_switch_says_what_is_current(stick, small_sets, tools, tmp_path, last, says):
+@pytest.mark.parametrize("last, says", [(2, "grubenv"), (1, "session's own descriptor")],
+                         ids=["assessment", "descriptor"])
+def test_a_failure_after_the_switch_says_what_is_current(stick, small_sets, tools, tmp_path, last, says):
     copy = stick.copy(tmp_path / "copy.img")
     new = small_sets[1]
     log = tmp_path / "log"
@@ -225,15 +226,15 @@ def test_a_failure_behind_the_switch_says_what_is_current(stick, small_sets, too
 
 @contextlib.contextmanager
 def not_looked_at(name, tmp_path):
-    """Gives a prefix; the program run with it must not ask for this file."""
+    """A prefix; the program run with it must not access this file."""
     trace = tmp_path / "trace"
     yield ["strace", "-f", "-o", str(trace), "-e", "trace=%file"]
-    assert str(PROGRAM) in trace.read_text()  # else it was not traced
+    assert str(PROGRAM) in trace.read_text()  # otherwise it was not traced
     assert name not in trace.read_text()
 
 
-def test_status_of_another_stick_tells_nothing_of_this_system(stick, small_sets, tmp_path):
-    """What failed on the stick that this system runs from is not what failed on that one."""
+def test_status_of_another_stick_says_nothing_about_this_system(stick, small_sets, tmp_path):
+    """What failed on the stick that this system runs from did not fail on that one."""
     with not_looked_at("var/lib/liveng/failed", tmp_path) as prefix:
         kupd("status", "--disk", stick.path, prefix=prefix)
     failed = tmp_path / "root/var/lib/liveng/failed"

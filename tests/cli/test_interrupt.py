@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SIGINT and SIGTERM before the commit: the old state, or where there is none any more a state that
-boots all the same, and a word on it."""
+"""SIGINT and SIGTERM before the commit: the old state, or if that is gone, another state that
+boots, and a message about it."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from proof import assert_holds, identity, state_of
 
 @pytest.fixture
 def big(tmp_path):
-    """Large enough for some writes of a session."""
+    """Large enough for a session to take several writes."""
     return sticks.make_set(tmp_path / "big", "6.1.0-7-amd64", initrd_size=24_000_000)
 
 
@@ -37,7 +37,7 @@ def wait_for(condition):
 
 
 def child_of(process):
-    """The program's id, as soon as it waits for signals; strace is its parent."""
+    """The program's process id, once it watches for signals; strace is its parent."""
     def waiting():
         children = f"/proc/{process.pid}/task/{process.pid}/children"
         with open(children, encoding="ascii") as f:
@@ -71,7 +71,7 @@ def test_while_writing(new_stick, small_sets, big, tmp_path, number):
     result = finish(process)
     assert result.code == FAILED, result
     assert "interrupted" in result.err and "before" in result.err
-    assert state_of(stick.path)[0] != content  # it was really in the midst of it
+    assert state_of(stick.path)[0] != content  # it was really in the middle of it
     assert big.kernel.read_bytes() not in stick.read(2, size // 2, size // 2)  # and ended there
     assert stick.grub_has(small_sets[0])
     assert identity(stick) == before
@@ -112,7 +112,7 @@ def test_while_writing_in_place(new_stick, big, tools, tmp_path):
 
 
 def test_while_writing_with_a_set_on_trial(new_stick, small_sets, big, tools):
-    """The unproven set had to make room: the proven one boots, and is named."""
+    """The unproven set was overwritten: the proven one boots, and is named."""
     stick = new_stick(kernel_mib=64)
     update(stick, small_sets[1])
     result = update(stick, big, code=FAILED, says="interrupted",

@@ -20,7 +20,7 @@ CA_2023 = "Microsoft UEFI CA 2023"
 
 
 class Deployed(Stick):
-    """A stick, and what liveng-deploy said of it."""
+    """A stick, and what liveng-deploy said about it."""
 
     def __init__(self, path, result):
         super().__init__(path)
@@ -54,7 +54,7 @@ def certificate_table(program):
 
 
 def with_signature(program, number):
-    """A program of which only one signature is left."""
+    """A program with only one of its signatures left."""
     entry, start, size = certificate_table(program)
     table, found = program[start:start + size], []
     while table:
@@ -77,7 +77,7 @@ def pair(shim=SHIM.read_bytes(), grub=REMOVABLE.read_bytes(), folder="EFI/boot")
     return {f"{folder}/bootx64.efi": shim, f"{folder}/grubx64.efi": grub}
 
 
-def test_the_images_own_come_first(made):
+def test_the_images_own_are_preferred(made):
     stick = made(extra=pair() | {"EFI/boot/mmx64.efi": INSTALLED.read_bytes()})
     assert stick.loaders["x86_64-efi"]["source"] == "image"
     assert stick.file("EFI/BOOT/bootx64.efi") == SHIM.read_bytes()
@@ -92,14 +92,14 @@ def test_names_in_capitals_are_found(made):
 
 
 def test_those_that_are_only_in_the_fat_of_the_image_are_found(made):
-    """Of an image whose tree has none; a folder of the tree is taken into the FAT before."""
+    """With an image whose tree has none; a folder of the tree was moved into the FAT before."""
     stick = made(loaders=True, without=["EFI"])
     assert stick.loaders["x86_64-efi"]["source"] == "image"
     assert stick.file("EFI/BOOT/bootx64.efi") == SHIM.read_bytes()
     assert stick.file("EFI/BOOT/grubx64.efi") == REMOVABLE.read_bytes()
 
 
-def test_the_program_that_would_write_to_the_firmware_is_left_out(made):
+def test_the_program_that_would_write_to_the_firmware_is_omitted(made):
     stick = made(extra=pair() | {"EFI/boot/fbx64.efi": SHIM.read_bytes()})
     assert "fbx64.efi" not in stick.names("EFI/BOOT")
 
@@ -117,7 +117,7 @@ def test_an_image_without_loaders_gets_this_machines_signed_ones(made):
     pair(grub=REMOVABLE.read_bytes()[:1000]), pair(grub=SHIM.read_bytes()),
     {"EFI/boot/bootx64.efi": SHIM.read_bytes()}],
     ids=["unsigned shim", "unsigned GRUB", "rubbish", "cut shim", "cut GRUB", "no GRUB", "alone"])
-def test_loaders_that_are_no_signed_pair_are_not_taken(made, files):
+def test_loaders_that_are_not_a_signed_pair_are_not_used(made, files):
     stick = made(extra=files)
     assert stick.loaders["x86_64-efi"]["source"] == "host"
     assert stick.file("EFI/BOOT/grubx64.efi") == REMOVABLE.read_bytes()
@@ -131,18 +131,18 @@ def test_a_grub_that_looks_elsewhere_is_led_to_the_menu(made):
 
 
 def test_32_bit_firmware_gets_a_grub_made_here(made):
-    """live-build's own one looks for its files on whatever medium comes first."""
+    """live-build's own looks for its files on whatever medium comes first."""
     stick = made(extra=pair() | {"EFI/boot/bootia32.efi": b"MZ"})
     entry = stick.loaders["i386-efi"]
     assert entry["source"] == "made" and entry["grub"] == {"signed_by": [], "sbat": 0}
-    assert "switched off" in entry["secure_boot"]
+    assert "turned off" in entry["secure_boot"]
     program = stick.file("EFI/BOOT/bootia32.efi")
     assert program[:2] == b"MZ" and b"/boot/grub" in program and len(program) > 200_000
 
 
 # Secure Boot
 
-def test_who_signed_is_told(made):
+def test_who_signed_is_reported(made):
     entry = made(extra=pair()).loaders["x86_64-efi"]
     assert entry["shim"]["signed_by"] == [CA_2011, CA_2023] and entry["shim"]["sbat"] >= 4
     assert entry["grub"]["signed_by"] == ["Debian Secure Boot CA"] and entry["grub"]["sbat"] >= 5
@@ -171,7 +171,7 @@ def test_a_kernel_that_shim_will_refuse(made, material, named):
     assert "shim refuses the kernel" in entry["secure_boot"]
 
 
-def test_revoked_loaders_are_told(made, material):
+def test_revoked_loaders_are_reported(made, material):
     old = SHIM.read_bytes().replace(b"shim,4,UEFI", b"shim,2,UEFI")
     entry = made(extra=pair(shim=old), kernel_set=material.new).loaders["x86_64-efi"]
     assert entry["shim"]["sbat"] == 2 and "revocations" in entry["secure_boot"]
@@ -202,4 +202,4 @@ def test_a_preloader_without_its_files(live_image, tmp_path, name):
     (tmp_path / "HashTool.efi").write_bytes(b"MZ")
     with untouched(tmp_path / "stick.img"):
         deployer("--yes", "--preloader", tmp_path, live_image, tmp_path / "stick.img", code=REFUSED,
-                 says="no program for UEFI")
+                 says="is not a UEFI program")

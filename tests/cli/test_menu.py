@@ -20,13 +20,13 @@ def stick(deployed, tmp_path):
 
 @pytest.fixture
 def updated(stick, small_sets):
-    """Set 1 on trial, set 0 behind it."""
+    """Set 1 on trial, set 0 previous."""
     update(stick, small_sets[1])
     return stick
 
 
 def remove(stick, number, name):
-    """Nothing is found under that name any more: the entry of its directory gets another one."""
+    """Make the name unfindable: its directory entry gets another one."""
     start, size = stick.partition(number)
     content = stick.read(number, 0, min(size, 200_000_000))
     # ISO 9660's own name and Rock Ridge's, each with the byte ahead that says how it is meant.
@@ -78,7 +78,7 @@ def test_encrypted_persistence_and_more_parameters(live_image, tmp_path):
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_another_stick_is_never_taken(stick, deployed, tmp_path, first):
-    """Neither one that the machine finds first, nor one that it finds later."""
+    """Neither one that the machine finds first, nor one it finds later."""
     other = deployed.copy(tmp_path / "other.img")
     sticks = [stick, other] if first == 0 else [other, stick]
     booted = grubemu.Booted(grubemu.run(sticks, boot=first))
@@ -86,7 +86,7 @@ def test_another_stick_is_never_taken(stick, deployed, tmp_path, first):
 
 
 def test_after_a_rollback_there_is_no_previous_set(updated, small_sets):
-    """The names of one are still there, and lead to what was written over it."""
+    """The names of one still exist, but point to overwritten data."""
     kupd("bless", "--disk", updated.path)
     update(updated, small_sets[2])
     kupd("rollback", "--disk", updated.path)
@@ -109,7 +109,7 @@ def test_three_boots_then_the_images_own(updated):
     assert [grubemu.boot(updated).entry for _ in range(4)] == ["standard"] * 3 + ["fallback"]
 
 
-def test_a_previous_set_that_is_not_there_is_no_way_out(stick):
+def test_a_missing_previous_set_is_not_booted(stick):
     stick.set_grubenv({"liveng_tries": "0", "liveng_previous": "1"})
     assert grubemu.boot(stick).entry == "fallback"
 
@@ -120,7 +120,7 @@ def test_no_trial_nothing_is_written(stick):
     assert stick.mtools("mtype", "::boot/grub/grubenv") == before
 
 
-def test_whatever_else_stands_in_the_counter_is_no_proof(updated):
+def test_any_other_value_of_the_counter_proves_nothing(updated):
     updated.set_grubenv({"liveng_tries": "7x", "liveng_previous": "1"})
     assert grubemu.boot(updated).entry == "previous"
 
@@ -128,7 +128,7 @@ def test_whatever_else_stands_in_the_counter_is_no_proof(updated):
 @pytest.mark.parametrize("once", ["previous", "fallback"])
 @pytest.mark.parametrize("tries", [None, "2"])
 def test_one_boot_of_another_entry(updated, once, tries):
-    """It is no boot of the new kernel; the one after it is as usual."""
+    """It is not a boot of the new kernel; the next one is as usual."""
     before = {"liveng_previous": "1"} | ({"liveng_tries": tries} if tries else {})
     updated.set_grubenv(before | {"liveng_once": once})
     assert grubemu.boot(updated).entry == once
@@ -141,7 +141,7 @@ def test_one_more_boot_of_a_set_that_was_given_up(updated):
     assert [grubemu.boot(updated).entry for _ in range(2)] == ["standard", "previous"]
 
 
-def test_one_boot_of_what_there_is_not(updated):
+def test_one_boot_of_what_does_not_exist(updated):
     updated.set_grubenv({"liveng_once": "firmware"})
     assert grubemu.boot(updated).entry == "standard"
     assert updated.grubenv() == {}
@@ -149,8 +149,8 @@ def test_one_boot_of_what_there_is_not(updated):
 
 # What cannot be loaded
 
-def test_a_set_that_cannot_be_loaded_is_passed_over(updated):
-    """At once, without a key; the next ones are the previous set, then the image's own."""
+def test_a_set_that_cannot_be_loaded_is_skipped(updated):
+    """At once, without a key: next come the previous set, then the image's own."""
     remove(updated, 2, "initrd.img")
     booted = grubemu.boot(updated)
     assert booted.entry == "fallback" and "<linux (hd0,gpt2)/live/vmlinuz " in booted.text
@@ -166,17 +166,17 @@ DAMAGED = {
     "half": (b"# GRUB Environment Block\nliveng_tries=2\n" + b"#" * 512)[:512],
     "long": b"# GRUB Environment Block\nliveng_tries=2\n" + b"#" * 4000,
     "without an end": b"# GRUB Environment Block\n" + b"a" * 999,
-    "random behind its name": b"# GRUB Environment Block\n" + random.Random(2).randbytes(999),
+    "random after its name": b"# GRUB Environment Block\n" + random.Random(2).randbytes(999),
 }
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_grubenv_stops_no_boot(updated, name):
+def test_a_damaged_grubenv_does_not_stop_a_boot(updated, name):
     grubenv_block(updated, DAMAGED[name])
     assert [grubemu.boot(updated).entry for _ in range(2)] == ["standard"] * 2
 
 
-def test_a_missing_grubenv_stops_no_boot(updated):
+def test_a_missing_grubenv_does_not_stop_a_boot(updated):
     updated.mtools("mdel", "::boot/grub/grubenv")
     assert grubemu.boot(updated).entry == "standard"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people are told names the thing and the way out, and nothing on a stick writes to their
+"""Messages name the thing and the way out, and nothing on a stick can control the
 terminal."""
 
 import pytest
@@ -12,12 +12,12 @@ CONTROL = [chr(n) for n in range(32) if n != 10] + ["\x7f", "\x9b"]
 
 @pytest.mark.parametrize("target", ["/tmp", "/dev/null"])
 @pytest.mark.parametrize("option", ["--disk", "--partition"])
-def test_what_is_no_disk(option, target):
+def test_what_is_not_a_disk(option, target):
     kupd("status", option, target, code=FAILED,
          says=f"{target}: is neither a block device nor a regular file")
 
 
-def test_a_stick_cut_short(stick):
+def test_a_truncated_stick(stick):
     with open(stick.path, "r+b") as f:
         f.truncate(stick.partition(2)[0] + 4096)
     kupd("status", "--disk", stick.path, code=NOT_STICK, says="or is truncated")
@@ -51,23 +51,23 @@ def test_a_full_grubenv(stick, small_sets):
 
 
 @pytest.mark.parametrize("arguments, says", [
-    (["--frobnicate"], "--frobnicate: there is no such option"),
-    (["--disk", "a", "--frobnicate=b", "c"], "--frobnicate=b: there is no such option"),
-    (["-x"], "-x: there is no such option"),
-    (["--force", "-xn"], "-x: there is no such option"),
-    (["--root=/x", "-nx"], "-x: there is no such option"),
-    (["--in", "a"], "--in: there is no such option"),
-    (["--in=a"], "--in=a: there is no such option"),
-    (["--dry-run", "-xn"], "-x: there is no such option"),
-    (["--kernel", "--force", "-qx"], "-x: there is no such option"),
-    (["--kernel", "-n", "--forc"], "--forc: there is no such option"),
+    (["--frobnicate"], "--frobnicate: no such option"),
+    (["--disk", "a", "--frobnicate=b", "c"], "--frobnicate=b: no such option"),
+    (["-x"], "-x: no such option"),
+    (["--force", "-xn"], "-x: no such option"),
+    (["--root=/x", "-nx"], "-x: no such option"),
+    (["--in", "a"], "--in: no such option"),
+    (["--in=a"], "--in=a: no such option"),
+    (["--dry-run", "-xn"], "-x: no such option"),
+    (["--kernel", "--force", "-qx"], "-x: no such option"),
+    (["--kernel", "-n", "--forc"], "--forc: no such option"),
     (["--force=1"], "--force takes no value"),
     (["--dry-run="], "--dry-run takes no value"),
     (["--disk"], "--disk needs a value"),
-    (["status", "word", "--kern"], "--kern: there is no such option"),
-    (["--forc"], "--forc: there is no such option"),
-    (["--dis", "a"], "--dis: there is no such option"),
-    (["--dis=a"], "--dis=a: there is no such option"),
+    (["status", "word", "--kern"], "--kern: no such option"),
+    (["--forc"], "--forc: no such option"),
+    (["--dis", "a"], "--dis: no such option"),
+    (["--dis=a"], "--dis=a: no such option"),
     *[([option, ""], f"{option} must not be empty")
       for option in ("--disk", "--partition", "--root", "--kernel", "--initrd", "--once")],
     (["--disk="], "--disk must not be empty"),
@@ -90,7 +90,7 @@ def test_the_wrong_kind_of_target_names_the_other_option(stick, tmp_path):
     kupd("status", "--partition", stick.path, code=NOT_STICK, says="--disk")
 
 
-def test_the_root_folder_is_no_empty_name(stick):
+def test_the_root_folder_is_not_an_empty_name(stick):
     kupd("status", "--root", "/", "--disk", stick.path)
 
 

@@ -4,7 +4,7 @@
 A state is what lies in partition 2 and in grubenv, and what the system remembers of failed sets. From
 each, the boot menu (the real grub.cfg, see bootmenu.py) starts something that comes up or not, what
 came up runs bless or repair (the real program), and then perhaps updates, rolls back or chooses, more
-than once; a power cut may come behind each of their writes. Whatever happened, boots alone must end
+than once; a power cut may come after each of their writes. Whatever happened, boots alone must end
 in a system that is up, and on the best kernel set that there is; and the last set that is known to
 boot is still there.
 """
@@ -26,8 +26,8 @@ from programs import DONE, NOT_STICK, PROGRAM, REFUSED, VERIFY, install, kupd, u
 from proof import kernel_place
 from iotrace import read_log
 
-BOOTS = 6       # after so many at the latest something is up
-SETTLED = 14    # and after so many on a good set: each bad one may have had its boots
+BOOTS = 6       # after this many at the latest something is up
+SETTLED = 14    # and after this many on a good set: each bad one may have used its boots
 
 # States of a story; where there are more, those are walked that are found first.
 LIMIT = int(os.environ.get("LIVENG_MODEL_STATES", 300))
@@ -62,13 +62,13 @@ def live_files(data, pvd):
 
 @dataclass(frozen=True)
 class State:
-    """A stick that is off."""
+    """A stick while the machine is off."""
     partition: bytes = field(repr=False)  # compressed
     env: tuple    # grubenv's variables, sorted
     memory: str   # /var/lib/liveng/failed
     proven: int   # the last set known to boot: its number; None: there is none
-    booted: frozenset  # the sets in the partition that came up once
-    key: tuple    # all that counts of these
+    booted: frozenset  # the sets in the partition that have ever come up
+    key: tuple    # everything that matters of these
 
 
 class World:
@@ -85,7 +85,7 @@ class World:
         self.known = {}  # runs: (key of a state, words) -> states
         self.boots = 0
 
-    # What a state is
+    # States
 
     def content(self, data, files, old=""):
         """Which set that is: its number, None: none, -1: a damaged one."""
@@ -123,7 +123,7 @@ class World:
                           state.booted | {n})
 
     def put(self, state):
-        """Make the stick and the system that state."""
+        """Put the stick and the system into that state."""
         text = "# GRUB Environment Block\n" + "".join(f"{k}={v}\n" for k, v in state.env)
         with open(self.stick.path, "r+b") as f:
             f.seek(self.start)
@@ -141,7 +141,7 @@ class World:
     # What can happen
 
     def run(self, state, *words):
-        """A run of the program: the states behind each of its writes, the whole one last."""
+        """A run of the program: the states after each of its writes, the complete one last."""
         if (state.key, words) in self.known:
             return self.known[state.key, words]
         try:
@@ -178,12 +178,12 @@ class World:
             states.append(self.state(bytes(data), env, memory, *known))
         if words == ("rollback",) and states and "liveng_tries" not in env:
             current = states[-1].key[0][0]
-            assert current in state.booted, "a set that never came up is called proven"
+            assert current in state.booted, "a set that never came up is marked as proven"
             states.append(self.came_up(states[-1], current))
         return states or [state]
 
     def menu(self, state, refuses_damaged):
-        """The way through the boot menu: (states behind each of its saves, the entry, whether that
+        """The way through the boot menu: (states after each of its saves, the entry, whether that
         comes up)."""
         data = zlib.decompress(state.partition)
         files = live_files(data, sticks.PVD)
@@ -203,18 +203,18 @@ class World:
         return states, boot.entry, started == "factory" or started in self.good
 
     def after_boot(self, state, entry):
-        """What the booted system does by itself."""
+        """What the booted system does automatically."""
         if entry == "fallback":
             return self.run(state, "repair")
         runs = state.key[0][entry == "previous"]
         states = self.run(state, "bless", "--booted", entry)
-        # Of a previous set that was chosen bless makes nothing.
+        # bless does nothing if the previous set was chosen.
         if states[-1].key[0][0] == runs and "liveng_tries" not in dict(states[-1].env):
             states = [*states, self.came_up(states[-1], runs)]
         return states
 
     def actions(self, state, mishaps, choices):
-        """What people and apt do then."""
+        """What the user and apt do then."""
         if choices and not mishaps:
             yield self.run(state, "rollback", "--undo")
         yield self.run(state, "update")
@@ -228,10 +228,10 @@ class World:
             yield self.run(state, "next", "--once", entry)
 
     def mishaps(self, state):
-        """What a worn medium, or a person, does to a stick that is off."""
+        """What a worn medium, or a person, does to a stick while the machine is off."""
         data = zlib.decompress(state.partition)
         head = data[:sticks.PVD] + bytes(sticks.BLOCK) + data[sticks.PVD + sticks.BLOCK:]
-        # Right behind the switch of an update that was cut off there is no other way to the new set.
+        # Right after the switch of an update that was cut off there is no other way to the new set.
         beheaded = self.state(head, dict(state.env), state.memory, None, state.booted)
         is_lost = state.proven not in {content for tree in beheaded.key[:4] for content in tree[:2]}
         yield beheaded if is_lost else self.state(head, dict(state.env), state.memory, state.proven,
@@ -281,7 +281,7 @@ class Story:
     # May a damaged kernel be loaded, and die? One that is proven is not counted: only the menu's
     # entries help then.
     unnoticed: bool = True
-    choices: bool = True  # does anybody undo a rollback, or choose what the next boot takes?
+    choices: bool = True  # does the user undo a rollback, or choose what the next boot takes?
     mishaps: bool = False  # is the partition also found beheaded, and wiped, in each state?
 
 
@@ -329,7 +329,7 @@ def test_every_state_leads_to_a_system_that_is_up(name, new_stick, tiny_sets, to
                 is_up, at = onward[at][way]
                 up.append(is_up)
             if len(up) < SETTLED:
-                continue  # leads to one behind the limit
+                continue  # leads to one beyond the limit
             assert any(up[:BOOTS]), f"nothing comes up in {BOOTS} boots: {state}"
             assert up[-1], f"it does not stay up: {state}"
             # A good one that was cut off three times in a row is taken for a bad one.
@@ -340,7 +340,7 @@ def test_every_state_leads_to_a_system_that_is_up(name, new_stick, tiny_sets, to
 
 @pytest.fixture(scope="session")
 def tiny_sets(tmp_path_factory):
-    """Sets as small as they can be: they are copied often."""
+    """Sets as small as possible: they are copied often."""
     folder = tmp_path_factory.mktemp("tiny")
     return [sticks.make_set(folder / str(n), f"6.1.0-{n}-amd64", 24_000, 8_000, seed=n)
             for n in range(1, 4)]

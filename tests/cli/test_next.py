@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""next: what one boot runs; and what bless makes of it afterwards is in test_trial.py."""
+"""next: what one boot runs; what bless does about it afterwards is in test_trial.py."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from proof import damage_root, untouched
 
 
 @pytest.mark.parametrize("entry", ["previous", "fallback", "standard"])
-def test_next_is_noted_for_the_boot_menu(stick, small_sets, entry):
+def test_next_is_recorded_for_the_boot_menu(stick, small_sets, entry):
     update(stick, small_sets[1])
     stick.set_grubenv({"liveng_previous": "1", "other": "stays"})
     with untouched(stick.path):
@@ -20,7 +20,7 @@ def test_next_is_noted_for_the_boot_menu(stick, small_sets, entry):
     assert stick.grubenv()["liveng_once"] == "standard"
 
 
-def test_next_takes_no_entry_that_cannot_boot(stick, small_sets):
+def test_next_refuses_an_entry_that_cannot_boot(stick, small_sets):
     with untouched(stick.path):
         kupd("next", "--once", "previous", "--disk", stick.path, code=REFUSED, says="no previous")
     update(stick, small_sets[1])
@@ -35,7 +35,7 @@ def test_next_without_grubenv(new_stick, small_sets):
         kupd("next", "--once", "fallback", "--disk", stick.path, code=REFUSED, says="grubenv")
 
 
-def test_a_previous_set_that_goes_is_chosen_no_more(stick, small_sets):
+def test_a_previous_set_that_is_gone_is_no_longer_chosen(stick, small_sets):
     update(stick, small_sets[1])
     kupd("next", "--once", "previous", "--disk", stick.path)
     kupd("rollback", "--disk", stick.path)
@@ -48,7 +48,7 @@ def choose(stick, entry="fallback"):
 
 
 def test_another_current_set_drops_the_choice(stick, small_sets):
-    """Else it would not be what the next boot runs."""
+    """Otherwise it would not be what the next boot runs."""
     choose(stick)
     update(stick, small_sets[1], says="dropping the choice of fallback")
     assert "liveng_once" not in stick.grubenv()

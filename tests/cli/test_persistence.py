@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The persistence of a stick made by liveng-deploy, in the clear and encrypted, as e2fsprogs and
-cryptsetup see it; and where its passphrase comes from, and does not go."""
+cryptsetup see it; and where its passphrase comes from, and where it does not go."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ def assert_persistence(path):
 
 @pytest.fixture(scope="module")
 def phrase(tmp_path_factory):
-    """A file with the passphrase, as an editor leaves it."""
+    """A file with the passphrase, as written by an editor."""
     path = tmp_path_factory.mktemp("phrase") / "phrase"
     path.write_text(PASSPHRASE + "\n")
     return path
@@ -46,7 +46,7 @@ def phrase(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory):
-    """A target that was in use: nothing on it is zero."""
+    """A used target: nothing on it is zero."""
     path = tmp_path_factory.mktemp("used") / "stick.img"
     with open(path, "wb") as f:
         for _ in range(480):
@@ -105,7 +105,7 @@ def test_an_image_that_cannot_open_it_is_refused(image_without_cryptsetup, used,
                  used.path, code=REFUSED, says="cryptsetup-initramfs")
 
 
-def test_an_initrd_of_ones_own_helps(image_without_cryptsetup, phrase, material, tmp_path):
+def test_another_initrd_helps(image_without_cryptsetup, phrase, material, tmp_path):
     deployer("--dry-run", "--encrypt", "--passphrase-file", phrase, "--initrd",
              material.new.initrd, "--size", "1G", image_without_cryptsetup,
              tmp_path / "stick.img", code=DONE, says="LUKS2")
@@ -137,7 +137,7 @@ def test_a_dry_run_looks_at_the_passphrase_as_well(material, live_image, phrase,
     deployer(*options, "--passphrase-file", tmp_path / "missing", live_image, target, code=FAILED,
              says=[str(tmp_path / "missing"), "No such file"])
     deployer(*options, "--passphrase-file", phrase, live_image, target, says="nothing was written")
-    deployer(*options, live_image, target, says="nothing was written")  # that would be asked for
+    deployer(*options, live_image, target, says="nothing was written")  # the passphrase would be asked for
 
 
 def test_a_passphrase_without_encryption(live_image, tmp_path, phrase):
@@ -146,7 +146,7 @@ def test_a_passphrase_without_encryption(live_image, tmp_path, phrase):
 
 
 def test_a_descriptor_and_where_it_does_not_go(live_image, tmp_path):
-    """In no argument, no environment of another program, no message, and not on the stick."""
+    """Not in any argument, another program's environment or a message, and not on the stick."""
     path = tmp_path / "stick.img"
     trace = tmp_path / "trace"
     ours, theirs = os.pipe()
@@ -175,7 +175,7 @@ def test_without_a_terminal_the_options_are_named(live_image, used):
 
 
 class Typist:
-    """The program in a child with a terminal of its own, and somebody who types."""
+    """The program in a child with its own terminal, and somebody who types."""
 
     def __init__(self, *arguments):
         self.pid, self.fd = pty.fork()
@@ -198,7 +198,7 @@ class Typist:
         return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
 
     def end(self):
-        """Its exit code; all that it said is in `shown` then."""
+        """Its exit code; everything it printed is then in `shown`."""
         with contextlib.suppress(OSError):
             while piece := os.read(self.fd, 4096):
                 self.shown += piece.decode()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """repair, and update where it repairs: a damaged set, a damaged tree, a set that did not come up.
 
-The installed system is one elsewhere, as --root names it."""
+The installed system is elsewhere, named with --root."""
 
 import fcntl
 
@@ -71,7 +71,7 @@ def test_after_a_failed_trial_the_set_that_a_rollback_left(stick, small_sets, ro
         repair(stick, root, code=REFUSED, says="no kernel that can be written")
 
 
-def test_files_that_are_named(stick, small_sets, root):
+def test_files_given_by_options(stick, small_sets, root):
     """On a system without kernels: those of the medium, say, or of another computer."""
     named = ["--kernel", small_sets[1].kernel, "--initrd", small_sets[1].initrd]
     with untouched(stick.path):
@@ -84,7 +84,7 @@ def test_files_that_are_named(stick, small_sets, root):
     assert stick.grub_has(small_sets[1])
 
 
-def test_files_that_are_named_and_refused(stick, small_sets, root):
+def test_files_given_by_options_and_refused(stick, small_sets, root):
     damage(stick, small_sets[0])
     with untouched(stick.path):
         repair(stick, root, "--kernel", small_sets[1].kernel, "--initrd", small_sets[2].initrd, code=REFUSED,
@@ -104,7 +104,7 @@ def failed_stick(stick, small_sets, root, request):
 
 
 def failures(root):
-    """The releases that are remembered as failed."""
+    """The releases recorded as failed."""
     return [line.split()[0] for line in (root / "var/lib/liveng/failed").read_text().splitlines()]
 
 
@@ -119,7 +119,7 @@ def test_repair_goes_back_without_a_copy(failed_stick, small_sets, root):
     assert failures(root) == [small_sets[2].release]
 
 
-def test_repair_dry_run_tells_what_it_would_go_back_to(failed_stick, small_sets, root):
+def test_repair_dry_run_says_what_it_would_go_back_to(failed_stick, small_sets, root):
     with untouched(failed_stick.path):
         result = repair(failed_stick, root, "-n", says=["would", small_sets[0].release])
     assert "nothing to repair" not in result.err
@@ -158,11 +158,11 @@ def test_repair_gives_up_when_every_kernel_failed(stick, small_sets, root):
     assert sorted(failures(root)) == sorted(s.release for s in small_sets[:3])
 
 
-def test_a_set_that_is_named_and_did_not_come_up(failed_stick, small_sets, root):
-    """Named or not, the previous one comes first; without that it is not written again."""
+def test_a_given_set_that_did_not_come_up_before(failed_stick, small_sets, root):
+    """Given or not, the previous one comes first; without that, the set is not written again."""
     damage(failed_stick, small_sets[0])
     named = ["--kernel", small_sets[2].kernel, "--initrd", small_sets[2].initrd]
-    repair(failed_stick, root, *named, code=REFUSED, says=["did not come up", "name another"])
+    repair(failed_stick, root, *named, code=REFUSED, says=["did not come up", "choose another"])
     repair(failed_stick, root, "--kernel", small_sets[3].kernel, "--initrd", small_sets[3].initrd)
     assert failed_stick.grub_has(small_sets[3])
 
@@ -224,13 +224,13 @@ def test_status_of_a_damaged_tree_shows_the_previous_set(rootless_stick, small_s
     assert as_json["previous"]["release"] == small_sets[0].release
 
 
-def test_verify_of_a_damaged_tree_tells_of_both_sets(rootless_stick, small_sets):
+def test_verify_of_a_damaged_tree_reports_both_sets(rootless_stick, small_sets):
     with untouched(rootless_stick.path):
         kupd("verify", "--disk", rootless_stick.path, code=VERIFY, says="no whole kernel set")
 
 
 @pytest.mark.parametrize("verb", ["repair", "update"])
-def test_a_damaged_tree_is_written_anew(rootless_stick, small_sets, root, tmp_path, verb):
+def test_a_damaged_tree_is_rewritten(rootless_stick, small_sets, root, tmp_path, verb):
     before = identity(rootless_stick)
     kupd(verb, "--disk", rootless_stick.path, "--root", root)
     assert_holds(rootless_stick, tmp_path / "after", small_sets[2], small_sets[0])
@@ -243,7 +243,7 @@ def test_bless_of_a_damaged_tree_does_not_end_the_trial(rootless_stick):
         kupd("bless", "--disk", rootless_stick.path, code=VERIFY, says="no whole kernel set")
 
 
-# The current kernel cannot be read any more
+# The current kernel can no longer be read
 
 @pytest.mark.parametrize("words", [["repair"], ["update", "--force"]], ids=" ".join)
 @pytest.mark.parametrize("state", ["first", "proven", "on trial"])
@@ -263,7 +263,7 @@ def test_a_set_that_cannot_be_read_is_given_up_on_request(stick, small_sets, roo
     assert stick.grubenv()["liveng_previous"] == ("1" if previous else "0")
 
 
-def test_a_set_that_cannot_be_read_may_be_whole_the_next_time(stick, small_sets, tools):
+def test_a_set_that_cannot_be_read_may_be_readable_next_time(stick, small_sets, tools):
     at = stick.partition(2)[0] + kernel_place(stick, small_sets[0])
     with untouched(stick.path):
         update(stick, small_sets[1], code=FAILED, says=["cannot read", "repair", "--force"],
@@ -272,7 +272,7 @@ def test_a_set_that_cannot_be_read_may_be_whole_the_next_time(stick, small_sets,
     assert stick.grub_has(small_sets[1])
 
 
-# The other slot's tree cannot be read: nothing that does without it is kept from its work
+# The other slot's tree cannot be read: whatever does not need it still works
 
 @pytest.fixture(params=["descriptor", "root folder"])
 def half_readable(stick, small_sets, tools, request):

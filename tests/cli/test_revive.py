@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""repair of a kernel partition that lost its head: the block that leads to the trees, or all of it.
+"""repair of a kernel partition that lost its head: the block that points to the trees, or all of it.
 """
 
 import pytest
@@ -44,7 +44,7 @@ def two_sets(new_stick, small_sets):
 
 
 @pytest.mark.parametrize("spoil", [behead, garble])
-def test_the_descriptor_is_put_back(two_sets, small_sets, root, tmp_path, spoil):
+def test_the_descriptor_is_restored(two_sets, small_sets, root, tmp_path, spoil):
     before = identity(two_sets)
     sectors = two_sets.read(2, 0, two_sets.partition(2)[1])
     spoil(two_sets)
@@ -66,7 +66,7 @@ def test_the_descriptor_is_put_back(two_sets, small_sets, root, tmp_path, spoil)
     ("0", "1", 0, {"liveng_previous": "0"}),
     ("0", "0", 0, {"liveng_tries": "3", "liveng_previous": "0"}),
     ("3", "0", 0, {"liveng_tries": "3", "liveng_previous": "0"})])
-def test_the_tree_that_is_least_in_doubt_is_put_back(two_sets, small_sets, root, tries, previous, current, after):
+def test_the_tree_that_is_least_in_doubt_is_restored(two_sets, small_sets, root, tries, previous, current, after):
     two_sets.set_grubenv({"liveng_tries": tries, "liveng_previous": previous})
     behead(two_sets)
     repair(two_sets, root)
@@ -74,8 +74,8 @@ def test_the_tree_that_is_least_in_doubt_is_put_back(two_sets, small_sets, root,
     assert two_sets.grubenv() == after
 
 
-def test_of_two_trees_that_name_each_other_the_proven_one_is_put_back(two_sets, small_sets, root, tmp_path):
-    """As an update leaves them that writes the older set anew: nothing else tells them apart."""
+def test_of_two_trees_that_name_each_other_the_proven_one_is_restored(two_sets, small_sets, root, tmp_path):
+    """As after an update that writes the older set again: nothing else distinguishes them."""
     update(two_sets, small_sets[0])
     assert two_sets.grubenv()["liveng_proven"] == "B"
     behead(two_sets)
@@ -86,7 +86,7 @@ def test_of_two_trees_that_name_each_other_the_proven_one_is_put_back(two_sets, 
     assert_holds(two_sets, tmp_path / "after", small_sets[2], small_sets[1])
 
 
-def test_the_descriptor_of_an_old_stick_is_put_back(new_stick, small_sets, root, tmp_path):
+def test_the_descriptor_of_an_old_stick_is_restored(new_stick, small_sets, root, tmp_path):
     stick = new_stick(form="plain", names=False, grubenv=None, label="SK-SYSTEM2")
     before = identity(stick)
     update(stick, small_sets[1])
@@ -96,14 +96,14 @@ def test_the_descriptor_of_an_old_stick_is_put_back(new_stick, small_sets, root,
     assert_holds(stick, tmp_path / "after", small_sets[1], small_sets[0])
 
 
-def test_after_a_rollback_the_older_tree_is_put_back(two_sets, small_sets, root):
+def test_after_a_rollback_the_older_tree_is_restored(two_sets, small_sets, root):
     kupd("rollback", "--disk", two_sets.path)
     behead(two_sets)
     repair(two_sets, root)
     assert two_sets.grub_has(small_sets[0])
 
 
-def test_a_damaged_tree_is_not_put_back(two_sets, small_sets, root):
+def test_a_damaged_tree_is_not_restored(two_sets, small_sets, root):
     damage_root(two_sets)
     behead(two_sets)
     repair(two_sets, root)
@@ -113,7 +113,7 @@ def test_a_damaged_tree_is_not_put_back(two_sets, small_sets, root):
 @pytest.mark.parametrize("names, label, made", [(True, "OTHER2", "LIVENG_SYSTEM2"),
                                                 (False, "SK-SYSTEM2", "SK-SYSTEM2"),
                                                 (False, "LIVENG_SYSTEM2", "LIVENG_SYSTEM2")])
-def test_a_wiped_partition_is_made_anew(new_stick, small_sets, root, tmp_path, names, label, made):
+def test_a_wiped_partition_is_recreated(new_stick, small_sets, root, tmp_path, names, label, made):
     stick = new_stick(names=names, label=label)
     wipe(stick)
     with untouched(stick.path):
@@ -128,7 +128,7 @@ def test_a_wiped_partition_is_made_anew(new_stick, small_sets, root, tmp_path, n
     assert stick.grub_has(small_sets[3])
 
 
-def test_a_wiped_partition_is_made_anew_from_files_that_are_named(stick, small_sets, tmp_path):
+def test_a_wiped_partition_is_recreated_from_files_given_by_options(stick, small_sets, tmp_path):
     wipe(stick)
     named = ["--kernel", small_sets[1].kernel, "--initrd", small_sets[1].initrd]
     made = kupd("repair", "--disk", stick.path, "--root", tmp_path, *named, "--json").json
@@ -136,7 +136,7 @@ def test_a_wiped_partition_is_made_anew_from_files_that_are_named(stick, small_s
     assert_holds(stick, tmp_path / "after", small_sets[1])
 
 
-def test_a_volume_made_anew_keeps_the_uuid_that_can_still_be_read(two_sets, small_sets, root):
+def test_a_recreated_volume_keeps_the_uuid_that_can_still_be_read(two_sets, small_sets, root):
     before = identity(two_sets)
     for number in 0, 1:
         at = two_sets.read(2, 0, two_sets.partition(2)[1]).index(
@@ -148,7 +148,7 @@ def test_a_volume_made_anew_keeps_the_uuid_that_can_still_be_read(two_sets, smal
     assert two_sets.grub_has(small_sets[2])
 
 
-def test_what_is_not_plainly_a_liveng_stick_is_not_made_one(new_stick, root):
+def test_what_is_not_clearly_a_liveng_stick_is_not_made_one(new_stick, root):
     stick = new_stick(names=False, label="OTHER2")
     wipe(stick)
     with untouched(stick.path):
@@ -169,7 +169,7 @@ def test_without_a_kernel_a_wiped_partition_stays_as_it_is(stick, small_sets, ro
         repair(stick, root, code=REFUSED, says="apt")
 
 
-def test_a_partition_alone_is_not_made_anew(stick, root, tmp_path):
+def test_a_partition_alone_is_not_recreated(stick, root, tmp_path):
     """Nothing says what it was."""
     alone = tmp_path / "partition"
     alone.write_bytes(bytes(4 * 1024 * 1024))

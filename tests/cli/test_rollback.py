@@ -11,7 +11,7 @@ from proof import assert_holds, damage, identity, outside, untouched
 
 @pytest.mark.parametrize("form", [{}, {"form": "plain", "names": False, "grubenv": None}],
                          ids=["fresh", "old"])
-def test_rollback_and_on_from_there(new_stick, small_sets, tmp_path, form):
+def test_rollback_and_onwards(new_stick, small_sets, tmp_path, form):
     stick = new_stick(**form)
     before = identity(stick)
     update(stick, small_sets[1])
@@ -118,14 +118,14 @@ def test_update_on_trial_over_a_damaged_previous_set(stick, small_sets, tmp_path
     assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[1])
 
 
-def test_a_damaged_current_set_never_becomes_the_way_back(stick, small_sets, tmp_path):
+def test_a_damaged_current_set_never_becomes_the_previous_one(stick, small_sets, tmp_path):
     damage(stick, small_sets[0])
     update(stick, small_sets[1], says="damaged")
     assert_holds(stick, tmp_path / "after", small_sets[1])
     assert stick.grubenv()["liveng_previous"] == "0"
 
 
-def test_a_damaged_current_set_makes_room_and_the_whole_one_stays(stick, small_sets, tmp_path):
+def test_a_damaged_current_set_is_overwritten_and_the_whole_one_kept(stick, small_sets, tmp_path):
     update(stick, small_sets[1])
     kupd("bless", "--disk", stick.path)
     damage(stick, small_sets[1])
@@ -133,7 +133,7 @@ def test_a_damaged_current_set_makes_room_and_the_whole_one_stays(stick, small_s
     assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[0])
 
 
-# A set that came up stays, whatever the one before it is
+# A set that came up is kept, whatever the previous one is
 
 @pytest.fixture
 def over_unproven(stick, small_sets):
@@ -150,14 +150,14 @@ def test_a_rollback_to_an_unproven_set_keeps_the_proven_one(over_unproven, small
     kupd("rollback", "--disk", stick.path)
     assert stick.grubenv()["liveng_tries"] == "3"
     with untouched(stick.path):
-        update(stick, small_sets[2], "-n", says=f"to {small_sets[1].release} first, it is the proven one")
+        update(stick, small_sets[2], "-n", says=f"to {small_sets[1].release} first: it is the proven one")
     update(stick, small_sets[2])
     assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[1])
     assert stick.grubenv() == {"liveng_tries": "3", "liveng_previous": "1", "liveng_proven": "B"}
 
 
 def test_two_sets_that_each_have_the_other_as_old_set(over_unproven, small_sets, tmp_path):
-    """The older one was written again, into the place where it had been."""
+    """The older one was written again, to the place where it had been."""
     stick = over_unproven
     update(stick, small_sets[0])
     for _ in range(2):
@@ -167,8 +167,8 @@ def test_two_sets_that_each_have_the_other_as_old_set(over_unproven, small_sets,
     assert_holds(stick, tmp_path / "after", small_sets[2], small_sets[1])
 
 
-def test_a_rollback_behind_an_update_that_was_cut_off(stick, small_sets):
-    """Right behind the switch: the new tree's own descriptor is not there yet."""
+def test_a_rollback_after_an_update_that_was_cut_off(stick, small_sets):
+    """Right after the switch: the new tree's own descriptor is not there yet."""
     update(stick, small_sets[1])
     stick.write(2, stick.partition(2)[1] // 2 + 32768, bytes(2048))
     kupd("bless", "--disk", stick.path)
@@ -242,7 +242,7 @@ def test_verify_finds_one_flipped_bit(stick, small_sets, which):
 
 
 @pytest.mark.parametrize("text", ["{}", "# GRUB Environment Block\nliveng_release={}"], ids=["people", "menu"])
-def test_verify_finds_a_release_that_is_not_the_sets(stick, small_sets, text):
+def test_verify_finds_a_release_that_does_not_belong_to_the_set(stick, small_sets, text):
     update(stick, small_sets[1])
     data = stick.read(2, 0, stick.partition(2)[1])
     text = (text.format(small_sets[1].release) + "\n").encode()
@@ -265,7 +265,7 @@ def test_verify_of_a_damaged_tree(stick, small_sets):
 
 # bless
 
-def test_bless_ends_the_trial_and_keeps_the_way_back(stick, small_sets):
+def test_bless_ends_the_trial_and_keeps_the_previous_set(stick, small_sets):
     stick.set_grubenv({"other": "stays"})
     update(stick, small_sets[1])
     kept = outside(stick, 3)

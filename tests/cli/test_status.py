@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""status: what it tells, and that it is quick and writes nothing."""
+"""status: what it shows, and that it is quick and writes nothing."""
 
 import os
 import re
@@ -54,7 +54,7 @@ def test_json_has_the_same(stick, small_sets):
     assert result["slot_a_bytes"] + result["slot_b_bytes"] >= total - 64 * 1024
 
 
-def test_json_has_null_for_what_is_not_there(stick):
+def test_json_has_null_for_what_does_not_exist(stick):
     result = status(stick, "--json").json
     assert [result[name] for name in ("previous", "undone", "once", "tries")] == [None] * 4
     assert kupd("verify", "--disk", stick.path, "--json").json["previous"] is None
@@ -88,7 +88,7 @@ def test_without_grubenv_the_assessment_is_off(new_stick, form):
     assert status(stick, "--json").json["assessment_state"] == "off"
 
 
-def test_old_stick_tells_the_release_of_its_kernel(new_stick, small_sets):
+def test_old_stick_shows_the_release_of_its_kernel(new_stick, small_sets):
     stick = new_stick(form="plain", names=False, grubenv=None, label="SK-SYSTEM2")
     text = status(stick).out
     assert small_sets[0].release in text
@@ -106,7 +106,7 @@ def test_next_is_what_update_then_does(stick, small_sets, tmp_path):
             assert f"slot {wrote['slot']}" in result["update"]
 
 
-def test_next_tells_of_a_rebuilt_initrd(stick, small_sets, tmp_path):
+def test_next_mentions_a_rebuilt_initrd(stick, small_sets, tmp_path):
     root = tmp_path / "root"
     install(root, small_sets[1])
     kupd("update", "--disk", stick.path, "--root", root)
@@ -120,7 +120,7 @@ def test_next_tells_of_a_rebuilt_initrd(stick, small_sets, tmp_path):
     assert wrote["changed"]
 
 
-def test_next_tells_that_there_is_no_room(stick, small_sets, tmp_path):
+def test_next_says_that_there_is_no_room(stick, small_sets, tmp_path):
     root = tmp_path / "root"
     install(root, small_sets[1])
     initrd = root / f"boot/initrd.img-{small_sets[1].release}"
@@ -133,7 +133,7 @@ def test_next_tells_that_there_is_no_room(stick, small_sets, tmp_path):
 
 
 @pytest.mark.skipif(any(Path("/boot").glob("vmlinuz-*")), reason="this machine has kernels")
-def test_next_tells_whose_kernels_are_missing(stick, tmp_path):
+def test_next_says_whose_kernels_are_missing(stick, tmp_path):
     assert "this computer has no kernel in /boot" in status(stick).out
     told = status(stick, "--root", tmp_path, "--json").json
     assert f"no kernel in {tmp_path}/boot" in told["update"] and told["update_state"] == "no-kernel"
@@ -147,7 +147,7 @@ def test_partition_alone_has_no_assessment(stick, tmp_path):
 
 
 def test_status_does_not_read_the_sets(stick, small_sets):
-    """A damaged kernel is verify's business; status stays at once, whatever the size."""
+    """Damaged kernels are verify's job; status stays instant, whatever the size."""
     content = stick.read(2, 0, stick.partition(2)[1])
     at = content.index(small_sets[0].kernel.read_bytes())
     stick.write(2, at + 70_000, b"\xff" * 1000)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs that are started without standard input, output or error: no file of theirs may take the
-place of one, else messages would be written into a stick."""
+"""Programs started without standard input, output or error: none of their files may get one of these
+numbers, otherwise messages would be written to a stick."""
 
 import contextlib
 import re
@@ -17,7 +17,7 @@ STREAMS = ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"]
 
 @contextlib.contextmanager
 def without(streams, log, *paths):
-    """A prefix that closes them, and afterwards a look at what the files were opened as."""
+    """A prefix that closes them, and afterwards a check of the numbers that files got."""
     watched = [word for path in paths for word in ("-P", path)]
     yield ["strace", "-f", "-qq", "-o", log, *watched, "-e", "trace=openat",
            "sh", "-c", f'exec "$0" "$@" {streams}']

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is no liveng stick is left alone (exit code 3), and so is what another program uses (7)."""
+"""What is not a liveng stick is left alone (exit code 3), and so is what another program uses (7)."""
 
 import fcntl
 import os
@@ -67,14 +67,14 @@ def refused(stick, small_sets, code):
 
 @pytest.mark.parametrize("spoil", [no_gpt, mbr, one_partition, ext4_in_2, other_label, system_label,
                                    cut_in_2], ids=lambda f: f.__name__)
-def test_what_is_no_stick(stick, small_sets, spoil):
+def test_what_is_not_a_stick(stick, small_sets, spoil):
     spoil(stick)
     refused(stick, small_sets, NOT_STICK)
 
 
 @pytest.mark.parametrize("spoil", [empty_2, no_pvd], ids=lambda f: f.__name__)
 def test_a_stick_that_lost_its_kernels(stick, small_sets, spoil):
-    """By its names it is one all the same: whoever keeps it up to date must not pass over it."""
+    """By its names it still is one: the hooks that keep it up to date must not skip it."""
     spoil(stick)
     refused(stick, small_sets, VERIFY)
 
@@ -91,7 +91,7 @@ def test_files_that_hold_nothing(tmp_path, small_sets, content, option):
              small_sets[1].initrd, code=NOT_STICK, says="target.img")
 
 
-def test_the_image_itself_is_no_stick(stick, small_sets, tmp_path):
+def test_the_image_itself_is_not_a_stick(stick, small_sets, tmp_path):
     """A live image holds ISO 9660, with another label."""
     image = tmp_path / "live.iso"
     sticks.run("xorrisofs", "-quiet", "-volid", "d-live 12 gn amd64", "-o", image,
@@ -111,7 +111,7 @@ def test_partition_1_is_not_written(stick, small_sets, tmp_path):
 
 
 @pytest.mark.parametrize("target", ["missing", "folder", "/dev/null"])
-def test_targets_that_are_no_files(tmp_path, target):
+def test_targets_that_are_not_files(tmp_path, target):
     (tmp_path / "folder").mkdir()
     target = tmp_path / target  # an absolute one stays
     result = kupd("status", "--disk", target, code=FAILED)
@@ -159,8 +159,8 @@ def test_a_path_with_blanks_and_signs(new_stick, small_sets):
     assert stick.grub_has(small_sets[1])
 
 
-def test_bless_waits_for_who_writes(stick, small_sets):
-    """It is run once in a boot; each verb else gives up after two seconds."""
+def test_bless_waits_for_a_writer(stick, small_sets):
+    """It runs once per boot; every other verb gives up after two seconds."""
     update(stick, small_sets[1])
     with open(stick.path, "rb") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
@@ -182,8 +182,8 @@ def test_bless_that_waits_can_be_interrupted(stick, small_sets):
         assert result.code == FAILED and "interrupted: nothing was changed" in result.err
 
 
-def test_what_another_cache_holds_is_no_answer(stick, small_sets, loop):
-    """A partition's device, here the file beneath, is written to while the whole disk is cached."""
+def test_what_another_cache_holds_is_not_used(stick, small_sets, loop):
+    """A partition's device, here the underlying file, is written to while the whole disk is cached."""
     before = stick.read(2, PVD, 512)
     update(stick, small_sets[1])
     node = loop(stick.path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""After a boot: what bless makes of it, and what is remembered of a set that did not come up."""
+"""After a boot: what bless concludes, and what is recorded about a set that did not come up."""
 
 import pytest
 
@@ -55,7 +55,7 @@ def test_the_set_that_came_up_becomes_current(given_up, small_sets, root):
         bless(given_up, root, "standard")
 
 
-def test_nothing_to_bless_is_told_unless_quiet(stick, root):
+def test_nothing_to_bless_is_reported_unless_quiet(stick, root):
     for booted, words in ("standard", "is not on trial, nothing to do"), ("fallback", "nothing to do"):
         with untouched(stick.path):
             said = bless(stick, root, booted, says=words)
@@ -64,7 +64,7 @@ def test_nothing_to_bless_is_told_unless_quiet(stick, root):
             assert said.out + said.err == ""
 
 
-def test_the_failure_is_told(given_up, small_sets, root):
+def test_the_failure_is_reported(given_up, small_sets, root):
     assert status(given_up, root, "--short").out == ""
     bless(given_up, root, "previous")
     assert "did not come up" in status(given_up, root).out
@@ -74,8 +74,8 @@ def test_the_failure_is_told(given_up, small_sets, root):
     assert small_sets[1].release in short and small_sets[0].release in short
 
 
-def test_the_manuals_unit_for_a_good_boot_is_one(tmp_path):
-    """As it stands there: what systemd finds wrong with it would keep boots from being good."""
+def test_the_manuals_unit_for_a_good_boot_is_valid(tmp_path):
+    """Verbatim: anything that systemd finds wrong with it would prevent boots from being good."""
     page = (TOP / "kupd/livengkupd.8").read_text()
     section = page.split(".Sh A GOOD BOOT\n")[1].split(".Sh ")[0]
     unit = tmp_path / "good-boot.service"
@@ -86,7 +86,7 @@ def test_the_manuals_unit_for_a_good_boot_is_one(tmp_path):
 
 
 def test_the_login_message_has_a_name_that_is_run():
-    """As pam_motd has it run at each login."""
+    """As pam_motd runs it at each login."""
     folder = TOP / "kernel-hooks/update-motd.d"
     names = sticks.run("run-parts", "--lsbsysinit", "--test", folder).decode().split()
     assert names == [str(folder / "80-liveng")]
@@ -112,7 +112,7 @@ def test_a_rebuilt_initrd_is_tried(given_up, small_sets, root):
     assert not status(given_up, root, "--json").json["failed"]
 
 
-def test_a_newer_kernel_is_tried_and_ends_the_memory(given_up, small_sets, root):
+def test_a_newer_kernel_is_tried_and_clears_the_record(given_up, small_sets, root):
     bless(given_up, root, "previous")
     install(root, small_sets[2])
     next_update(given_up, root, says=small_sets[2].release)
@@ -128,7 +128,7 @@ def test_force_tries_it_again(given_up, small_sets, root):
     assert not status(given_up, root, "--json").json["failed"]
 
 
-def test_an_older_set_that_came_up_does_not_end_the_memory_of_a_newer_one(
+def test_an_older_set_that_came_up_does_not_clear_the_record_of_a_newer_one(
         given_up, small_sets, root):
     bless(given_up, root, "previous")
     update(given_up, small_sets[0], "--force")
@@ -157,7 +157,7 @@ def test_a_current_set_that_the_menu_could_not_load_is_given_up(stick, small_set
 
 
 def test_a_current_tree_that_cannot_be_read_is_not_given_up(stick, small_sets, root, tools):
-    """It may be read the next time."""
+    """It may be readable next time."""
     update(stick, small_sets[1])
     stick.set_grubenv({"liveng_previous": "1"})
     at = int.from_bytes(stick.read(2, sticks.PVD + 158, 4), "little") * sticks.BLOCK
@@ -181,7 +181,7 @@ def test_a_fallback_boot_proves_nothing(given_up, root):
         bless(given_up, root, "fallback")
 
 
-def test_a_damaged_memory_is_no_obstacle(given_up, small_sets, root):
+def test_a_damaged_record_is_not_an_obstacle(given_up, small_sets, root):
     (root / "var/lib/liveng").mkdir()
     (root / "var/lib/liveng/failed").write_bytes(b"\xff\0rubbish\n" * 1000)
     bless(given_up, root, "previous")
@@ -189,19 +189,19 @@ def test_a_damaged_memory_is_no_obstacle(given_up, small_sets, root):
         small_sets[1].release]
 
 
-def test_a_memory_that_cannot_be_written_is_no_obstacle(given_up, small_sets, root):
+def test_a_record_that_cannot_be_written_is_not_an_obstacle(given_up, small_sets, root):
     (root / "var/lib/liveng").write_text("a file in the folder's place")
     bless(given_up, root, "previous", says="cannot record")
     assert given_up.grub_has(small_sets[0])
 
 
-def test_another_stick_is_not_remembered(given_up, small_sets, root):
+def test_another_stick_is_not_recorded(given_up, small_sets, root):
     kupd("bless", "--booted", "previous", "--disk", given_up.path)
     assert given_up.grub_has(small_sets[0])
     assert not (root / "var/lib/liveng").exists()
 
 
-def test_of_a_stick_that_is_named_nobody_saw_it_come_up(stick, small_sets):
+def test_a_stick_named_by_hand_was_not_seen_to_come_up(stick, small_sets):
     update(stick, small_sets[1])
     said = kupd("bless", "--disk", stick.path, says=f"{small_sets[1].release} is marked as proven").err
     assert "came up" not in said

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""update: what lies on the stick afterwards, seen by readers that are not ours."""
+"""update: what is on the stick afterwards, seen by readers that are not ours."""
 
 import os
 import re
@@ -40,8 +40,8 @@ def test_update_writes_nothing_outside_partition_2_and_grubenv(stick, small_sets
     assert before == after
 
 
-def test_other_files_do_not_stay_as_names_without_content(new_stick, small_sets, tmp_path):
-    """Their extents lie in a slot that is written again sooner or later."""
+def test_other_files_are_not_left_as_names_without_content(new_stick, small_sets, tmp_path):
+    """Their extents are in a slot that will be overwritten sooner or later."""
     stick = new_stick(extra={"live/System.map": b"0 A _text\n", "notes.txt": b"mine"})
     update(stick, small_sets[1])
     tree = extract(stick, tmp_path / "after")
@@ -61,7 +61,7 @@ def test_many_updates_reuse_the_slots(new_stick, small_sets, tmp_path, bless):
         if bless:
             kupd("bless", "--disk", stick.path)
             previous = kernel_set
-    # With a set on trial the proven one stays where it is, and the other slot is written.
+    # With a set on trial the proven one stays in place, and the other slot is written.
     assert slots == (["B", "A"] * 5)[:9] if bless else ["B"] * 9
 
 
@@ -74,7 +74,7 @@ def test_updates_without_grubenv_alternate(new_stick, small_sets, tmp_path):
         previous = kernel_set
 
 
-def test_what_is_there_already_is_not_written_again(stick, small_sets):
+def test_a_set_that_is_there_already_is_not_written_again(stick, small_sets):
     update(stick, small_sets[1])
     with untouched(stick.path):
         update(stick, small_sets[1], says="nothing to do")
@@ -120,7 +120,7 @@ def test_two_updates_without_a_boot_between_keep_the_proven_set(stick, small_set
 
 
 @pytest.mark.parametrize("tries", ["2", "0"])
-def test_update_in_the_midst_of_a_trial_starts_a_new_one(stick, small_sets, tmp_path, tries):
+def test_update_during_a_trial_starts_a_new_one(stick, small_sets, tmp_path, tries):
     update(stick, small_sets[1])
     stick.set_grubenv({"liveng_tries": tries, "liveng_previous": "1"})
     update(stick, small_sets[2])
@@ -136,7 +136,7 @@ def test_without_grubenv_partition_3_is_left_alone(new_stick, small_sets):
     assert stick.grub_has(small_sets[1])
 
 
-def test_a_damaged_grubenv_turns_the_assessment_off_and_stops_no_update(stick, small_sets):
+def test_a_damaged_grubenv_turns_the_assessment_off_but_does_not_stop_an_update(stick, small_sets):
     stick.write(3, stick.grubenv_offset() - stick.partition(3)[0], b"# not an env block at all")
     kept = outside(stick, 2)
     update(stick, small_sets[1], says="assessment is off")
@@ -146,7 +146,7 @@ def test_a_damaged_grubenv_turns_the_assessment_off_and_stops_no_update(stick, s
 
 @pytest.mark.parametrize("arguments", [["--dry-run"], ["-n", "--json"], ["-n", "--in-place"]],
                          ids=" ".join)
-def test_dry_run_writes_nothing_and_tells_the_same_slot(stick, small_sets, arguments):
+def test_dry_run_writes_nothing_and_names_the_same_slot(stick, small_sets, arguments):
     with untouched(stick.path):
         result = update(stick, small_sets[1], *arguments, says=small_sets[1].release)
     if "--json" in arguments:
@@ -176,7 +176,7 @@ def test_root_names_another_installed_system(stick, small_sets, tmp_path):
     assert stick.grub_has(small_sets[1])
 
 
-def test_the_newest_release_is_taken_by_number(stick, small_sets, tmp_path):
+def test_the_newest_release_is_chosen_by_number(stick, small_sets, tmp_path):
     sets = {release: sticks.make_set(tmp_path / release, release)
             for release in ["6.1.0-9-amd64", "6.1.0-10-amd64", "5.10.0-99-amd64"]}
     for kernel_set in sets.values():
@@ -206,7 +206,7 @@ def test_kernel_in_the_modules_folder(stick, small_sets, tmp_path):
     assert stick.grub_has(new)
 
 
-def test_kernel_alone_tells_its_release(stick, small_sets):
+def test_release_is_read_from_the_kernel_alone(stick, small_sets):
     new = small_sets[1]
     kupd("update", "--disk", stick.path, "--kernel", new.kernel, "--initrd", new.initrd,
          says=new.release)
@@ -228,7 +228,7 @@ def test_a_system_without_kernels(stick, tmp_path):
 
 
 @pytest.mark.parametrize("release", ["../../no/such", "", ".", "a b", "x" * 200, "%s%n"])
-def test_a_release_that_is_none(stick, tmp_path, release):
+def test_a_release_that_is_not_one(stick, tmp_path, release):
     with untouched(stick.path):
         result = kupd("update", release, "--disk", stick.path, "--root", tmp_path, code=REFUSED)
     assert "release" in result.err or "no such kernel" in result.err
@@ -265,7 +265,7 @@ def test_published_stick(tmp_path, small_sets, options):
     assert identity(stick) == before
 
 
-def test_joliet_tree_does_not_outlive_the_update(new_stick, small_sets, tmp_path):
+def test_joliet_tree_does_not_survive_the_update(new_stick, small_sets, tmp_path):
     stick = new_stick(form="joliet", grubenv=None)
     part = tmp_path / "part"
 
@@ -274,7 +274,7 @@ def test_joliet_tree_does_not_outlive_the_update(new_stick, small_sets, tmp_path
         return subprocess.run(["isoinfo", "-J", "-l", "-i", part], capture_output=True,
                               check=False).returncode == 0
 
-    assert joliet_reads()  # else this test proves nothing
+    assert joliet_reads()  # otherwise this test proves nothing
     for kernel_set in small_sets[1:4]:
         update(stick, kernel_set)
         assert not joliet_reads()
@@ -315,7 +315,7 @@ def test_in_place_and_then_atomic_again(new_stick, small_sets, tmp_path):
 
 
 def test_in_place_keeps_the_proven_set_where_there_is_room(stick, small_sets, tmp_path):
-    """Also where that means to go back first: the option allows what is not safe, it does not ask for it."""
+    """Even if that means going back first: the option allows the unsafe way, it does not request it."""
     update(stick, small_sets[1], "--in-place", says="has room next to the current kernel set")
     assert_holds(stick, tmp_path / "1", small_sets[1], small_sets[0])
     assert stick.grubenv()["liveng_tries"] == "3"

@@ -39,7 +39,7 @@ def test_version():
     ["next", "--once", "pristine"], ["bless", "--booted", "previous"],
     ["bless", "--disk", "a", "--booted", "other"], ["status", "-n"], ["verify", "--kernel", "x"],
     ["rollback", "--force"], ["update", "--once", "previous"]], ids=" ".join)
-def test_wrong_use_is_2_and_told_on_stderr(arguments):
+def test_wrong_use_is_2_and_reported_on_stderr(arguments):
     result = kupd(*arguments, code=USAGE)
     assert result.err.endswith(": see --help\n") and not result.out
     as_json = kupd("--json", *arguments, code=USAGE).json
@@ -48,18 +48,18 @@ def test_wrong_use_is_2_and_told_on_stderr(arguments):
 
 
 @pytest.mark.parametrize("program", [PROGRAM, DEPLOYER], ids=lambda p: p.name)
-def test_a_mistake_before_json_is_told_as_json(program):
+def test_a_mistake_before_json_is_reported_as_json(program):
     for mistake in "--no-such", "--js", "-x":
         result = kupd(mistake, "--json", program=program, code=USAGE)
-        assert result.json["errors"] == [f"{mistake}: there is no such option: see --help"]
+        assert result.json["errors"] == [f"{mistake}: no such option: see --help"]
 
 
-def test_json_that_is_no_option_is_none(tmp_path):
+def test_json_as_a_word_or_value_is_not_the_option(tmp_path):
     for words in ["--disk", "--json", "status"], ["status", "--disk", tmp_path / "missing", "--", "--json"]:
         assert kupd(*words, code=FAILED if words[0] == "--disk" else USAGE).out == ""
 
 
-def test_a_mistyped_verb_is_no_release(stick):
+def test_a_mistyped_verb_is_not_a_release(stick):
     with untouched(stick.path):
         kupd("upate", "--disk", stick.path, code=USAGE, says=["upate", "neither a verb"])
         kupd("upate", "--disk", stick.path, "--kernel", "x", code=USAGE, says="neither a verb")
@@ -74,7 +74,7 @@ def test_a_stick_that_no_option_names_is_pointed_out(stick, tmp_path, words):
 
 
 @pytest.mark.parametrize("options", [["--json", "-nq"], ["-nq", "--json"], ["--dry-run", "-nq"]], ids=" ".join)
-def test_short_options_behind_any_other(stick, small_sets, options):
+def test_short_options_after_any_other(stick, small_sets, options):
     with untouched(stick.path):
         assert update(stick, small_sets[1], *options).err == ""
 
@@ -86,7 +86,7 @@ def test_a_value_may_begin_with_a_dash(stick, small_sets, tmp_path):
     assert stick.grub_has(small_sets[1])
 
 
-def test_usage_fault_leaves_the_stick_alone(stick):
+def test_usage_error_leaves_the_stick_alone(stick):
     with untouched(stick.path):
         kupd("update", "--disk", stick.path, "--frobnicate", code=USAGE, says="frobnicate")
 
@@ -119,7 +119,7 @@ def test_quiet_says_nothing_normal_little_verbose_more(new_stick, small_sets):
     assert len(said["-v"].splitlines()) > len(said[""].splitlines())
 
 
-def test_quiet_still_tells_errors(tmp_path):
+def test_quiet_still_reports_errors(tmp_path):
     kupd("status", "-q", "--disk", tmp_path / "missing", code=1, says="missing")
 
 
@@ -196,7 +196,7 @@ def test_json_of_failure(tmp_path):
     assert result.json["schema_version"] == 1
     assert result.json["exit_code"] == NOT_STICK
     assert any("zeros.img" in text for text in result.json["errors"])
-    assert "zeros.img" in result.err  # people read it too
+    assert "zeros.img" in result.err  # people read it as well
 
 
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C"])

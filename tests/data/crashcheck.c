@@ -21,8 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXHAUSTIVE 10 /* up to so many pieces every subset is tried */
-#define ORDERED	   4  /* and up to so many overlapping ones every order */
+#define EXHAUSTIVE 10 /* up to this many pieces every subset is tried */
+#define ORDERED	   4  /* and up to this many overlapping ones every order */
 
 struct run {
 	struct stickcheck check;
@@ -31,7 +31,7 @@ struct run {
 
 	uint64_t random;
 	unsigned long samples;	  /* of each window and piece size */
-	unsigned long grub_every; /* each so many-th state is read by GRUB too; 0: none */
+	unsigned long grub_every; /* every nth state is read by GRUB as well; 0: none */
 
 	unsigned long states, bad, by_grub;
 	int window;
@@ -225,7 +225,7 @@ static size_t cut(const struct piece *writes, size_t n, uint64_t grain, struct p
 	return count;
 }
 
-/* All that may be on the medium if the power fails before the flush that ends this window. */
+/* Everything that may be on the medium if power fails before the flush that ends this window. */
 static void check_window(struct run *run, const struct piece *writes, size_t n)
 {
 	static const uint64_t grains[] = {512, 2048, 4096};
@@ -269,21 +269,21 @@ static bool next_record(const uint8_t *log, uint64_t size, uint64_t *at, struct 
 	if (*at == size)
 		return false;
 	if (size - *at < sizeof(*ret))
-		errx(2, "the log is cut short");
+		errx(2, "the log is truncated");
 	memcpy(ret, log + *at, sizeof(*ret));
 	*at += sizeof(*ret);
 	if (ret->type != IOTRACE_WRITE)
 		return true;
 	if (size - *at < ret->size)
-		errx(2, "the log is cut short");
+		errx(2, "the log is truncated");
 	*w = (struct piece){ret->offset, ret->size, log + *at};
 	*at += ret->size;
 	return true;
 }
 
 /*
- * Play the log on a private copy: what may grubenv hold, as each flush leaves it, and does the log
- * hold all that the program wrote, so that the first image becomes the last one?
+ * Replay the log on a private copy: what may grubenv contain after each flush, and does the log
+ * contain everything the program wrote, so that the first image becomes the last one?
  */
 static void rehearse(struct run *run, const uint8_t *log, uint64_t log_size, const char *final)
 {
@@ -409,7 +409,7 @@ int main(int argc, char **argv)
 	if (run.check.start > run.state.size || run.check.size > run.state.size - run.check.start ||
 		run.check.size < ISO_PVD + 16 * ISO_BLOCK ||
 		(run.check.grubenv != NO_GRUBENV && run.check.grubenv > run.state.size - GRUBENV))
-		errx(2, "a place behind the end of the image");
+		errx(2, "a place past the end of the image");
 	memcpy(run.check.identity, run.state.disk + run.check.start + ISO_PVD, ISO_BLOCK);
 
 	log = argc - optind == 2 ? map_file(argv[optind + 1], MAP_SHARED, &log_size) : NULL;
@@ -417,7 +417,7 @@ int main(int argc, char **argv)
 	check_state(&run, "as it was");
 	check_log(&run, log, log_size);
 
-	/* Behind the sums: which set is current in the end, and in how many states each one was. */
+	/* After the sums: which set is current at the end, and in how many states each one was. */
 	printf("states %lu bad %lu grub %lu last %d sets", run.states, run.bad, run.by_grub,
 		stickcheck_state(&run.check, run.state.disk, problem));
 	for (int i = 0; i < run.check.n_sets; i++)

@@ -70,11 +70,11 @@ void crashstate_put(struct crashstate *state, const struct piece *piece)
 	uint64_t end = piece->offset + piece->size;
 
 	if (piece->offset > state->size || piece->size > state->size - piece->offset)
-		errx(2, "a write behind the end of the disk");
+		errx(2, "a write past the end of the disk");
 	if (piece->size == 0)
 		return;
 	for (uint64_t s = piece->offset / SECTOR; s <= (end - 1) / SECTOR; s++) {
-		/* Most sectors are never written, their keys are never asked for. */
+		/* Most sectors are never written, so their keys are never needed. */
 		if (state->sector_keys[s] == 0)
 			state->sector_keys[s] = sector_key(state, s);
 	}
@@ -101,7 +101,7 @@ void crashstate_apply(struct crashstate *state, const struct piece *piece)
 	uint8_t *saved = state->saved + state->saved_used;
 
 	if (piece->offset > state->size || piece->size > state->size - piece->offset)
-		errx(2, "a write behind the end of the disk");
+		errx(2, "a write past the end of the disk");
 	if (state->n_undo == state->undo_room ||
 		state->saved_used + piece->size > state->saved_room)
 		errx(2, "more pieces than there is room to undo");

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The image of a disk on which writes are tried out and taken back. Each content that it had is
- * known again, however it came about.
+ * The image of a disk on which writes are tried out and undone. Any content it has had before is
+ * recognized, however it came about.
  */
 
 #include <stdbool.h>
@@ -20,13 +20,13 @@ struct crashstate {
 	uint8_t *disk; /* the file's content, for reading */
 	uint64_t size;
 
-	/* The content as one number: how the sum of the sectors' keys has changed. */
+	/* The content as one number: the change in the sum of the sectors' keys. */
 	uint64_t key;
 	uint64_t *sector_keys; /* 0: not known yet */
 	uint64_t *seen;	       /* a hash table */
 	uint64_t n_seen;
 
-	/* What was there before, newest last. */
+	/* The old content, newest last. */
 	struct piece *undo;
 	size_t n_undo, undo_room;
 	uint8_t *saved;
@@ -43,17 +43,17 @@ uint8_t *map_file(const char *path, int how, uint64_t *ret_size);
 /** Open the image; writes go to the file, so that other programs can look at it. */
 void crashstate_open(struct crashstate *state, const char *path);
 
-/** Write for good. */
+/** Write permanently. */
 void crashstate_put(struct crashstate *state, const struct piece *piece);
 
-/** Make room to take back @n writes of @bytes together. */
+/** Make room to undo @n writes of @bytes in total. */
 void crashstate_reserve(struct crashstate *state, size_t n, uint64_t bytes);
 
 /** Write until crashstate_undo(). */
 void crashstate_apply(struct crashstate *state, const struct piece *piece);
 
-/** Take back all that was applied. */
+/** Undo everything that was applied. */
 void crashstate_undo(struct crashstate *state);
 
-/** Is the content one that this was not asked about yet? */
+/** Is this the first time that this content is queried? */
 bool crashstate_is_new(struct crashstate *state);

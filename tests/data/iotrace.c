@@ -3,10 +3,10 @@
 /*
  * A library for LD_PRELOAD that records what a program does to one file, the target, and makes
  * calls on it fail on demand. The target is known by device and inode, so that it does not matter
- * by which path, descriptor or library the program comes to it.
+ * by which path, descriptor or library the program accesses it.
  *
  *   IOTRACE_TARGET  path of the target; it may be one that the program makes
- *   IOTRACE_LOG     where the records go: struct iotrace_record, behind a write the bytes written
+ *   IOTRACE_LOG     where the records go: struct iotrace_record, after a write the bytes written
  *   IOTRACE_BAD     START:SIZE, a place in bytes that cannot be read (EIO) until it is written to
  *   IOTRACE_SPOIL   a place in bytes that takes another byte than the one it is given
  *   IOTRACE_FAULT   KIND:N:WHAT:WHEN, for example write:3:EIO:once
@@ -43,7 +43,7 @@ enum what { WHAT_NOTHING, WHAT_ERROR, WHAT_SHORT, WHAT_LOST, WHAT_SIGNAL };
 
 static struct {
 	bool active;
-	const char *awaited; /* the target's path, as long as it is not there */
+	const char *awaited; /* the target's path, as long as it does not exist */
 	dev_t device;
 	ino_t inode;
 	int log;
@@ -138,7 +138,7 @@ __attribute__((constructor)) static void start(void)
 		give_up("IOTRACE_BAD is not START:SIZE");
 	trace.spoils = spoilt && *spoilt;
 	if (trace.spoils && sscanf(spoilt, "%llu", &trace.spoilt) != 1)
-		give_up("IOTRACE_SPOIL is no place");
+		give_up("IOTRACE_SPOIL is not a place");
 	trace.active = true;
 }
 
@@ -162,7 +162,7 @@ static void record(
 
 	if (trace.log < 0)
 		return;
-	/* The caller holds the lock, a record is never torn by another one. */
+	/* The caller holds the lock, so records never interleave. */
 	if (syscall(SYS_write, trace.log, &head, sizeof(head)) != (long)sizeof(head))
 		give_up("cannot write the log");
 	for (int i = 0; i < count && left > 0; i++) {
@@ -175,7 +175,7 @@ static void record(
 	errno = saved;
 }
 
-/* Is this call, the next one of its kind, the one that is to fail? */
+/* Is this call, the next one of its kind, the one that must fail? */
 static enum what fault(enum kind kind)
 {
 	if (trace.what == WHAT_NOTHING || (trace.kind != kind && trace.kind != KIND_ANY))
@@ -202,8 +202,8 @@ static bool is_bad(const struct iovec *iov, int count, off_t offset)
 	       trace.bad_start < end;
 }
 
-/* Does the request write the place that is to be spoilt? Then another byte goes there, in a copy
- * that the caller frees. */
+/* Does the request write the place to spoil? Then a different byte goes there, in a copy that the
+ * caller frees. */
 static void *spoil(struct iovec *iov, int count, off_t offset)
 {
 	uint64_t start = (uint64_t)offset;
@@ -212,7 +212,7 @@ static void *spoil(struct iovec *iov, int count, off_t offset)
 	for (int i = 0; trace.spoils && i < count; start += iov[i++].iov_len) {
 		if (trace.spoilt < start || trace.spoilt - start >= iov[i].iov_len)
 			continue;
-		/* Aligned as O_DIRECT wants it. */
+		/* Aligned for O_DIRECT. */
 		if (posix_memalign((void **)&copy, 4096, iov[i].iov_len) != 0)
 			give_up("no memory");
 		memcpy(copy, iov[i].iov_base, iov[i].iov_len);
@@ -244,7 +244,7 @@ static int shorten(struct iovec *iov, int count)
 
 #define MAX_VECTORS 64
 
-/* Every read and write. An offset below 0 means: where the descriptor stands. */
+/* Every read and write. An offset below 0 means the descriptor's current position. */
 static ssize_t transfer(bool write, int fd, const struct iovec *request, int count, off_t offset)
 {
 	struct iovec iov[MAX_VECTORS];
@@ -265,7 +265,7 @@ static ssize_t transfer(bool write, int fd, const struct iovec *request, int cou
 	if (at_position)
 		offset = lseek(fd, 0, SEEK_CUR);
 	if (is_bad(iov, count, offset) && write)
-		trace.bad_size = 0; /* a medium puts such a sector elsewhere when it is written */
+		trace.bad_size = 0; /* a medium remaps such a sector when it is written */
 	if (is_bad(iov, count, offset)) {
 		record(IOTRACE_FAULT, (uint64_t)offset, 0, NULL, 0);
 		pthread_mutex_unlock(&trace.lock);
@@ -332,8 +332,8 @@ static int flush(int fd, long number)
 	case WHAT_SHORT:
 	case WHAT_NOTHING:
 	case WHAT_SIGNAL:
-		/* Not done: no power will be cut here, and waiting for the disk takes most of the
-		 * time of a test. */
+		/* Not passed on: there will be no power cut here, and waiting for the disk takes
+		 * most of the time of a test. */
 		record(IOTRACE_FLUSH, 0, 0, NULL, 0);
 	}
 	pthread_mutex_unlock(&trace.lock);

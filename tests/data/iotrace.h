@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-/* The log that iotrace.c writes: one record a call on the target, in the order of the calls. */
+/* The log that iotrace.c writes: one record per call on the target, in the order of the calls. */
 
 #include <stdint.h>
 
@@ -11,7 +11,7 @@ enum iotrace_type {
 	IOTRACE_WRITE = 'W', /* followed by `size` bytes: what was written */
 	IOTRACE_FLUSH =
 		'F', /* fsync or fdatasync that succeeded, or a write through O_SYNC or O_DSYNC */
-	IOTRACE_FAULT = '!', /* the fault asked for was put in */
+	IOTRACE_FAULT = '!', /* the requested fault was injected */
 };
 
 struct iotrace_record {

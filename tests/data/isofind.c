@@ -40,12 +40,12 @@ static const char *record_extent(
 	if (record[25] & 0x80)
 		return "a file of several extents is not expected here";
 	if (e.start > iso->size || e.size > iso->size - e.start)
-		return "an extent reaches behind the end of the partition";
+		return "an extent reaches past the end of the partition";
 	*ret = e;
 	return NULL;
 }
 
-/* Collect the NM fields (RRIP 4.1.4) of the system use area at @p, and of where its CE leads. */
+/* Collect the NM fields (RRIP 4.1.4) of the system use area at @p, and of where its CE points. */
 static void rock_ridge_name(const struct iso *iso, const uint8_t *p, size_t left, char *name)
 {
 	size_t length = 0;
@@ -107,7 +107,7 @@ static void record_name(const struct iso *iso, const uint8_t *record, bool jolie
 	name[n] = 0;
 }
 
-/* Find @name in the directory @dir; start 0 if it is not there. */
+/* Find @name in the directory @dir; start 0 if it does not exist. */
 static const char *look_up(const struct iso *iso, struct iso_extent dir, bool joliet,
 	const char *name, bool want_dir, struct iso_extent *ret)
 {

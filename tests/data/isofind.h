@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A small ISO 9660 reader of the tests' own, so that the programs are not judged by the library
- * that they write with. Works on a file system in memory; trusts nothing in it.
+ * The tests' own small ISO 9660 reader, so that the programs are not judged by the library they
+ * write with. Works on a file system in memory; trusts nothing in it.
  */
 
 #include <stdbool.h>
@@ -33,7 +33,7 @@ const char *iso_descriptors(const struct iso *iso, uint64_t *ret_joliet);
 /**
  * Find `live/NAME` in the tree of the volume descriptor at byte @descriptor. Names are those of
  * Rock Ridge, without it those of ISO 9660 in lower case and without version; with @joliet UCS-2
- * ones. Returns NULL, or what is wrong; a file that is not there has @ret_file->start 0.
+ * ones. Returns NULL, or what is wrong; a file that does not exist has @ret_file->start 0.
  */
 const char *iso_find(const struct iso *iso, uint64_t descriptor, bool joliet, const char *name,
 	struct iso_extent *ret_file);

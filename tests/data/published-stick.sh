@@ -3,15 +3,15 @@
 #
 # published-stick.sh [OPTION]... IMAGE STICK [SIZE]
 #
-# Lay out the plain file STICK as a stick that boots the live image IMAGE: the published steps, on
-# files, without root and without mounts. IMAGE is an ISO 9660 image, or a folder that has what such
-# an image holds (`live/` with a kernel, an initrd, a squashfs). SIZE is as truncate(1) takes it, 4G
-# if not given; the file is sparse. Two runs over the same image give the same stick.
+# Lay out the regular file STICK as a stick that boots the live image IMAGE: the published steps, on files,
+# without root and without mounts. IMAGE is an ISO 9660 image, or a folder with the content of one (`live/`
+# with a kernel, an initrd, a squashfs). SIZE is in the form of truncate(1), 4G by default; the file is
+# sparse. Two runs with the same image give the same stick.
 #
 #   --old             the bare published layout as its update script leaves it: no names in the GPT,
 #                     no grubenv, published menu, kernel partition written from LBA 0 by xorrisofs
 #   --old-deployed    the same before the first update: kernel partition written by xorriso
-#   --kernel-size N   size of the kernel partition in MiB; else as large as the layout wants it
+#   --kernel-size N   size of the kernel partition in MiB; else the layout's default
 #   --id HEX8         first part of the stick's ids, for two sticks in one machine
 #   --append ARGS     more kernel parameters for every menu entry
 
@@ -70,7 +70,7 @@ uuid_of() # DATE: as blkid and GRUB write it
 	echo "$1" | sed 's/\(....\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/\1-\2-\3-\4-\5-\6-\7/'
 }
 
-# The image, and what it calls its kernel.
+# The image, and the name of its kernel.
 if [ -d "$image" ]; then
 	quietly xorriso -as mkisofs -R -J -V IMAGE -o "$tmp/image.iso" "$image"
 	image=$tmp/image.iso
@@ -146,7 +146,7 @@ quietly sfdisk --no-reread --no-tell-kernel "$stick" < "$tmp/gpt"
 dd if="$tmp/1" of="$stick" bs=1M seek=1 conv=notrunc,sparse status=none
 dd if="$tmp/2" of="$stick" bs=1M seek=$start2 conv=notrunc,sparse status=none
 
-# Partition 3: the image's own signed loaders, or else one of this machine's GRUB.
+# Partition 3: the image's own signed loaders, or else one made from this machine's GRUB.
 menuentry() # ID TITLE PARTITION SUFFIX KERNEL PARAMETERS
 {
 	uuid=$system_uuid
@@ -182,8 +182,8 @@ else
 			set timeout=1
 			set default=standard
 
-			# Boot assessment: so many boots has a new kernel set to prove itself, then comes the
-			# one before it, once, then the image's own.
+			# Boot assessment: a new kernel set has liveng_tries boots to prove itself, then
+			# comes the previous one, once, then the image's own.
 			load_env
 			if [ "$liveng_tries" = 3 ]; then
 				set liveng_tries=2

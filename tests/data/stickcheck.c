@@ -43,7 +43,7 @@ void stickcheck_add_set(struct stickcheck *check, const char *folder)
 	load(folder, "release", &set->release);
 }
 
-/* Is the block one that GRUB's load_env takes? */
+/* Is the block one that GRUB's load_env accepts? */
 static const char *grubenv_problem(const uint8_t *block)
 {
 	static const char signature[] = "# GRUB Environment Block\n";
@@ -56,9 +56,9 @@ static const char *grubenv_problem(const uint8_t *block)
 
 		if (!end)
 			break;
-		/* GRUB 2.06 and later put a comment behind the signature. */
+		/* GRUB 2.06 and later put a comment after the signature. */
 		if (block[at] != '#' && !memchr(block + at, '=', (size_t)(end - (block + at))))
-			return "grubenv has a line that is no assignment";
+			return "grubenv has a line that is not an assignment";
 		at = (size_t)(end - block) + 1;
 	}
 	for (; at < GRUBENV; at++) {

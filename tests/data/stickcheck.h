@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What must be true of a stick whenever its power may be cut: a whole kernel set is found, and
- * whatever grubenv sends GRUB to is whole too.
+ * What must be true of a stick at any possible power cut: a whole kernel set is found, and whatever
+ * grubenv makes GRUB boot is whole as well.
  */
 
 #include "isofind.h"
@@ -23,7 +23,7 @@ struct content {
 	char sha256[65];
 };
 
-/* A whole set: the only contents that may stand together. */
+/* A whole set: the only contents that may occur together. */
 struct known_set {
 	const char *folder;
 	struct content kernel, initrd, release;
@@ -36,7 +36,7 @@ struct stickcheck {
 	int n_sets;
 	int proven; /* this set must always be there, as the current or the old one */
 	int fresh;  /* this set may be current only while its boots are counted */
-	uint8_t identity[ISO_BLOCK];	 /* the primary volume descriptor as it was at first */
+	uint8_t identity[ISO_BLOCK];	 /* the original primary volume descriptor */
 	uint8_t envs[MAX_ENVS][GRUBENV]; /* what grubenv may hold, each as a whole */
 	int n_envs;
 };
@@ -44,7 +44,8 @@ struct stickcheck {
 /** Load the set in @folder (vmlinuz, initrd.img, release). Exits on failure. */
 void stickcheck_add_set(struct stickcheck *check, const char *folder);
 
-/** Allow grubenv to be as it is on @disk now. Returns NULL, or why that is no environment block. */
+/** Allow grubenv to be as it is on @disk now. Returns NULL, or why it is not an environment
+ * block. */
 const char *stickcheck_allow_grubenv(struct stickcheck *check, const uint8_t *disk);
 
 /**

@@ -8,7 +8,7 @@ from system import SUITES, System, installed
 
 @pytest.hookimpl(tryfirst=True)  # before marks select
 def pytest_collection_modifyitems(items):
-    """`make check` asks one suite what, as far as anybody knows, holds in either if it does in one."""
+    """`make check` runs in only one suite what presumably holds in both if it does in one."""
     for item in items:
         if item.get_closest_marker("either") and SUITES[0] not in item.callspec.params.values():
             item.add_marker("full")

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# enter.sh ROOT WORK CMDLINE COMMAND...: run COMMAND as process 1 of a machine of its own that has ROOT as its
-# system. What it changes goes to the folder WORK, as a live system's goes to its persistence. CMDLINE is
-# its kernel command line; with `boot=live` in it a read-only medium is mounted as live-boot would, with
-# `persistence` that, too. The file WORK/stick.img is /stick.img. Needs root; asks sudo for it.
+# enter.sh ROOT WORK CMDLINE COMMAND...: run COMMAND as process 1 of a separate machine that has ROOT as its
+# system. Its changes go to the folder WORK, as a live system's go to its persistence. CMDLINE is its kernel
+# command line; with `boot=live` in it a read-only medium is mounted as live-boot would, with `persistence`
+# that as well. The file WORK/stick.img is /stick.img. Needs root; asks sudo for it.
 
 set -eu
 
@@ -29,7 +29,7 @@ done
 ln -s /proc/self/fd "$machine/dev/fd"
 case " $cmdline " in
 *' boot=live '*)
-	# As little to be made writable as ISO 9660.
+	# Like ISO 9660, it cannot be made writable.
 	mkdir -p "$machine/run/live/medium" "$work/medium" "$work/nothing"
 	mount -t overlay -o "lowerdir=$work/medium:$work/nothing" medium "$machine/run/live/medium"
 	;;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Debian system as it runs from a stick: real packages, what it changes kept apart; see base.sh and
+"""A Debian system running as if from a stick: real packages, with its changes kept separate; see base.sh and
 enter.sh."""
 
 import fcntl
@@ -26,7 +26,7 @@ def sudo(*argv, **kwargs):
 
 
 class Done:
-    """What a command said, both streams as they came, and how it ended."""
+    """A command's output, both streams interleaved, and its exit code."""
 
     def __init__(self, code, text):
         self.code, self.text = code, text
@@ -52,13 +52,13 @@ class System:
                 self.put(f"/debs/{package.name}", package.read_bytes())
 
     def deploy(self, *options):
-        """Make the stick anew, as it comes from its maker."""
+        """Recreate the stick in its initial state."""
         subprocess.run([BUILD / "liveng-deploy", "--yes", "--quiet", "--size", "1G", *options,
                         self.base / "live.iso", self.stick], check=True,
                        env={**os.environ, "LIVENG_DEPLOY_DATA": TOP / "deploy/grub"})
 
     def run(self, command, *, cmdline=LIVE, data=b"", check=True):
-        """Run a shell command in the machine; by default it has to succeed."""
+        """Run a shell command in the machine; by default it must succeed."""
         done = subprocess.run(
             [TOP / "tests/hooks/enter.sh", self.root, self.work, cmdline, "sh", "-c", command],
             input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600, check=False)
@@ -70,7 +70,7 @@ class System:
         return self.run(f"apt-get -y -o Dpkg::Options::=--force-confold {words}", **kwargs)
 
     def install(self, **kwargs):
-        """The packages under test, as a user does."""
+        """Install the packages under test, as a user does."""
         return self.apt("install /debs/linux-image-liveng-*.deb", **kwargs)
 
     def put(self, path, content, mode="644"):
@@ -78,19 +78,19 @@ class System:
         self.run(f"mkdir -p $(dirname {path}) && cat > {path} && chmod {mode} {path}", data=data)
 
     def run_from_stick(self):
-        """From now on no stick is named: livengkupd itself says which it runs from. No block device is
-        needed for that, a wrapper tells it."""
+        """From now on no stick is named: livengkupd finds the one it runs from. This needs no block device: a
+        wrapper names it."""
         self.put("/etc/default/liveng", "")
         self.run("mv /usr/sbin/livengkupd /usr/sbin/livengkupd.true")
         self.put("/usr/sbin/livengkupd", '#!/bin/sh\nexec $0.true --disk /stick.img "$@"\n', mode="755")
 
     def builds(self):
-        """The releases that initrds were built for since the last call."""
+        """The releases for which initrds were built since the last call."""
         text = self.run("cat /mkinitramfs.log 2> /dev/null; rm -f /mkinitramfs.log").text
         return [line.split()[-1] for line in text.splitlines()]
 
     def status(self):
-        """livengkupd's own word on the stick."""
+        """livengkupd's own report on the stick."""
         done = subprocess.run([BUILD / "livengkupd", "--json", "--disk", self.stick, "status"],
                               capture_output=True, check=True)
         return json.loads(done.stdout)
@@ -106,7 +106,7 @@ class System:
 
 
 def installed(suite):
-    """The folder of a machine that has just got the packages; made once for each build of them."""
+    """The folder of a machine on which the packages were just installed; made once for each build of them."""
     digest = hashlib.sha256(b"".join(p.read_bytes() for p in packages())).hexdigest()[:16]
     work = BUILD / "hooks" / suite / f"installed-{digest}"
     with open(BUILD / "hooks" / suite / "stamp", "rb") as lock:

@@ -25,7 +25,7 @@ def test_install_brings_the_newest_kernel_to_the_stick(bare):
 
 @pytest.mark.either
 def test_install_with_the_medium_in_memory(bare):
-    """toram: it can be written to and has no room. Were live-tools to try, the kernel's own postinst would fail."""
+    """toram: writable, but without room. If live-tools tried to write there, the kernel's own postinst would fail."""
     done = bare.run("""
         mount -t tmpfs -o size=1m /dev/shm /run/live/medium
         mkdir /run/live/medium/live
@@ -83,7 +83,7 @@ def test_initrd_that_initramfs_tools_has_just_built_is_good(system):
     assert writes(done) == 1
 
 
-def test_another_kernel_than_the_current_one_may_go(system):
+def test_a_kernel_that_is_not_current_may_be_removed(system):
     done = system.apt(f"remove linux-image-{system.old}")
     assert system.builds() == []
     assert writes(done) == 0
@@ -103,7 +103,7 @@ def test_kernels_of_the_stick_are_not_autoremoved(system):
     protected = system.run("apt-config dump APT::NeverAutoRemove").text
     for release in (system.old, system.new):
         assert f"linux-(image|modules)-{release}".replace(".", r"\.").replace("+", r"\+") in protected
-    # apt itself keeps the newest and the running one; neither rule shields the old one here.
+    # apt itself keeps the newest and the running one; neither rule protects the old one here.
     system.put("/etc/apt/apt.conf.d/99test", 'APT::Protect-Kernels "false";\n')
     assert system.old not in system.apt("-s autoremove").text
     system.run("mv /etc/apt/apt.conf.d/03liveng-kernels /tmp")
@@ -121,7 +121,7 @@ def test_upgrade_of_the_package_renews_the_initrd(system):
 
 @pytest.mark.either
 def test_package_that_comes_back_brings_the_newest_kernel(system):
-    """Removed, not purged; what apt did meanwhile went unnoticed."""
+    """Removed, not purged; what apt did in the meantime went unnoticed."""
     system.run(f"/etc/kernel/postinst.d/zz-liveng {system.old}")
     system.apt("remove linux-image-liveng-common")
     assert system.current() == system.old
@@ -147,7 +147,7 @@ def test_removed_package_leaves_hooks_that_do_nothing(system):
 
 
 def test_package_removed_with_the_kernel_of_the_stick_says_so(system):
-    """In whatever order dpkg takes them."""
+    """In whatever order dpkg removes them."""
     done = system.apt(f"purge linux-image-liveng-common linux-image-{system.new}")
     assert f"the stick continues to boot {system.new}" in done.text
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""On all that is no liveng stick the hooks do nothing and say nothing."""
+"""On anything that is not a liveng stick the hooks do nothing and say nothing."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def assert_untouched(system, done):
 
 @pytest.mark.either
 def test_on_the_stick_they_do_work(system):
-    """What the other tests compare with."""
+    """The baseline for the other tests."""
     system.run_from_stick()
     assert "wrote" in system.run(f"/etc/kernel/postinst.d/zz-liveng {system.old}").text
 
@@ -46,7 +46,7 @@ def test_tree_of_live_build(system):
 
 
 def test_chroot_on_a_stick(system):
-    """live-build on a stick: the tree sees the machine's own /proc."""
+    """live-build on a stick: the tree sees the /proc of the machine."""
     system.run_from_stick()
     done = system.run(f"""
         mkdir /tree && mount -t tmpfs tmpfs /tree && cp -P /bin /sbin /lib /lib64 /tree/
@@ -59,8 +59,8 @@ def test_chroot_on_a_stick(system):
     assert_untouched(system, done)
 
 
-def test_boot_that_keeps_nothing(system):
-    """Without persistence the modules are gone at the next boot: the stick keeps its kernel, apt goes on."""
+def test_boot_that_persists_nothing(system):
+    """Without persistence the modules are gone at the next boot: the stick keeps its kernel, and apt goes on."""
     system.run_from_stick()
     before = system.status()
     done = system.apt("install --reinstall cryptsetup-initramfs", cmdline="boot=live")

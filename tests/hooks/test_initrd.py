@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the initramfs hook puts in is what a stick needs, an encrypted one too, whatever the system's own
-configuration leaves out."""
+"""The initramfs hook adds what a stick needs, even an encrypted one, whatever the system's own configuration
+leaves out."""
 
 import pytest
 
 
 @pytest.mark.either
 def test_encrypted_stick_wants_what_the_hook_puts_in(system, tmp_path):
-    """The same system with the hook passes livengkupd's checks, without it does not."""
+    """With the hook the same system passes livengkupd's checks, without it it does not."""
     (tmp_path / "passphrase").write_text("correct horse")
     system.deploy("--encrypt", "--passphrase-file", tmp_path / "passphrase")
     system.put("/etc/cryptsetup-initramfs/conf-hook", "ASKPASS=n\n")

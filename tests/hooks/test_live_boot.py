@@ -26,7 +26,7 @@ node() {
 }
 """
 
-# What needs devices is answered from lists; to ask for a passphrase is to note it.
+# Queries for devices are answered from lists; asking for a passphrase only records it.
 SCENE = r"""
 . /usr/bin/live-boot
 udevadm() { return 1; }
@@ -59,7 +59,7 @@ def initrd(request, tmp_path_factory):
 
 
 def look(initrd, medium, labels=None, before="", white_list=""):
-    """Return (devices that a passphrase was asked for, what live-boot then found)."""
+    """Return (devices for which a passphrase was asked, what live-boot then found)."""
     devices = {name: have for partitions in DISKS.values() for name, have in partitions.items()}
     devices.update(labels or {})
     initrd.put("/initrd/labels", "".join(f"{name} {label}\n" for name, (label, _) in devices.items() if label))
@@ -79,7 +79,7 @@ def test_medium_that_was_mounted_by_partuuid(initrd):
     assert look(initrd, PARTUUID) == (["/dev/sdb4"], [])
 
 
-def test_medium_in_memory_is_known_by_the_boot_menu(initrd):
+def test_medium_in_memory_is_known_from_the_command_line(initrd):
     assert look(initrd, "tmpfs", before=f"LIVE_MEDIA={PARTUUID}") == (["/dev/sdb4"], [])
 
 
@@ -100,7 +100,7 @@ def test_white_list_still_counts(initrd):
 
 @pytest.mark.parametrize("without", [False, True], ids=["with the function file", "without it"])
 def test_medium_of_another_kind_is_left_to_live_boot(initrd, without):
-    """Nothing differs from live-boot's own ways; without our file a liveng stick is no exception."""
+    """Nothing differs from plain live-boot; without our file that also goes for a liveng stick."""
     labels = {} if without else {"sdb1": ("DEBIAN", False), "sdb2": ("", False)}
     initrd.run("mv /initrd/usr/lib/live/boot/9999-liveng.sh /initrd/aside" if without else ":")
     try:
@@ -114,7 +114,7 @@ def test_medium_of_another_kind_is_left_to_live_boot(initrd, without):
 @pytest.mark.parametrize("lists", [("", ""), ("/dev/sda", ""), ("/dev/sda2 /dev/sdb", ""), ("", "/dev/sdb"),
                                    ("/dev/sdb", "/dev/sdb"), ("/dev/sdb1", "/dev/sda /dev/sdb")])
 def test_devices_beside_another_medium_are_those_that_live_boot_names(initrd, lists):
-    """A disk on its black list takes the partitions along; what it holds in memory is none."""
+    """A disk on its black list excludes its partitions; what is in memory is not a disk."""
     initrd.put("/initrd/labels", "sdb1 DEBIAN\n")
     initrd.put("/initrd/proc/mounts", "/dev/sdb1 /run/live/medium iso9660 ro 0 0\n")
     script = SCENE.replace('find_persistence_media persistence "$WHITE_LIST"', "storage_devices '%s' '%s'" % lists)

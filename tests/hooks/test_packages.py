@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The packages themselves: lintian, hardening, two builds alike; and those for kernels of one's own."""
+"""The packages themselves: lintian, hardening, reproducible builds; and those for one's own kernels."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def test_every_compiler_call_is_hardened():
 
 
 def test_two_builds_are_the_same(tmp_path):
-    """In another folder, time zone, language, with another umask; and of the source package, without git."""
+    """In another folder, time zone and language, with another umask; and from the source package, without git."""
     other = tmp_path / "another/folder"
     (source,) = BUILD.glob("liveng_*.dsc")
     run("sh", "-c", "umask 027 && dpkg-source -x \"$1\" \"$2/source\" && exec \"$2/source/debian/build.sh\" \"$3\"",
@@ -71,7 +71,7 @@ def test_udev_takes_the_rule(system):
 
 
 @pytest.mark.either
-def test_packages_of_a_kernel_of_ones_own(system, tmp_path):
+def test_packages_of_ones_own_kernel(system, tmp_path):
     """Installed, and installed again: each time the stick gets the kernel with a new initrd."""
     abi, arch = system.new.rsplit("-", 1)
     version = system.run(f"dpkg-query -Wf '${{Version}}' linux-image-{system.new}").text
@@ -103,7 +103,7 @@ def test_packages_of_a_flavour(tmp_path, flavour, architecture):
         assert run("dpkg-deb", "-f", package, "Maintainer").strip() == maintainer
 
 
-def test_packages_of_no_known_architecture(tmp_path):
+def test_packages_of_an_unknown_architecture(tmp_path):
     done = subprocess.run([TOP / "debian/kernel-packages/make-packages", "6.1.0-1", "6.1.1-1", "mine-16k", tmp_path],
                           capture_output=True, text=True)
     assert done.returncode == 2 and "no 16k" in done.stderr and not list(tmp_path.iterdir())
@@ -120,7 +120,7 @@ def test_packages_are_the_same_whatever_the_umask(tmp_path, umask):
         assert package.read_bytes() == (tmp_path / "other" / package.name).read_bytes()
 
 
-def test_packages_of_no_abi(tmp_path):
+def test_packages_without_an_abi(tmp_path):
     done = subprocess.run([TOP / "debian/kernel-packages/make-packages", "", "6.1.1-1", "amd64", tmp_path],
                           capture_output=True, text=True)
     assert done.returncode == 2 and not list(tmp_path.iterdir())
@@ -137,7 +137,7 @@ def test_live_build_takes_the_example(tmp_path):
 
 
 def test_autopkgtest(system):
-    """debian/tests/hooks in the machine; as Debian's own testbeds run it."""
+    """debian/tests/hooks in the machine, as Debian's own testbeds run it."""
     for name in ("debian/tests/hooks", "tests/data/published-stick.sh"):
         system.put(f"/src/{name}", (TOP / name).read_bytes(), mode="755")
     system.apt("install xorriso mtools dosfstools e2fsprogs fdisk grub-common grub-efi-amd64-bin")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes wrong on a stick is told by dpkg and done again by `dpkg --configure -a`; the stick boots what
-it booted before."""
+"""dpkg reports what goes wrong on a stick, and `dpkg --configure -a` does it again; the stick boots what it
+booted before."""
 
 import fcntl
 import json
@@ -28,7 +28,7 @@ def test_failed_write_is_loud_and_tried_again(system):
 
 
 def test_wiped_stick_is_loud(system):
-    """It is a stick all the same: nothing must pass for done."""
+    """It is still a stick: nothing must pass for done."""
     table = json.loads(subprocess.run(["/sbin/sfdisk", "--json", system.stick], capture_output=True,
                                       check=True).stdout)["partitiontable"]
     place = next(p for p in table["partitions"] if p["name"] == "liveng-kernel")
@@ -51,7 +51,7 @@ def test_removing_the_kernel_of_a_stick_that_cannot_be_read_is_loud(system):
     assert system.noted() == system.new
 
 
-def test_note_that_cannot_be_made_is_loud(system):
+def test_a_record_that_cannot_be_written_is_loud(system):
     """As on a full disk: nothing must pass for done."""
     system.run("rm -rf /var/lib/liveng && touch /var/lib/liveng")
     assert system.run(f"/etc/kernel/postinst.d/zz-liveng {system.old}", check=False).code != 0
@@ -60,7 +60,7 @@ def test_note_that_cannot_be_made_is_loud(system):
     assert system.run("dpkg --audit").text == ""
 
 
-def test_power_cut_between_note_and_work(system):
+def test_power_cut_between_record_and_work(system):
     system.put("/etc/kernel/postinst.d/zzz-die", "#!/bin/sh\nrm $0\nkill -9 -1\n", mode="755")
     assert system.apt(f"install --reinstall linux-image-{system.new}", check=False).code != 0
     assert system.noted() == system.new
@@ -70,7 +70,7 @@ def test_power_cut_between_note_and_work(system):
 
 
 def test_power_cut_that_emptied_the_index_of_the_modules(bare):
-    """Files that nobody synced: apt had configured the kernel, but not yet the package."""
+    """Files that were not synced: apt had configured the kernel, but not yet the package."""
     bare.put("/etc/kernel/postinst.d/zzz-die", "#!/bin/sh\nrm $0\nkill -9 -1\n", mode="755")
     assert bare.install(check=False).code != 0
     bare.run(f"for file in /lib/modules/{bare.new}/modules.*.bin; do : > $file; done")
@@ -78,7 +78,7 @@ def test_power_cut_that_emptied_the_index_of_the_modules(bare):
     assert bare.current() == bare.new
 
 
-def test_what_depmod_wrote_is_synced_before_the_kernel_counts_as_configured(system):
+def test_depmods_output_is_synced_before_the_kernel_counts_as_configured(system):
     system.run("mv /bin/sync /bin/sync.true")
     system.put("/bin/sync", '#!/bin/sh\necho "$*" >> /sync.log\nexec $0.true "$@"\n', mode="755")
     system.put("/etc/kernel/postinst.d/zzz-log", "#!/bin/sh\necho configured >> /sync.log\n", mode="755")
@@ -87,7 +87,7 @@ def test_what_depmod_wrote_is_synced_before_the_kernel_counts_as_configured(syst
 
 
 def test_power_cut_while_the_stick_is_written(system):
-    """All dies with the first bytes that are written; the trigger runs again."""
+    """Everything dies when the first bytes are written; the trigger runs again."""
     system.run("mv /usr/sbin/livengkupd /usr/sbin/livengkupd.true")
     system.put("/usr/sbin/livengkupd", """#!/bin/sh
 case $* in *update*)
@@ -119,7 +119,7 @@ def test_initrd_built_by_hand_is_written_as_it_is(system):
 
 
 def test_repair_waits_for_apt(system):
-    """What the unit runs first ends with apt. Without it repair gives up at once: it fights no apt."""
+    """What the unit runs first ends when apt does. Without it repair gives up at once: it does not fight apt."""
     unit = (TOP / "debian/linux-image-liveng-common.liveng-repair.service").read_text()
     wait = re.search(r"^ExecStartPre=-(.*)$", unit, re.MULTILINE)[1]
     done = system.run(f"""

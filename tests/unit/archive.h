@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * For unit tests: bytes that grow, cpio archives and kmod's index files, written by other code than
- * that which reads them.
+ * For unit tests: growing byte buffers, cpio archives and kmod's index files, written by code other
+ * than that which reads them.
  */
 
 #include <stdint.h>

@@ -95,7 +95,7 @@ static void releases_have_an_order(void **state)
 	}
 }
 
-static void what_was_set_aside_is_no_release(void **state)
+static void what_was_set_aside_is_not_a_release(void **state)
 {
 	static const char *const names[] = {"6.1.0-9-amd64.dpkg-new", "6.1.0-9-amd64.old",
 		"6.1.0-9-amd64~", "6.1.0-9-amd64~mine", "6.13~rc7-amd64~", "", ".hidden"};
@@ -114,7 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(releases_have_an_order, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(
-			what_was_set_aside_is_no_release, make_root, remove_root),
+			what_was_set_aside_is_not_a_release, make_root, remove_root),
 	};
 
 	return cmocka_run_group_tests_name("candidate", tests, NULL, NULL);

@@ -26,7 +26,7 @@ static int run(const char *const argv[], const char *const environment[])
 	return r;
 }
 
-static void good_end_says_nothing(void **state)
+static void success_is_silent(void **state)
 {
 	(void)state;
 	assert_int_equal(run((const char *const[]){"true", NULL}, NULL), 0);
@@ -34,7 +34,7 @@ static void good_end_says_nothing(void **state)
 	assert_int_equal(said_count, 0);
 }
 
-static void failure_is_told_with_its_words(void **state)
+static void failure_is_reported_with_its_output(void **state)
 {
 	(void)state;
 	assert_int_equal(
@@ -47,7 +47,7 @@ static void failure_is_told_with_its_words(void **state)
 	assert_int_equal(said_count, 1);
 }
 
-static void long_words_are_cut_at_the_front(void **state)
+static void of_long_output_the_end_is_kept(void **state)
 {
 	(void)state;
 	assert_int_equal(
@@ -76,7 +76,7 @@ static void program_gets_the_environment_and_no_input(void **state)
 	assert_null(getenv("LIVENG_WORD"));
 }
 
-static void administrators_folders_are_searched(void **state)
+static void sbin_folders_are_searched(void **state)
 {
 	autofree char *path = strdup(getenv("PATH"));
 	int r;
@@ -88,7 +88,7 @@ static void administrators_folders_are_searched(void **state)
 	assert_int_equal(r, 0);
 }
 
-static void one_that_runs_is_waited_for(void **state)
+static void running_program_is_waited_for(void **state)
 {
 	const char *const argv[] = {"sh", "-c", "exit 5", NULL};
 	struct child child = {0};
@@ -104,7 +104,7 @@ static void one_that_runs_is_waited_for(void **state)
 	child_stop(&child);
 }
 
-static void one_that_nobody_wants_any_more_is_ended(void **state)
+static void unwanted_program_is_stopped(void **state)
 {
 	const char *const argv[] = {"sleep", "600", NULL};
 	struct child child = {0};
@@ -119,7 +119,7 @@ static void one_that_nobody_wants_any_more_is_ended(void **state)
 	child_stop(&child);
 }
 
-/* Run it with our standard error going to a file; what stands there then. */
+/* Run it with our standard error going to a file; returns the file's content. */
 static int show(const char *const argv[], char ret_text[64])
 {
 	struct caught caught = begin_catching();
@@ -129,7 +129,7 @@ static int show(const char *const argv[], char ret_text[64])
 	return r;
 }
 
-static void one_that_is_shown_speaks_on_standard_error(void **state)
+static void shown_program_writes_to_standard_error(void **state)
 {
 	char text[64];
 
@@ -144,9 +144,9 @@ static void one_that_is_shown_speaks_on_standard_error(void **state)
 }
 
 /* The program reads its signals from a descriptor; dpkg does not. */
-static void one_that_is_shown_can_be_interrupted(void **state)
+static void shown_program_can_be_interrupted(void **state)
 {
-	/* A shell has what it runs in the background ignore it. */
+	/* A shell makes background processes ignore it. */
 	void (*before)(int) = signal(SIGINT, SIG_DFL);
 	sigset_t blocked, old;
 	char text[64];
@@ -177,16 +177,16 @@ static void what_is_ignored_here_is_not_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_end_says_nothing),
-		cmocka_unit_test(failure_is_told_with_its_words),
-		cmocka_unit_test(long_words_are_cut_at_the_front),
+		cmocka_unit_test(success_is_silent),
+		cmocka_unit_test(failure_is_reported_with_its_output),
+		cmocka_unit_test(of_long_output_the_end_is_kept),
 		cmocka_unit_test(missing_program_names_the_package),
 		cmocka_unit_test(program_gets_the_environment_and_no_input),
-		cmocka_unit_test(administrators_folders_are_searched),
-		cmocka_unit_test(one_that_runs_is_waited_for),
-		cmocka_unit_test(one_that_nobody_wants_any_more_is_ended),
-		cmocka_unit_test(one_that_is_shown_speaks_on_standard_error),
-		cmocka_unit_test(one_that_is_shown_can_be_interrupted),
+		cmocka_unit_test(sbin_folders_are_searched),
+		cmocka_unit_test(running_program_is_waited_for),
+		cmocka_unit_test(unwanted_program_is_stopped),
+		cmocka_unit_test(shown_program_writes_to_standard_error),
+		cmocka_unit_test(shown_program_can_be_interrupted),
 		cmocka_unit_test(what_is_ignored_here_is_not_there),
 	};
 

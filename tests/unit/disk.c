@@ -17,12 +17,12 @@
 
 #define SIZE (1024 * 1024)
 
-static int read_error; /* what each read of the disk ends with; 0: it reads */
+static int read_error; /* the error of each read of the disk; 0: none */
 static unsigned int cached_reads;
 
-static int write_error; /* and each write */
+static int write_error; /* and of each write */
 
-/* In place of the C library's. */
+/* Replaces the C library's. */
 ssize_t pwrite(int fd, const void *buffer, size_t size, off_t offset)
 {
 	if (write_error) {
@@ -60,7 +60,7 @@ static int remove_file(void **state)
 	return unlink(*state);
 }
 
-static void open_refuses_what_is_no_disk(void **state)
+static void open_refuses_what_is_not_a_disk(void **state)
 {
 	struct disk *disk = NULL;
 
@@ -82,7 +82,8 @@ static void a_fifo_does_not_block_open(void **state)
 	unlink(path);
 }
 
-/* Sectors at odd places, and whole pieces: each is read back the same, by the cache and past it. */
+/* Sectors at odd places, and whole pieces: each is read back the same, through the cache and
+ * bypassing it. */
 static void writes_are_read_back(void **state)
 {
 	static const struct {
@@ -107,14 +108,14 @@ static void writes_are_read_back(void **state)
 		assert_memory_equal(written, cached, writes[i].size);
 		assert_memory_equal(written, medium, writes[i].size);
 	}
-	/* What lies around a sector stays. */
+	/* What surrounds a sector is unchanged. */
 	assert_int_equal(disk_read(disk, 0, cached, 2048), 0);
 	assert_int_equal(cached[511], 1);
 	assert_int_equal(cached[512], 2);
 	assert_int_equal(cached[1024], 1);
 }
 
-/* Whatever an image's file begins and ends with: sectors, a few bytes, a tail. */
+/* Whatever an image file begins and ends with: sectors, a few bytes, a tail. */
 static void the_medium_is_read_past_the_cache(void **state)
 {
 	static const struct {
@@ -146,7 +147,7 @@ static void the_end_is_an_error(void **state)
 	assert_int_equal(disk_write(disk, 0, bytes, sizeof(bytes)), -EBADF);
 }
 
-/* Linux has several words for a medium that fails, ENODATA for one. */
+/* Linux has several errno values for a failing medium, for instance ENODATA. */
 static void a_failing_medium_is_one_error(void **state)
 {
 	static const int words[] = {EIO, ENODATA, EREMOTEIO, ETIMEDOUT, EILSEQ, ENOLINK};
@@ -194,7 +195,7 @@ static void a_lock_excludes_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(open_refuses_what_is_no_disk),
+		cmocka_unit_test(open_refuses_what_is_not_a_disk),
 		cmocka_unit_test(a_fifo_does_not_block_open),
 		cmocka_unit_test_setup_teardown(writes_are_read_back, make_file, remove_file),
 		cmocka_unit_test_setup_teardown(

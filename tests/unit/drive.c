@@ -30,7 +30,7 @@ static dev_t add(
 	return devno;
 }
 
-/* A stick as a desktop machine shows it; 30.8 GB. */
+/* A stick as seen on a desktop machine; 30.8 GB. */
 static dev_t add_usb_stick(void)
 {
 	static const char folder[] = USB "/" SCSI "block/sdb";
@@ -137,7 +137,7 @@ static void other_kinds_tell_in_other_places(void **state)
 	assert_string_equal(read_drive(makedev(8, 5)).serial, "kernel's");
 }
 
-static void a_maker_is_named_once(void **state)
+static void a_vendor_is_named_once(void **state)
 {
 	dev_t devno = add_usb_stick();
 
@@ -157,7 +157,7 @@ static void no_escapes_reach_the_terminal(void **state)
 	assert_string_equal(read_drive(devno).serial, "?]0;x?");
 }
 
-static void another_medium_is_another_drive(void **state)
+static void a_different_medium_is_a_different_drive(void **state)
 {
 	dev_t devno = add_usb_stick();
 	struct drive before = read_drive(devno), after;
@@ -189,7 +189,7 @@ static void only_whole_real_disks_are_listed(void **state)
 	add(emmc, "mmcblk1", 20, "1000\n");
 	add("platform/soc/mmc_host/mmc1/mmc1:1/block/mmcblk1/mmcblk1boot0", "mmcblk1boot0", 21,
 		"8\n");
-	/* The controller has a number of its own. */
+	/* The controller has its own number. */
 	add("pci/nvme/nvme0/nvme0n1", "nvme0n1", 22, "1000\n");
 	set("pci/nvme/nvme0", "dev", "241:0\n");
 	add("virtual/block/loop0", "loop0", 30, "1000\n");
@@ -208,7 +208,7 @@ static void only_whole_real_disks_are_listed(void **state)
 	free(drives);
 }
 
-static void contents_are_told_by_udev(void **state)
+static void contents_are_read_from_udev(void **state)
 {
 	dev_t devno = add_usb_stick();
 	struct contents contents;
@@ -246,7 +246,7 @@ static struct refusal refusal_of(dev_t devno, const struct drive_rules *rules)
 	return refusal;
 }
 
-/* Refused with that error, and both texts say so. */
+/* Refused with that error, and with both texts. */
 static void assert_refused(dev_t devno, int error, const char *reason, const char *way_out)
 {
 	struct refusal refusal = refusal_of(devno, &no_rules);
@@ -352,14 +352,14 @@ static void what_is_unfit_is_refused(void **state)
 	rules.needed++;
 	refusal = refusal_of(devno, &rules);
 	assert_int_equal(refusal.error, -ERR_NO_ROOM);
-	assert_string_equal(refusal.reason, "has 30752000000 bytes, 30752000001 bytes are needed");
+	assert_string_equal(
+		refusal.reason, "has 30752000000 bytes, but 30752000001 bytes are needed");
 	rules.needed = 0;
 
 	set(folder, "size", "1073741824\n"); /* 512 GiB */
 	assert_int_equal(refusal_of(devno, &no_rules).error, 0);
 	set(folder, "size", "1073741825\n");
-	assert_refused(
-		devno, ERR_REFUSED, "has 549.8 GB, that is more than 512 GB", "--allow-large");
+	assert_refused(devno, ERR_REFUSED, "has 549.8 GB, more than 512 GB", "--allow-large");
 	assert_int_equal(refusal_of(devno, &rules).error, 0);
 
 	set(folder, "removable", "0\n");
@@ -374,10 +374,10 @@ static void what_is_unfit_is_refused(void **state)
 	set(folder, "ro", "1\n");
 	assert_refused(devno, ERR_REFUSED, "is read-only", "write-protect");
 	set(folder, "size", "0\n");
-	assert_refused(devno, ERR_REFUSED, "has no medium in it", "put one in");
+	assert_refused(devno, ERR_REFUSED, "has no medium in it", "insert one");
 }
 
-static void what_cannot_be_told_is_an_error(void **state)
+static void what_cannot_be_found_out_is_an_error(void **state)
 {
 	struct drive drive = read_drive(add_usb_stick());
 	struct refusal refusal = {.error = 99};
@@ -386,7 +386,7 @@ static void what_cannot_be_told_is_an_error(void **state)
 	unlink(at("proc/self/mountinfo"));
 	assert_int_equal(refusal_find(&host, &drive, &no_rules, &refusal), -ENOENT);
 	assert_int_equal(refusal.error, 99);
-	assert_non_null(strstr(told, "sdb: cannot tell whether it is in use"));
+	assert_non_null(strstr(told, "sdb: cannot find out whether it is in use"));
 	assert_int_equal(drive_read(&host, makedev(8, 99), &drive), -ENOENT);
 }
 
@@ -435,18 +435,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_stick_is_described),
 		TEST(other_kinds_tell_in_other_places),
-		TEST(a_maker_is_named_once),
+		TEST(a_vendor_is_named_once),
 		TEST(no_escapes_reach_the_terminal),
-		TEST(another_medium_is_another_drive),
+		TEST(a_different_medium_is_a_different_drive),
 		TEST(only_whole_real_disks_are_listed),
-		TEST(contents_are_told_by_udev),
+		TEST(contents_are_read_from_udev),
 		TEST(a_stick_nobody_uses_may_be_written),
 		TEST(the_systems_disk_is_refused),
 		TEST(the_stick_we_run_from_is_refused),
 		TEST(a_disk_in_use_is_refused),
 		TEST(many_mounts_leave_the_text_short),
 		TEST(what_is_unfit_is_refused),
-		TEST(what_cannot_be_told_is_an_error),
+		TEST(what_cannot_be_found_out_is_an_error),
 		cmocka_unit_test(sizes_are_read_and_written),
 	};
 

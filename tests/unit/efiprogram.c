@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Boot loaders that lie about themselves, and boot catalogs: whatever an image holds, the worst
- * that happens is that it is not taken.
+ * Boot loaders that lie about themselves, and boot catalogs: whatever an image contains, the worst
+ * that happens is that it is not used.
  */
 
 #include "boot/efiprogram.h"
@@ -26,7 +26,7 @@
 #define HEADERS	 1024u
 #define MUTATION 4u
 
-/* A disk in memory: an image of which only the boot record and its catalog count. */
+/* A disk in memory: an image of which only the boot record and its catalog matter. */
 static uint8_t bytes[64 * ISO_BLOCK];
 
 uint64_t disk_size(const struct disk *disk)
@@ -144,7 +144,7 @@ static uint8_t *make_catalog(uint32_t catalog)
 	return catalog < 64 ? bytes + catalog * ISO_BLOCK : NULL;
 }
 
-static void the_fat_for_uefi_is_found_behind_other_boot_images(void **state)
+static void the_fat_for_uefi_is_found_after_other_boot_images(void **state)
 {
 	struct extent extent;
 	uint8_t *entries = make_catalog(20);
@@ -192,7 +192,7 @@ int main(void)
 		cmocka_unit_test(loaders_tell_what_they_are),
 		cmocka_unit_test(liars_do_no_harm),
 		cmocka_unit_test(every_length_is_survived),
-		cmocka_unit_test(the_fat_for_uefi_is_found_behind_other_boot_images),
+		cmocka_unit_test(the_fat_for_uefi_is_found_after_other_boot_images),
 		cmocka_unit_test(a_catalog_that_is_nowhere_is_none),
 	};
 

@@ -2,8 +2,8 @@
 
 /*
  * File systems made by mkfs.fat and mtools, seen through a disk on which they begin at an offset.
- * Each sector of the file looked for says who it is, so searching the bytes for it tells where it
- * really lies.
+ * Each sector of the wanted file states its number, so searching the bytes for it shows where it
+ * really is.
  */
 
 #include "disk/fat.h"
@@ -170,7 +170,7 @@ static unsigned int get16(const uint8_t *p)
 	return (unsigned int)(p[0] | p[1] << 8);
 }
 
-/* Where the sector really is: its content searched on the disk. */
+/* Find where the sector really is by searching the disk for its content. */
 static uint64_t search(const struct disk *image, unsigned int i)
 {
 	char sector[SECTOR_SIZE];
@@ -285,7 +285,7 @@ static uint8_t *entry(const struct disk *image, const char name[11])
 }
 
 /* mkfs.fat makes them with -F 32; GRUB and Linux take them, mtools does not. */
-static void a_small_fat32_is_no_fat16(void **state)
+static void a_small_fat32_is_not_taken_for_fat16(void **state)
 {
 	struct disk image;
 
@@ -322,7 +322,7 @@ static void finds_no_other_file(void **state)
 	(void)state;
 	make_small(&image, "12");
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		/* A slash at the end is no part of a name. */
+		/* A trailing slash is not part of a name. */
 		int expected = strcmp(paths[i], "boot/grub/grubenv/") == 0 ? 0 : -ENOENT;
 
 		assert_int_equal(locate_error(&image, paths[i]), expected);
@@ -347,7 +347,7 @@ static void an_empty_file_has_no_sectors(void **state)
 	discard(&image);
 }
 
-static void other_file_systems_are_no_fat(void **state)
+static void other_file_systems_are_not_fat(void **state)
 {
 	struct disk image;
 
@@ -362,7 +362,7 @@ static void other_file_systems_are_no_fat(void **state)
 	discard(&image);
 }
 
-static void damaged_chains_are_told(void **state)
+static void damaged_chains_are_reported(void **state)
 {
 	struct disk image;
 	unsigned int first, folder;
@@ -392,7 +392,8 @@ static void damaged_chains_are_told(void **state)
 	set16(table(&image) + 2 * good, first);
 	assert_int_equal(locate_error(&image, "boot/grub/grubenv"), -ERR_DAMAGED);
 
-	/* A directory in a circle, without an end among its entries, or at no cluster at all. */
+	/* A directory in a circle, without an end mark among its entries, or without any
+	 * cluster. */
 	folder = get16(entry(&image, "GRUB       ") + 26);
 	size_t root_size = (size_t)get16(image.bytes + 17) * 32;
 	uint8_t *data = table(&image) + 2u * 512 * get16(image.bytes + 22) + root_size;
@@ -439,8 +440,9 @@ static void the_active_fat_is_used(void **state)
 	discard(&image);
 }
 
-/* Each field of the boot sector at its extremes: an error or the file, but an answer at once. */
-static void absurd_boot_sectors_are_told(void **state)
+/* Each field of the boot sector at its extremes: an error or the file, but always an instant
+ * answer. */
+static void absurd_boot_sectors_are_reported(void **state)
 {
 	static const char *const types[] = {"12", "16", "32"};
 	static const uint8_t extremes[] = {0x00, 0x01, 0x02, 0x7f, 0x80, 0xff};
@@ -486,15 +488,15 @@ int main(void)
 		cmocka_unit_test(finds_a_file_on_fat12),
 		cmocka_unit_test(finds_a_file_on_fat16),
 		cmocka_unit_test(finds_a_file_on_fat32),
-		cmocka_unit_test(a_small_fat32_is_no_fat16),
+		cmocka_unit_test(a_small_fat32_is_not_taken_for_fat16),
 		cmocka_unit_test(compares_short_names_without_case),
 		cmocka_unit_test(finds_no_other_file),
 		cmocka_unit_test(an_empty_file_has_no_sectors),
-		cmocka_unit_test(other_file_systems_are_no_fat),
-		cmocka_unit_test(damaged_chains_are_told),
+		cmocka_unit_test(other_file_systems_are_not_fat),
+		cmocka_unit_test(damaged_chains_are_reported),
 		cmocka_unit_test(the_last_cluster_must_be_in_use),
 		cmocka_unit_test(the_active_fat_is_used),
-		cmocka_unit_test(absurd_boot_sectors_are_told),
+		cmocka_unit_test(absurd_boot_sectors_are_reported),
 	};
 
 	return cmocka_run_group_tests_name("fat", tests, NULL, NULL);

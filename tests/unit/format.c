@@ -47,7 +47,7 @@ static void make_file(char *path, size_t skip, size_t size, char ret_sum[DIGEST_
 	assert_int_equal(digest_end(digest, ret_sum), 0);
 }
 
-/* A disk that is 0xa5 all over. */
+/* A disk filled with 0xa5. */
 static int make_fixture(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
@@ -121,7 +121,7 @@ static void a_bare_partition_gets_its_first_set(void **state)
 	assert_int_equal(kernelset_read(volume, KERNELSET_PREVIOUS, &set), -ENOENT);
 	assert_int_equal(slot_previous(fixture->disk, partition, &previous), -ENOENT);
 
-	/* What status counts on. */
+	/* What status relies on. */
 	assert_int_equal(pvd_read(fixture->disk, partition, 32 + PVD_LBA, &pvd), 0);
 	memcpy(&blocks, pvd.block + 80, sizeof(blocks));
 	assert_in_range(le32toh(blocks) * (uint64_t)ISO_BLOCK, KERNEL_SIZE + INITRD_SIZE,
@@ -146,7 +146,7 @@ static void the_date_is_now_if_none_is_given(void **state)
 	assert_memory_equal(date, "20", 2);
 }
 
-static void what_does_not_fit_is_told_before_the_first_byte(void **state)
+static void what_does_not_fit_is_reported_before_the_first_byte(void **state)
 {
 	static const char *const labels[] = {"", "0123456789012345678901234567890123", "new\nline"};
 	static const char *const dates[] = {"", "20261125", "2026112508010203x"};
@@ -171,7 +171,7 @@ static void what_does_not_fit_is_told_before_the_first_byte(void **state)
 		assert_int_equal(byte_at(fixture->disk, PARTITION_START + offset), 0xa5);
 }
 
-static void another_content_than_that_of_the_digests_gets_no_head(void **state)
+static void content_that_does_not_match_the_digests_gets_no_head(void **state)
 {
 	struct fixture *fixture = *state;
 	struct pvd pvd;
@@ -188,8 +188,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_DISK(a_bare_partition_gets_its_first_set),
 		ON_DISK(the_date_is_now_if_none_is_given),
-		ON_DISK(what_does_not_fit_is_told_before_the_first_byte),
-		ON_DISK(another_content_than_that_of_the_digests_gets_no_head),
+		ON_DISK(what_does_not_fit_is_reported_before_the_first_byte),
+		ON_DISK(content_that_does_not_match_the_digests_gets_no_head),
 	};
 
 	return cmocka_run_group_tests_name("format", tests, NULL, NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * An environment block in a FAT made by mkfs.fat and mtools, on a disk in memory that notes what is
- * done to it. `grub-editenv` tells what a block must look like.
+ * An environment block in a FAT made by mkfs.fat and mtools, on a disk in memory that records what
+ * is done to it. `grub-editenv` is the reference for what a block must look like.
  */
 
 #include "disk/grubenv.h"
@@ -54,7 +54,7 @@ static int read_bytes(const struct disk *disk, uint64_t offset, void *buffer, si
 	return 0;
 }
 
-/* Of reads only those behind a write are of interest. */
+/* Only reads after a write are of interest. */
 int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, size_t size)
 {
 	int r = disk->journal[0] ? note((struct disk *)disk, 'r', offset, size) : 0;
@@ -76,7 +76,7 @@ int disk_flush(struct disk *disk)
 	return note(disk, 'f', 0, 0);
 }
 
-/* Run a program, its output into @output. */
+/* Run a program, with its output going to @output. */
 #define run(output, ...) run_argv(output, (const char *const[]){__VA_ARGS__, NULL})
 
 static int run_argv(const char *output, const char *const argv[])
@@ -128,7 +128,7 @@ static size_t load(const char *name, void *bytes, size_t size)
 	return n;
 }
 
-/* The block as it lies on the disk. */
+/* The block as stored on the disk. */
 static const char *block(const struct disk *disk)
 {
 	static char bytes[GRUBENV_SIZE + 1];
@@ -190,7 +190,7 @@ static struct grubenv *open_block(struct disk *disk)
 	return grubenv;
 }
 
-/* A stick whose two sectors of grubenv do not lie side by side. */
+/* A stick whose two sectors of grubenv are not adjacent. */
 static int set_up(void **state)
 {
 	struct disk *disk = calloc(1, sizeof(*disk));
@@ -290,7 +290,7 @@ static void other_lines_stay(void **state)
 	grubenv_free(grubenv);
 }
 
-static void names_that_cannot_be_held_are_refused(void **state)
+static void invalid_names_are_refused(void **state)
 {
 	static const char *const names[] = {"", "#a", "a=b", "a\nb", "a\\"};
 	struct grubenv *grubenv = open_block(*state);
@@ -300,7 +300,7 @@ static void names_that_cannot_be_held_are_refused(void **state)
 	grubenv_free(grubenv);
 }
 
-static void a_full_block_is_told(void **state)
+static void a_full_block_is_reported(void **state)
 {
 	struct disk *disk = *state;
 	struct grubenv *grubenv;
@@ -334,7 +334,7 @@ static void a_full_block_is_told(void **state)
 	grubenv_free(grubenv);
 }
 
-static void what_is_no_block_is_refused(void **state)
+static void what_is_not_a_block_is_refused(void **state)
 {
 	static const char *const lines[] = {"a line\n", "\n", "=1\n", "a\n=1\n", "a=1", "a=1\\\n",
 		"# a comment without an end", "a=\\"};
@@ -457,7 +457,7 @@ static void two_sectors_are_written_one_after_the_other(void **state)
 {
 	char lines[GRUBENV_SIZE];
 
-	/* A value that grows pushes lines over the border; one that goes pulls them back. */
+	/* A growing value pushes lines over the boundary; a removed one pulls them back. */
 	snprintf(lines, sizeof(lines), "liveng_tries=3\nlong=1\n%s", filler(440));
 	check_order(*state, lines, "long", "123456789012345678901234567890", "w1 f r1 w0 w0 f r0 ");
 	snprintf(lines, sizeof(lines), "liveng_tries=3\n%s", filler(470));
@@ -478,7 +478,7 @@ static void failures_are_told_and_mended(void **state)
 		assert_int_equal(grubenv_set(grubenv, "a", "2"), 0);
 		disk->fail_at = at;
 		assert_int_equal(grubenv_write(grubenv, disk), -EIO);
-		/* Back to what was loaded; but what the disk holds is not known. */
+		/* Back to what was loaded; but the content of the disk is unknown. */
 		disk->journal[0] = '\0';
 		assert_int_equal(grubenv_set(grubenv, "a", "1"), 0);
 		assert_int_equal(grubenv_write(grubenv, disk), 0);
@@ -490,7 +490,7 @@ static void failures_are_told_and_mended(void **state)
 	}
 }
 
-static void a_torn_write_is_told(void **state)
+static void a_torn_write_is_reported(void **state)
 {
 	struct disk *disk = *state;
 	char lines[GRUBENV_SIZE];
@@ -513,13 +513,13 @@ int main(void)
 		TEST(values_are_read),
 		TEST(a_change_is_one_sector),
 		TEST(other_lines_stay),
-		TEST(names_that_cannot_be_held_are_refused),
-		TEST(a_full_block_is_told),
-		TEST(what_is_no_block_is_refused),
+		TEST(invalid_names_are_refused),
+		TEST(a_full_block_is_reported),
+		TEST(what_is_not_a_block_is_refused),
 		TEST(changes_are_those_of_grub_editenv),
 		TEST(two_sectors_are_written_one_after_the_other),
 		TEST(failures_are_told_and_mended),
-		TEST(a_torn_write_is_told),
+		TEST(a_torn_write_is_reported),
 	};
 
 	return cmocka_run_group_tests_name("grubenv", tests, NULL, NULL);

@@ -9,7 +9,7 @@
 
 #include "machine/device.h"
 
-enum { NO_NAMESPACE = 98 }; /* an exit status: this machine gives none */
+enum { NO_NAMESPACE = 98 }; /* an exit status: not possible on this machine */
 
 static bool lies_on(dev_t devno, dev_t disk)
 {
@@ -47,7 +47,7 @@ static void layers_lie_on_disks(void **state)
 	assert_int_equal(device_lies_on(root, dm, makedev(1, 1), &lies), -ELOOP);
 }
 
-static void who_holds_a_disk_is_told(void **state)
+static void the_holder_of_a_disk_is_named(void **state)
 {
 	dev_t sda = add_stick("sda", 0), sdb = add_stick("sdb", 16);
 	char *name = NULL;
@@ -166,12 +166,12 @@ static void the_strongest_mount_counts(void **state)
 	assert_int_equal(mount, HOST_MOUNTED_RO);
 	assert_int_equal(host_mount_state(&host, makedev(8, 18), 0, &mount), 0);
 	assert_int_equal(mount, HOST_MOUNTED_RW);
-	/* What the kernel does not know is not mounted. */
+	/* A partition unknown to the kernel is not mounted. */
 	assert_int_equal(host_mount_state(&host, makedev(8, 16), 7, &mount), 0);
 	assert_int_equal(mount, HOST_NOT_MOUNTED);
 }
 
-/* Mount something at that place below the root; its device number. */
+/* Mount something at that place below the root; returns its device number. */
 static dev_t mount_at(const char *target)
 {
 	struct stat st;
@@ -193,7 +193,7 @@ static pid_t fork_apart(void)
 	return pid;
 }
 
-/* The child's exit status; what it put below the root is gone then. */
+/* The child's exit status; what it created below the root is gone then. */
 static int wait_apart(pid_t pid)
 {
 	int status;
@@ -242,7 +242,7 @@ static int unmount_in_child(bool is_busy, bool is_hidden, bool is_twice, bool is
 			     : host_unmount(&host, makedev(8, 16), 2);
 		if (r < 0 && !strstr(told, "media/a stick: "))
 			_exit(97);
-		/* If it is gone, the folder is that of the root again. */
+		/* Once it is gone, the folder is that of the root again. */
 		if (r == 0) {
 			struct stat st, parent;
 
@@ -265,14 +265,14 @@ static void every_mount_is_undone(void **state)
 	assert_int_equal(unmount_in_child(false, false, true, true), 0);
 }
 
-static void a_mount_in_use_is_told(void **state)
+static void a_mount_in_use_is_reported(void **state)
 {
 	(void)state;
 	assert_int_equal(
 		unmount_in_child(true, false, false, false), ERR_BUSY & 0xff); /* an exit status */
 }
 
-static void a_hidden_mount_is_told(void **state)
+static void a_hidden_mount_is_reported(void **state)
 {
 	(void)state;
 	assert_int_equal(
@@ -312,7 +312,7 @@ static bool finds_point(bool is_hidden, const char *expected, bool expected_writ
 	return wait_apart(pid) == 0;
 }
 
-static void a_mount_that_can_be_written_through_is_found(void **state)
+static void a_writable_mount_is_found(void **state)
 {
 	char *path = NULL;
 	bool is_writable;
@@ -324,14 +324,14 @@ static void a_mount_that_can_be_written_through_is_found(void **state)
 	add_stick("sdb", 16);
 	assert_int_equal(host_mount_point(&host, makedev(8, 16), 3, &is_writable, &path), -ENOENT);
 	assert_int_equal(host_mount_point(&host, makedev(8, 16), 7, &is_writable, &path), -ENOENT);
-	/* What stands at the mount point is not that device: another mount hides it. */
+	/* What is at the mount point is not that device: another mount hides it. */
 	at("media/gone/");
 	set_mounts("50 28 8:19 / /media/gone rw - vfat /dev/sdb3 rw\n");
 	assert_int_equal(host_mount_point(&host, makedev(8, 16), 3, &is_writable, &path), -ENOENT);
 	assert_null(path);
 }
 
-static void nothing_mounted_is_no_error(void **state)
+static void nothing_mounted_is_not_an_error(void **state)
 {
 	(void)state;
 	add_stick("sdb", 16);
@@ -377,7 +377,7 @@ static void set_variable(const char *name, const char value[5], size_t size)
 		size);
 }
 
-static void secure_boot_is_told_by_two_variables(void **state)
+static void secure_boot_depends_on_two_variables(void **state)
 {
 	(void)state;
 	assert_false(host_enforces_secure_boot(&host)); /* BIOS */
@@ -399,18 +399,18 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(layers_lie_on_disks),
-		TEST(who_holds_a_disk_is_told),
+		TEST(the_holder_of_a_disk_is_named),
 		TEST(a_file_leads_to_its_loop_device),
 		TEST(partitions_and_disks_lead_to_each_other),
 		TEST(nodes_are_found_by_any_name),
 		TEST(the_strongest_mount_counts),
 		TEST(every_mount_is_undone),
-		TEST(a_mount_in_use_is_told),
-		TEST(a_hidden_mount_is_told),
-		TEST(a_mount_that_can_be_written_through_is_found),
-		TEST(nothing_mounted_is_no_error),
+		TEST(a_mount_in_use_is_reported),
+		TEST(a_hidden_mount_is_reported),
+		TEST(a_writable_mount_is_found),
+		TEST(nothing_mounted_is_not_an_error),
 		TEST(the_command_line_tells_how_it_was_booted),
-		TEST(secure_boot_is_told_by_two_variables),
+		TEST(secure_boot_depends_on_two_variables),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);

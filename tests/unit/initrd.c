@@ -153,7 +153,7 @@ static struct bytes pack_bzip2(const struct bytes *in)
 	return out;
 }
 
-/* The legacy format: blocks of 8 MiB, each behind its size. */
+/* The legacy format: blocks of 8 MiB, each preceded by its size. */
 static struct bytes pack_lz4(const struct bytes *in)
 {
 	const size_t block = 8u * MIB;
@@ -174,7 +174,7 @@ static struct bytes pack_lz4(const struct bytes *in)
 	return out;
 }
 
-/* @covered: from this byte of the stream on each bit counts. lz4 and lzma have no checksum. */
+/* @covered: every bit from this byte of the stream on is checked. lz4 and lzma have no checksum. */
 static const struct packer {
 	const char *name;
 	struct bytes (*pack)(const struct bytes *in);
@@ -263,7 +263,7 @@ static void flipped_bits_are_refused(void **state)
 		cleanup(bytes_clear) struct bytes file = packers[i].pack(&archive);
 		size_t unnoticed = 0;
 
-		/* Without a checksum it is enough that nothing breaks. */
+		/* Without a checksum it is enough that nothing crashes. */
 		for (size_t at = 0; at < file.size; at += packers[i].covered == SIZE_MAX ? 7 : 1) {
 			int r;
 
@@ -306,7 +306,7 @@ static void segments_may_follow_each_other(void **state)
 		assert_true(initrd_has(initrd, "kernel/x86/microcode/GenuineIntel.bin"));
 		assert_true(initrd_has(initrd, "scripts/live"));
 	}
-	/* Also without any padding behind a compressed one. */
+	/* Also without any padding after a compressed one. */
 	file.size = 0;
 	for (size_t i = 1; i < ARRAY_SIZE(packers); i++) {
 		cleanup(bytes_clear) struct bytes packed = packers[i].pack(&archive);
@@ -335,7 +335,7 @@ static void append_bootconfig(struct bytes *file)
 	append(file, "#BOOTCONFIG\n", 12);
 }
 
-static void a_boot_configuration_is_left_out(void **state)
+static void a_boot_configuration_is_skipped(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(packers); i++) {
@@ -367,7 +367,7 @@ static void archives_may_follow_each_other_in_one_stream(void **state)
 
 		assert_true(initrd_has(initrd, "later"));
 	}
-	/* The second one without its end; something behind it. */
+	/* The second one without its end; something after it. */
 	stream.size -= 8;
 	for (size_t i = 0; i < ARRAY_SIZE(packers); i++) {
 		cleanup(bytes_clear) struct bytes file = packers[i].pack(&stream);
@@ -422,7 +422,7 @@ static void memory_for_unpacking_is_bounded(void **state)
 	assert_refused(&file, "more than 128 MiB");
 }
 
-static void files_that_are_no_initrd_are_refused(void **state)
+static void files_that_are_not_an_initrd_are_refused(void **state)
 {
 	cleanup(bytes_clear) struct bytes archive = make_archive(RELEASE), file = {0};
 	cleanup(bytes_clear) struct bytes xz = pack_xz_with(&archive, LZMA_CHECK_CRC64);
@@ -451,7 +451,7 @@ static void large_lz4_blocks_are_read(void **state)
 	append(&noise, NULL, 20u * MIB);
 	for (size_t i = 0; i < noise.size; i++) {
 		x = x * 1664525u + 1013904223u;
-		/* Some of it cannot be compressed, some can. */
+		/* Some of it is compressible, some is not. */
 		noise.data[i] = (i >> 20) % 3 == 0 ? (uint8_t)(x >> 24) : (uint8_t)(x >> 30);
 	}
 	cpio_add(&archive, MODULES "/modules.dep.bin", 0100644, noise.data, 10u * MIB);
@@ -461,7 +461,7 @@ static void large_lz4_blocks_are_read(void **state)
 	{
 		cleanup(bytes_clear) struct bytes file = pack_lz4(&archive);
 
-		/* What came out is looked at: it was noise. */
+		/* The output is examined: it was noise. */
 		assert_refused(&file, "module index");
 	}
 	memcpy(archive.data + 110, "x", 1);
@@ -509,7 +509,7 @@ static void modules_are_found_by_name(void **state)
 	assert_false(initrd_has_module(initrd, "modules.dep.bin"));
 }
 
-static void an_empty_file_is_no_module(void **state)
+static void an_empty_file_is_not_a_module(void **state)
 {
 	cleanup(bytes_clear) struct bytes archive = {0};
 	cleanup(initrd_freep) struct initrd *initrd = NULL;
@@ -537,7 +537,7 @@ static unsigned int files_in(const char *path)
 	return n;
 }
 
-static void index_is_private_and_goes_away(void **state)
+static void index_is_private_and_removed(void **state)
 {
 	cleanup(bytes_clear) struct bytes archive = make_archive(RELEASE);
 	struct initrd *initrd = must_read(&archive);
@@ -553,13 +553,13 @@ static void index_is_private_and_goes_away(void **state)
 	initrd_free(initrd);
 	assert_int_equal(files_in(folder), 0);
 
-	/* Also if the reading fails behind it. */
+	/* Also if reading fails after it. */
 	append(&archive, "garbage", 7);
 	assert_int_equal(try_read(&archive), -ERR_REFUSED);
 	assert_int_equal(files_in(folder), 0);
 }
 
-/* Only files with names of our own are created, in a folder of our own. */
+/* Only files with our own names are created, in our own folder. */
 static void no_path_leads_out_of_the_index(void **state)
 {
 	static const char *const paths[] = {
@@ -583,7 +583,8 @@ static void no_path_leads_out_of_the_index(void **state)
 		append_bytes(&file, &good);
 		cpio_add_file(&file, paths[i], "hello");
 		cpio_end(&file);
-		/* A second release named ".." is kept apart, all else is no index file. */
+		/* A second release named ".." is kept apart, everything else is not an index
+		 * file. */
 		initrd = must_read(&file);
 		assert_int_equal(files_in(folder), 1);
 		assert_int_equal(files_in(initrd_module_index(initrd)), 1);
@@ -591,7 +592,7 @@ static void no_path_leads_out_of_the_index(void **state)
 	assert_true(files_in("/tmp") <= before + 1);
 }
 
-static void later_index_takes_the_place_of_an_earlier_one(void **state)
+static void later_index_replaces_an_earlier_one(void **state)
 {
 	cleanup(bytes_clear) struct bytes good = make_archive(RELEASE), file = {0};
 
@@ -634,7 +635,7 @@ static void empty_index_is_allowed(void **state)
 	assert_int_equal(try_read(&file), 0);
 }
 
-/* A header that says more than there is room for. */
+/* A header that claims more than there is room for. */
 static void impossible_sizes_are_refused(void **state)
 {
 	static const struct {
@@ -717,7 +718,7 @@ static void initrd_must_fit_the_kernel(void **state)
 	assert_int_equal(check(&file, "6.1.0-99"), -ERR_REFUSED);
 	assert_int_equal(said_count, 1);
 	assert_non_null(strstr(said, "modules for " RELEASE ", but the kernel is 6.1.0-99"));
-	/* The right ones, and others behind them. */
+	/* The right ones, followed by others. */
 	append_bytes(&file, &other);
 	assert_int_equal(check(&file, RELEASE), -ERR_REFUSED);
 	assert_non_null(strstr(said, "6.2.0"));
@@ -757,19 +758,19 @@ int main(void)
 		cmocka_unit_test(every_shorter_file_is_refused),
 		cmocka_unit_test(flipped_bits_are_refused),
 		cmocka_unit_test(segments_may_follow_each_other),
-		cmocka_unit_test(a_boot_configuration_is_left_out),
+		cmocka_unit_test(a_boot_configuration_is_skipped),
 		cmocka_unit_test(archives_may_follow_each_other_in_one_stream),
 		cmocka_unit_test(an_archive_must_not_span_two_streams),
 		cmocka_unit_test(garbage_is_refused),
-		cmocka_unit_test(files_that_are_no_initrd_are_refused),
+		cmocka_unit_test(files_that_are_not_an_initrd_are_refused),
 		cmocka_unit_test(memory_for_unpacking_is_bounded),
 		cmocka_unit_test(large_lz4_blocks_are_read),
 		cmocka_unit_test(paths_are_found_on_merged_usr_too),
 		cmocka_unit_test(modules_are_found_by_name),
-		cmocka_unit_test(an_empty_file_is_no_module),
-		cmocka_unit_test(index_is_private_and_goes_away),
+		cmocka_unit_test(an_empty_file_is_not_a_module),
+		cmocka_unit_test(index_is_private_and_removed),
 		cmocka_unit_test(no_path_leads_out_of_the_index),
-		cmocka_unit_test(later_index_takes_the_place_of_an_earlier_one),
+		cmocka_unit_test(later_index_replaces_an_earlier_one),
 		cmocka_unit_test(damaged_index_is_refused),
 		cmocka_unit_test(empty_index_is_allowed),
 		cmocka_unit_test(impossible_sizes_are_refused),

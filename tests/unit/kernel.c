@@ -110,7 +110,7 @@ static int read_kernel(const struct bytes *image, struct kernel *kernel)
 	int old = begin_listening(), r = kernel_read(fd, "vmlinuz", kernel);
 
 	end_listening(old);
-	/* Refused means: with one word on why. */
+	/* Refused means: with one message that says why. */
 	assert_int_equal(said_count, r == -ERR_REFUSED ? 1 : 0);
 	return r;
 }
@@ -124,7 +124,7 @@ static void assert_refused(const struct bytes *image, const char *why)
 		fail_msg("said \"%s\" instead of \"%s\"", said, why);
 }
 
-static void bzimage_says_its_release(void **state)
+static void bzimage_states_its_release(void **state)
 {
 	cleanup(bytes_clear) struct bytes image = make_bzimage(VERSION_TEXT);
 	char release[KERNEL_RELEASE_MAX];
@@ -159,7 +159,7 @@ static void bzimage_with_a_flipped_bit_is_refused(void **state)
 	assert_refused(&image, "does not match its CRC-32");
 }
 
-static void bzimage_cut_short_is_refused(void **state)
+static void truncated_bzimage_is_refused(void **state)
 {
 	cleanup(bytes_clear) struct bytes image = make_bzimage(VERSION_TEXT);
 	struct kernel kernel;
@@ -188,7 +188,7 @@ static void version_text_is_read_within_its_bounds(void **state)
 	put_crc(&image);
 	assert_refused(&image, "contains no version");
 
-	/* A text that runs up to the setup's end, and would go on behind it. */
+	/* A text that runs up to the end of the setup part, and would continue after it. */
 	put16(&image, 0x20e, SETUP_SIZE - 0x200 - 6);
 	memcpy(image.data + SETUP_SIZE - 6, "6.1.0-99 ", 9);
 	put_crc(&image);
@@ -231,7 +231,7 @@ static void old_boot_protocol_is_refused(void **state)
 	assert_refused(&image, "2.07");
 }
 
-/* A signature that names this digest. Nobody signed it: that is not looked at. */
+/* A signature that names this digest. Nobody signed it: that is not checked. */
 static struct bytes make_signature(int algorithm, const uint8_t *digest, int digest_size)
 {
 	static const uint8_t data[] = {0x30, 0x02, 0x05, 0x00};
@@ -286,7 +286,7 @@ static int digest_image(const struct bytes *image, const EVP_MD *md, uint8_t *re
 	return (int)size;
 }
 
-/* Add a signature behind those that are there. @spoil: one that names another digest. */
+/* Add a signature after the existing ones. @spoil: one with a different digest. */
 static void sign(struct bytes *image, const EVP_MD *md, bool spoil)
 {
 	uint8_t digest[EVP_MAX_MD_SIZE];
@@ -391,7 +391,7 @@ static void damaged_signature_does_no_harm(void **state)
 
 static void arm64_release_is_found_anywhere(void **state)
 {
-	/* Also across the pieces in which the file is read. */
+	/* Also across the boundaries of the pieces in which the file is read. */
 	static const uint32_t places[] = {
 		4096, 131072 - 170, 131072 - 30, 131072 - 8, 131072, 299000};
 
@@ -407,7 +407,7 @@ static void arm64_release_is_found_anywhere(void **state)
 	}
 }
 
-static void arm64_cut_short_is_refused(void **state)
+static void truncated_arm64_is_refused(void **state)
 {
 	cleanup(bytes_clear) struct bytes image = make_arm64(300000, 5000);
 
@@ -418,7 +418,7 @@ static void arm64_cut_short_is_refused(void **state)
 	assert_refused(&image, "truncated");
 }
 
-static void arm64_format_string_is_no_banner(void **state)
+static void arm64_format_string_is_not_a_banner(void **state)
 {
 	cleanup(bytes_clear) struct bytes image = make_arm64(300000, 5000);
 	struct kernel kernel;
@@ -459,9 +459,9 @@ static void other_files_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(bzimage_says_its_release),
+		cmocka_unit_test(bzimage_states_its_release),
 		cmocka_unit_test(bzimage_with_a_flipped_bit_is_refused),
-		cmocka_unit_test(bzimage_cut_short_is_refused),
+		cmocka_unit_test(truncated_bzimage_is_refused),
 		cmocka_unit_test(version_text_is_read_within_its_bounds),
 		cmocka_unit_test(release_must_be_one_word),
 		cmocka_unit_test(kernels_since_6_15_have_no_crc),
@@ -471,8 +471,8 @@ int main(void)
 		cmocka_unit_test(one_matching_signature_of_several_is_enough),
 		cmocka_unit_test(damaged_signature_does_no_harm),
 		cmocka_unit_test(arm64_release_is_found_anywhere),
-		cmocka_unit_test(arm64_cut_short_is_refused),
-		cmocka_unit_test(arm64_format_string_is_no_banner),
+		cmocka_unit_test(truncated_arm64_is_refused),
+		cmocka_unit_test(arm64_format_string_is_not_a_banner),
 		cmocka_unit_test(zboot_is_named),
 		cmocka_unit_test(other_files_are_refused),
 	};

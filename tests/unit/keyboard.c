@@ -26,7 +26,7 @@ static struct keyboard keyboard_of(const char *text)
 	return keyboard;
 }
 
-static void first_layout_is_taken(void **state)
+static void first_layout_is_used(void **state)
 {
 	struct keyboard keyboard = keyboard_of("# XKBLAYOUT=\"xx\"\nXKBMODEL=\"pc105\"\n"
 					       "XKBLAYOUT=\"de,us\"\nXKBVARIANT=\"neo,\"\n");
@@ -64,7 +64,8 @@ static void characters_move_as_the_layout_says(void **state)
 		{"de", "", "horse-staple", true}, {"fr", "", "2 tons", true},
 		{"fr", "", "correct horse", false}, {"fr", "", "battery", true},
 		{"cz", "", "tons 2", true}, {"gb", "", "battery horse 99", false},
-		{"gb", "", "a#b", true}, {"de", "", "\xc3\xa4", false}, /* warned of as not ASCII */
+		{"gb", "", "a#b", true},
+		{"de", "", "\xc3\xa4", false}, /* warned about as not ASCII */
 	};
 
 	(void)state;
@@ -82,7 +83,7 @@ static void characters_move_as_the_layout_says(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(first_layout_is_taken),
+		cmocka_unit_test(first_layout_is_used),
 		cmocka_unit_test(broken_file_is_unknown),
 		cmocka_unit_test(characters_move_as_the_layout_says),
 	};

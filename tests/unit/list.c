@@ -6,7 +6,7 @@
 
 #include "machine.h"
 
-#include "../../deploy/run.h" /* livengkupd has one, too */
+#include "../../deploy/run.h" /* livengkupd has one as well */
 
 #define STICK "pci0000:00/0000:00:14.0/usb2/2-1/host6/block/sdb"
 #define DISK  "pci0000:00/0000:00:17.0/ata1/host0/block/sda"
@@ -50,7 +50,7 @@ static void add_system_disk(void)
 	set_mounts("30 1 8:1 / /boot rw - ext4 /dev/sda1 rw\n");
 }
 
-/* Run the verb; what goes to standard output is kept. */
+/* Run the verb and keep its standard output. */
 static struct json_object *list(const struct deploy_options *options)
 {
 	struct deploy_run run = {
@@ -87,19 +87,18 @@ static void disks_are_listed_with_the_reason_why_not(void **state)
 	assert_non_null(strstr(printed, "  holds ISO 9660 \"d-live nf 12.5\"\n"));
 	assert_non_null(strstr(printed, "\nNot written to:\n"));
 	assert_non_null(strstr(printed, "dev/sda  512.1 GB  ata  Samsung SSD 860\n"));
-	assert_non_null(strstr(printed, "  holds the running system (/boot): take another disk\n"));
+	assert_non_null(strstr(printed, "  holds the running system (/boot): use another disk\n"));
 	assert_true(strstr(printed, "dev/sdb") < strstr(printed, "dev/sda"));
 }
 
-static void no_disk_is_said(void **state)
+static void no_disk_is_reported(void **state)
 {
 	static const struct deploy_options options = {0};
 
 	(void)state;
 	at("sys/class/block/");
 	json_object_put(list(&options));
-	assert_string_equal(
-		printed, "There is no disk that could be written to: plug a stick in.\n");
+	assert_string_equal(printed, "There is no disk that can be written to: plug in a stick.\n");
 }
 
 static const char *text_of(struct json_object *object, const char *name)
@@ -132,7 +131,7 @@ static void json_has_all_of_it(void **state)
 	assert_string_equal(text_of(disk, "is_candidate"), "false");
 	assert_null(text_of(disk, "serial"));
 	assert_string_equal(text_of(disk, "why_not"), "holds the running system (/boot)");
-	assert_string_equal(text_of(disk, "way_out"), "take another disk");
+	assert_string_equal(text_of(disk, "way_out"), "use another disk");
 	json_object_put(result);
 }
 
@@ -157,7 +156,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(disks_are_listed_with_the_reason_why_not),
-		TEST(no_disk_is_said),
+		TEST(no_disk_is_reported),
 		TEST(json_has_all_of_it),
 		TEST(options_make_candidates),
 	};

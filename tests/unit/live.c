@@ -18,7 +18,7 @@ static void assert_stick(const char *node)
 	free(path);
 }
 
-/* That error, and it names these. */
+/* Fails with that error, and the message names these. */
 static void assert_error(int error, const char *one, const char *other)
 {
 	char *path = NULL;
@@ -36,13 +36,13 @@ static void assert_no_stick(const char *one, const char *other)
 	assert_error(-ERR_NOT_STICK, one, other);
 }
 
-/* Two, and nothing tells which. */
+/* Two, and nothing decides between them. */
 static void assert_doubt(const char *one, const char *other)
 {
 	assert_error(-ERR_REFUSED, one, other);
 }
 
-static void the_live_medium_tells(void **state)
+static void the_live_medium_decides(void **state)
 {
 	(void)state;
 	add_stick("sda", 0);
@@ -72,7 +72,7 @@ static void names_need_no_pattern(void **state)
 	assert_stick("mmcblk0");
 }
 
-static void with_toram_the_persistence_tells(void **state)
+static void with_toram_the_persistence_decides(void **state)
 {
 	(void)state;
 	add_stick("sda", 0);
@@ -85,7 +85,7 @@ static void with_toram_the_persistence_tells(void **state)
 		   "43 28 7:1 / /run/live/persistence/loop1 rw - ext4 /dev/loop1 rw\n"
 		   "44 28 8:1 / /run/live/persistence2/sda1 rw - ext4 /dev/sda1 rw\n");
 	assert_stick("sdb");
-	/* Two on one stick are no doubt. */
+	/* Two on one stick are not ambiguous. */
 	set_mounts("41 28 8:19 / /run/live/persistence/sdb3 rw - ext4 /dev/sdb3 rw\n"
 		   "42 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
 	assert_stick("sdb");
@@ -106,13 +106,13 @@ static void luks_leads_to_its_partition(void **state)
 	assert_stick("sdb");
 	set_mounts("42 28 254:1 / /run/live/persistence/dm-1 rw - ext4 /dev/mapper/lvm rw\n");
 	assert_stick("sdb");
-	/* btrfs has a number of its own. */
+	/* btrfs has its own device number. */
 	symlink("../dm-0", at("dev/mapper/sdb4"));
 	set_mounts("42 28 0:55 / /run/live/persistence/x rw - btrfs /dev/mapper/sdb4 rw\n");
 	assert_stick("sdb");
 }
 
-static void layers_without_an_end_are_told(void **state)
+static void endless_layers_are_reported(void **state)
 {
 	char *path = NULL;
 
@@ -126,7 +126,7 @@ static void layers_without_an_end_are_told(void **state)
 	assert_non_null(strstr(told, "/run/live/persistence/dm-0"));
 }
 
-static void several_disks_beneath_are_no_answer(void **state)
+static void several_disks_beneath_are_ambiguous(void **state)
 {
 	(void)state;
 	add_stick("sda", 0);
@@ -138,7 +138,7 @@ static void several_disks_beneath_are_no_answer(void **state)
 	assert_doubt("/dev/sda", "/dev/sdb");
 }
 
-static void between_two_sticks_nothing_is_guessed(void **state)
+static void of_two_sticks_neither_is_guessed(void **state)
 {
 	(void)state;
 	add_stick("sda", 0);
@@ -148,7 +148,7 @@ static void between_two_sticks_nothing_is_guessed(void **state)
 		   "43 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
 	assert_doubt("/dev/sda ", "/dev/sdb:");
 
-	/* The boot menu's word for it decides, if it is there. */
+	/* The kernel command line decides, if the named partition exists. */
 	set_command_line("boot=live live-media=/dev/disk/by-partuuid/" UUID " toram\n");
 	assert_doubt("/dev/sda ", "/dev/sdb:");
 	symlink("../../sdb1", at("dev/disk/by-partuuid/" UUID));
@@ -161,7 +161,7 @@ static void between_two_sticks_nothing_is_guessed(void **state)
 	assert_doubt("/dev/sda ", "/dev/sdb:");
 }
 
-static void persistence_elsewhere_is_no_stick(void **state)
+static void persistence_elsewhere_is_not_a_stick(void **state)
 {
 	(void)state;
 	add_stick("sda", 0);
@@ -192,22 +192,23 @@ static void add_copies(void)
 	set_command_line("boot=live toram live-media=/dev/disk/by-partuuid/" UUID "\n");
 }
 
-static void of_two_copies_none_is_guessed(void **state)
+static void of_two_copies_neither_is_guessed(void **state)
 {
 	(void)state;
 	add_copies();
 	set_mounts("40 28 0:30 / /run/live/medium rw - tmpfs tmpfs rw\n");
 	assert_doubt("/dev/sda", "/dev/sdb");
-	/* Nor if the persistence of one or of both is in use: it was not seen what was booted. */
+	/* Nor if the persistence of one or of both is in use: that does not show which was
+	 * booted. */
 	set_mounts("42 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
 	assert_doubt("/dev/sda", "/dev/sdb");
 	set_mounts("42 28 8:4 / /run/live/persistence/sda4 rw - ext4 /dev/sda4 rw\n"
 		   "43 28 8:20 / /run/live/persistence/sdb4 rw - ext4 /dev/sdb4 rw\n");
 	assert_doubt("/dev/sda", "/dev/sdb");
-	/* A mounted medium tells them apart, wherever the link leads. */
+	/* A mounted medium distinguishes them, wherever the symlink leads. */
 	set_mounts("40 28 8:1 / /run/live/medium ro - iso9660 /dev/sda1 ro\n");
 	assert_stick("sda");
-	/* One that was unplugged is no copy. */
+	/* One that was unplugged is not a copy. */
 	set_mounts("");
 	unlink(at("run/udev/data/b8:1"));
 	assert_stick("sdb");
@@ -228,7 +229,7 @@ static void copies_may_be_what_a_live_system_needs(void **state)
 	assert_int_equal(disks.list[0], makedev(8, 0));
 }
 
-static void all_disks_of_a_live_system_are_told(void **state)
+static void all_disks_of_a_live_system_are_found(void **state)
 {
 	struct device_disks disks = {0};
 
@@ -249,7 +250,7 @@ static void all_disks_of_a_live_system_are_told(void **state)
 	assert_int_equal(disks.list[2], makedev(8, 32));
 }
 
-static void an_installed_system_runs_from_no_stick(void **state)
+static void an_installed_system_does_not_run_from_a_stick(void **state)
 {
 	(void)state;
 	add_stick("sda", 0);
@@ -266,7 +267,7 @@ static void a_partition_attached_by_a_loop_device_has_a_disk(void **state)
 	assert_stick("loop3");
 }
 
-static void a_broken_table_is_told(void **state)
+static void a_broken_table_is_reported(void **state)
 {
 	static const char *const lines[] = {"x\n", "40 28 8:1 / /mnt\n",
 		"40 28 8:1 / /mnt rw shared:1\n", "40 28 8 / /mnt rw - ext4 /dev/sda1 rw\n",
@@ -287,20 +288,20 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(the_live_medium_tells),
+		TEST(the_live_medium_decides),
 		TEST(names_need_no_pattern),
-		TEST(with_toram_the_persistence_tells),
+		TEST(with_toram_the_persistence_decides),
 		TEST(luks_leads_to_its_partition),
-		TEST(layers_without_an_end_are_told),
-		TEST(several_disks_beneath_are_no_answer),
-		TEST(between_two_sticks_nothing_is_guessed),
-		TEST(persistence_elsewhere_is_no_stick),
-		TEST(of_two_copies_none_is_guessed),
+		TEST(endless_layers_are_reported),
+		TEST(several_disks_beneath_are_ambiguous),
+		TEST(of_two_sticks_neither_is_guessed),
+		TEST(persistence_elsewhere_is_not_a_stick),
+		TEST(of_two_copies_neither_is_guessed),
 		TEST(copies_may_be_what_a_live_system_needs),
-		TEST(all_disks_of_a_live_system_are_told),
-		TEST(an_installed_system_runs_from_no_stick),
+		TEST(all_disks_of_a_live_system_are_found),
+		TEST(an_installed_system_does_not_run_from_a_stick),
 		TEST(a_partition_attached_by_a_loop_device_has_a_disk),
-		TEST(a_broken_table_is_told),
+		TEST(a_broken_table_is_reported),
 	};
 
 	return cmocka_run_group_tests_name("running", tests, NULL, NULL);

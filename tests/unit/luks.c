@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Headers made by libcryptsetup, which stand somewhere inside a larger file.
+ * Headers made by libcryptsetup, located somewhere inside a larger file.
  */
 
 #include "disk/luks.h"
@@ -36,12 +36,12 @@ static void quiet(int level, const char *text, void *data)
 	(void)data;
 }
 
-/* Make a header in a file of its own, then put it into the disk. */
+/* Make a header in a separate file, then put it into the disk. */
 static void make_disk(const char *type, uint64_t metadata_size)
 {
 	struct crypt_params_luks2 luks2 = {.sector_size = 512};
 	struct crypt_params_luks1 luks1 = {.hash = "sha256"};
-	/* Measuring how many iterations take a second takes seconds. */
+	/* Benchmarking the iterations takes seconds. */
 	const struct crypt_pbkdf_type pbkdf = {.type = CRYPT_KDF_PBKDF2,
 		.hash = "sha256",
 		.iterations = 1000,
@@ -117,7 +117,7 @@ static void other_content_is_not_luks(void **state)
 	make_disk(CRYPT_LUKS1, 0);
 	overwrite(0, "NOPE", 4);
 	assert_int_equal(read_at(partition, &luks), -ENOENT);
-	/* Made an ext4 file system, which left the second copy. */
+	/* Turned into an ext4 file system, which left the second copy. */
 	make_disk(CRYPT_LUKS2, 0);
 	overwrite(0, "NOPE", 4);
 	overwrite(1080, "\x53\xef", 2);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * For unit tests: machines made of folders, what /proc, /sys and /dev show of them, below a root of
- * their own.
+ * For unit tests: simulated machines, with what /proc, /sys and /dev show of them, below a separate
+ * root folder.
  */
 
 #include "machine/host.h"

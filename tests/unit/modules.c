@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Initrds made here, with index files like depmod's, from which one thing at a time is missing.
+ * Initrds made here, with index files like depmod's, each with one thing missing.
  */
 
 #include "candidate/modules.h"
@@ -97,7 +97,7 @@ static struct bytes make_initrd(const char *const *left_out)
 
 #define check(luks, ...) check_without(luks, (const char *const[]){__VA_ARGS__, NULL})
 
-/* How many things are reported as missing, and that the result says the same. */
+/* Returns how many things are reported as missing, and checks that the result agrees. */
 static unsigned int check_without(const struct luks *luks, const char *const *left_out)
 {
 	cleanup(bytes_clear) struct bytes file = make_initrd(left_out);
@@ -208,7 +208,7 @@ static void the_header_names_the_ciphers(void **state)
 	assert_int_equal(check(&essiv, "xts"), 0);
 	assert_int_equal(check(&essiv, "essiv"), 1);
 	assert_said("lacks the module essiv");
-	/* Of several that serve one is enough. */
+	/* If several would do, one is enough. */
 	assert_int_equal(check(&essiv, "sha256_first"), 0);
 	assert_int_equal(check(&essiv, "sha256_second"), 0);
 	assert_int_equal(check(&essiv, "sha256_first", "sha256_second"), 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Passphrases from files, from descriptors, and typed at a terminal of the test's own.
+ * Passphrases from files, from descriptors, and typed at the test's own terminal.
  */
 
 #include "persistence/passphrase.h"
@@ -51,7 +51,7 @@ static void assert_text(const struct passphrase *passphrase, const char *text)
 	assert_memory_equal(passphrase->text, text, strlen(text));
 }
 
-static void newline_at_the_end_is_no_part_of_it(void **state)
+static void trailing_newline_is_not_part_of_it(void **state)
 {
 	cleanup(passphrase_freep) struct passphrase *with = NULL, *without = NULL, *inner = NULL;
 
@@ -64,7 +64,7 @@ static void newline_at_the_end_is_no_part_of_it(void **state)
 	assert_text(inner, "  spaces stay  ");
 }
 
-static void what_no_keyboard_gives_is_refused(void **state)
+static void what_cannot_be_typed_is_refused(void **state)
 {
 	static const struct {
 		const char *content;
@@ -98,7 +98,7 @@ static void length_has_a_bound(void **state)
 	assert_int_equal(get_content(text, PASSPHRASE_MAX + 2, &passphrase), -ERR_REFUSED);
 }
 
-static void missing_file_is_told(void **state)
+static void missing_file_is_reported(void **state)
 {
 	struct passphrase *passphrase = NULL;
 
@@ -150,7 +150,7 @@ static void fifo_is_waited_for_until_a_signal_comes(void **state)
 	if (pid == 0) {
 		sigset_t held;
 
-		/* As the program has them while it watches for them. */
+		/* Blocked, as the program has them while it watches for them. */
 		sigemptyset(&held);
 		sigaddset(&held, SIGINT);
 		sigprocmask(SIG_BLOCK, &held, NULL);
@@ -192,7 +192,7 @@ static void it_stays_out_of_core_dumps(void **state)
 			here = true;
 		if (here && strncmp(line, "VmFlags:", 8) == 0) {
 			assert_non_null(strstr(line, " dd"));
-#ifndef __SANITIZE_ADDRESS__ /* makes nothing of mlock(2) */
+#ifndef __SANITIZE_ADDRESS__ /* ignores mlock(2) */
 			assert_non_null(strstr(line, " lo"));
 #endif
 			checked = true;
@@ -219,7 +219,7 @@ static void warnings_of(const char *text, const char *keyboard, char ret_text[40
 	assert_null(strstr(ret_text, text));
 }
 
-static void weak_and_hard_to_type_ones_are_warned_of(void **state)
+static void weak_and_hard_to_type_ones_cause_warnings(void **state)
 {
 	char text[4096];
 
@@ -230,7 +230,7 @@ static void weak_and_hard_to_type_ones_are_warned_of(void **state)
 	assert_non_null(strstr(text, "11 characters"));
 	/* Characters, not bytes. */
 	warnings_of("z\xc3\xa4hlbar eleven", "", text);
-	assert_null(strstr(text, "characters: "));
+	assert_null(strstr(text, "recommended"));
 	assert_non_null(strstr(text, "ASCII"));
 	warnings_of(GOOD, "XKBLAYOUT=de\n", text);
 	assert_non_null(strstr(text, "(de)"));
@@ -244,7 +244,7 @@ struct typist {
 	size_t size;
 };
 
-/* In the child: its exit code says how passphrase_get() went. */
+/* Runs in the child: its exit code tells how passphrase_get() went. */
 static _Noreturn void be_asked(bool block)
 {
 	struct passphrase *passphrase = NULL;
@@ -277,12 +277,12 @@ static void sit_down(struct typist *typist, bool block)
 	typist->pid = forkpty(&typist->master, NULL, NULL, NULL);
 	assert_true(typist->pid >= 0);
 	if (typist->pid == 0) {
-		signal(SIGINT, SIG_DFL); /* ignored in what a shell runs in the background */
+		signal(SIGINT, SIG_DFL); /* ignored in a shell's background processes */
 		be_asked(block);
 	}
 }
 
-/* Read the screen until @text stands on it for the @times-th time. */
+/* Read the screen until @text has appeared on it @times times. */
 static void wait_for(struct typist *typist, const char *text, int times)
 {
 	for (;;) {
@@ -311,7 +311,7 @@ static void type(const struct typist *typist, const char *text)
 	assert_int_equal(write(typist->master, text, strlen(text)), strlen(text));
 }
 
-/* The status that the child ended with. */
+/* The child's exit status. */
 static int leave(struct typist *typist)
 {
 	int status;
@@ -369,7 +369,7 @@ static void different_answers_are_asked_again(void **state)
 	assert_non_null(strstr(typist.screen, "were not the same"));
 }
 
-static void what_could_not_be_taken_is_asked_again(void **state)
+static void invalid_answers_are_asked_again(void **state)
 {
 	char much[PASSPHRASE_MAX + 100] = "";
 	const struct {
@@ -401,21 +401,21 @@ static void what_could_not_be_taken_is_asked_again(void **state)
 	assert_non_null(strstr(typist.screen, "liveng: the passphrase is empty"));
 }
 
-static void interrupt_leaves_the_terminal_as_it_was(void **state)
+static void interrupt_restores_the_terminal(void **state)
 {
 	struct typist typist;
 	struct termios modes;
 	int status;
 
 	(void)state;
-	/* The caller watches for signals: told, and the signal is still there. */
+	/* The caller watches for signals: -EINTR, and the signal is still pending. */
 	sit_down(&typist, true);
 	wait_for(&typist, "Passphrase", 1);
 	type(&typist, "half a word\x03");
 	assert_int_equal(WEXITSTATUS(leave(&typist)), 4);
 	assert_null(strstr(typist.screen, "half"));
 
-	/* It does not: the signal ends it, after the terminal got its echo back. */
+	/* It does not: the signal terminates it, after the terminal's echo was restored. */
 	sit_down(&typist, false);
 	wait_for(&typist, "Passphrase", 1);
 	assert_int_equal(tcgetattr(typist.master, &modes), 0);
@@ -451,18 +451,18 @@ static void without_a_terminal_the_options_are_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(newline_at_the_end_is_no_part_of_it),
-		cmocka_unit_test(what_no_keyboard_gives_is_refused),
+		cmocka_unit_test(trailing_newline_is_not_part_of_it),
+		cmocka_unit_test(what_cannot_be_typed_is_refused),
 		cmocka_unit_test(length_has_a_bound),
-		cmocka_unit_test(missing_file_is_told),
+		cmocka_unit_test(missing_file_is_reported),
 		cmocka_unit_test(pipe_may_give_it_in_pieces),
 		cmocka_unit_test(fifo_is_waited_for_until_a_signal_comes),
 		cmocka_unit_test(it_stays_out_of_core_dumps),
-		cmocka_unit_test(weak_and_hard_to_type_ones_are_warned_of),
+		cmocka_unit_test(weak_and_hard_to_type_ones_cause_warnings),
 		cmocka_unit_test(prompt_asks_twice_and_shows_nothing),
 		cmocka_unit_test(different_answers_are_asked_again),
-		cmocka_unit_test(what_could_not_be_taken_is_asked_again),
-		cmocka_unit_test(interrupt_leaves_the_terminal_as_it_was),
+		cmocka_unit_test(invalid_answers_are_asked_again),
+		cmocka_unit_test(interrupt_restores_the_terminal),
 		cmocka_unit_test(without_a_terminal_the_options_are_named),
 	};
 

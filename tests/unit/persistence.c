@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * Partitions written over other content, looked at by the programs that will meet them: e2fsprogs
- * and cryptsetup; and decrypted by another library than the one that encrypted.
+ * Partitions written over other content, checked with the programs that will use them: e2fsprogs
+ * and cryptsetup; and decrypted by a different library than the one that encrypted.
  */
 
 #include "persistence/persistence.h"
@@ -50,7 +50,7 @@ long sysconf(int name)
 static char folder[] = "/tmp/liveng-test-XXXXXX";
 static char target[64], plain[64], shown[64 * 1024];
 
-/* Run a command of the shell, what it says into `shown`. Returns its exit code. */
+/* Run a shell command, with its output going to `shown`. Returns its exit code. */
 __attribute__((format(printf, 1, 2))) static int run(const char *format, ...)
 {
 	autofree char *command = NULL, *all = NULL;
@@ -75,7 +75,7 @@ static void assert_shown(const char *text)
 		fail_msg("\"%s\" is not in: %s", text, shown);
 }
 
-/* The number behind @label. */
+/* The number after @label. */
 static unsigned long shown_number(const char *label)
 {
 	const char *at = strstr(shown, label);
@@ -85,7 +85,7 @@ static unsigned long shown_number(const char *label)
 	return strtoul(at + strlen(label), NULL, 10);
 }
 
-/* A disk that was in use: nothing on it is zero. */
+/* A used disk: nothing on it is zero. */
 static void fill_target(void)
 {
 	autoclose int fd = open(target, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -152,7 +152,7 @@ static void assert_good_ext4(const char *file)
 	assert_shown("Errors behavior:          Remount read-only\n");
 }
 
-/* Into a file of its own, for what knows no offsets. */
+/* Copy it to a separate file, for programs that support no offsets. */
 static void take_partition(void)
 {
 	assert_int_equal(
@@ -167,7 +167,7 @@ static const char *in_target(void)
 	return file;
 }
 
-static void clear_one_is_sound_over_other_content(void **state)
+static void unencrypted_one_is_sound_over_old_content(void **state)
 {
 	(void)state;
 	fill_target();
@@ -185,8 +185,8 @@ static void large_one_is_no_more_work(void **state)
 	assert_true(persistence_bytes(persistence) < 2 * MIB);
 }
 
-/* Opening needs this much, too: it is better told here than at boot. */
-static void lack_of_memory_is_told(void **state)
+/* Opening needs this much as well: better to report it here than at boot. */
+static void lack_of_memory_is_reported(void **state)
 {
 	const struct passphrase passphrase = {.size = 3, .text = "abc"};
 	struct persistence *persistence = NULL;
@@ -211,7 +211,7 @@ static void lack_of_memory_is_told(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* What newer mke2fs have by default would keep older systems from mounting or checking it. */
+/* Defaults of newer mke2fs would prevent older systems from mounting or checking it. */
 static void features_are_those_of_older_systems(void **state)
 {
 	char *features;
@@ -228,7 +228,7 @@ static void features_are_those_of_older_systems(void **state)
 		"large_file huge_file dir_nlink extra_isize metadata_csum");
 }
 
-static void each_has_ids_of_its_own(void **state)
+static void each_has_its_own_ids(void **state)
 {
 	char first[64];
 
@@ -301,7 +301,7 @@ static uint8_t first_of_block(unsigned int block)
 	return c;
 }
 
-/* An older file system's journal shows through behind the new one's end. After a crash nothing of
+/* An older file system's journal shows through after the end of the new one. After a crash none of
  * it may be replayed. */
 static void older_journal_is_not_replayed(void **state)
 {
@@ -310,7 +310,7 @@ static void older_journal_is_not_replayed(void **state)
 	write_persistence(NULL);
 	leave_transactions(20000, 20, 'o');
 	write_persistence(NULL);
-	/* Enough to come to where the journal is not in the partition's first part, which is
+	/* Enough to reach a part of the journal outside the partition's first part, which is
 	 * cleared. */
 	leave_transactions(20100, 10, 'n');
 	take_partition();
@@ -409,11 +409,11 @@ static void encrypted_one_opens_with_its_passphrase(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(clear_one_is_sound_over_other_content),
+		cmocka_unit_test(unencrypted_one_is_sound_over_old_content),
 		cmocka_unit_test(large_one_is_no_more_work),
-		cmocka_unit_test(lack_of_memory_is_told),
+		cmocka_unit_test(lack_of_memory_is_reported),
 		cmocka_unit_test(features_are_those_of_older_systems),
-		cmocka_unit_test(each_has_ids_of_its_own),
+		cmocka_unit_test(each_has_its_own_ids),
 		cmocka_unit_test(signatures_of_older_content_are_gone),
 		cmocka_unit_test(older_journal_is_not_replayed),
 		cmocka_unit_test(little_free_memory_is_made_up_for),

@@ -22,7 +22,8 @@ static void put_both(uint8_t *at, uint32_t n)
 	memcpy(at + 4, &big, 4);
 }
 
-/* A descriptor by the book: ECMA-119 8.4, offsets written out so that they are checked too. */
+/* A descriptor by the book: ECMA-119 8.4, with literal offsets, so that these are checked as
+ * well. */
 static void make_block(uint8_t block[ISO_BLOCK], uint32_t root_lba)
 {
 	memset(block, 0, ISO_BLOCK);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * For unit tests of what reports: what was said last, what stands on standard error, and files
- * without a name.
+ * For unit tests of functions that report: the last message, the content of standard error, and
+ * unnamed files.
  */
 
 #include "base/log.h"
@@ -24,7 +24,7 @@ static void note_error(void *data, const char *text)
 	snprintf(said, sizeof(said), "%s", text);
 }
 
-/* From here on what is reported is kept, and not shown: there may be thousands of messages. */
+/* From here on messages are kept, and not shown: there may be thousands. */
 static inline int begin_listening(void)
 {
 	int old = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -75,7 +75,7 @@ static inline struct caught begin_catching(void)
 	return caught;
 }
 
-/* What stands in it, as much as there is room for. */
+/* Its content, as much as fits. */
 static inline void end_catching(struct caught *caught, char *ret_text, size_t size)
 {
 	ssize_t n;

@@ -165,7 +165,7 @@ static void a_tree_with_its_own_descriptor_needs_no_copy(void **state)
 		assert_int_equal(block[i], 0);
 }
 
-static void the_descriptor_set_ends_behind_the_primary_one(void **state)
+static void the_descriptor_set_ends_after_the_primary_one(void **state)
 {
 	const uint64_t offset = PARTITION_START + (PVD_LBA + 1) * ISO_BLOCK;
 	uint8_t joliet[SECTOR_SIZE] = {2, 'C', 'D', '0', '0', '1', 1};
@@ -204,7 +204,7 @@ int main(void)
 		ON_DISK(the_previous_tree_is_found_in_the_other_slot),
 		ON_DISK(an_old_sticks_tree_is_preserved_once),
 		ON_DISK(a_tree_with_its_own_descriptor_needs_no_copy),
-		ON_DISK(the_descriptor_set_ends_behind_the_primary_one),
+		ON_DISK(the_descriptor_set_ends_after_the_primary_one),
 	};
 
 	return cmocka_run_group_tests_name("slot", tests, NULL, NULL);

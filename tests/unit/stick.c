@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /*
- * A stick whose disk, machine and environment block are stand-ins: what it asks of them, and what
- * it makes of their answers.
+ * A stick whose disk, machine and environment block are stand-ins: what it asks them, and what it
+ * does with their answers.
  */
 
 #include "stick/stick.h"
@@ -33,7 +33,7 @@ struct grubenv {
 	int set_error;
 	int write_error;
 	int writes;
-	int forgotten; /* what a mount had of it, as often as that was after a write */
+	int forgotten; /* how often a mount's cached copy was dropped after a write */
 };
 
 static struct disk disk_there; /* what disk_open() finds */
@@ -159,7 +159,7 @@ int host_mount_point(const struct host *host, dev_t disk, unsigned int number, b
 	return 0;
 }
 
-/* In place of the C library's: what is said of which file. */
+/* Replaces the C library's: which advice is given for which file. */
 static bool is_at(int fd, const char *name)
 {
 	struct stat there, st;
@@ -188,7 +188,7 @@ int posix_fadvise(int fd, off_t offset, off_t length, int advice)
 int grubenv_open(const struct disk *disk, struct extent partition, struct grubenv **ret_grubenv)
 {
 	(void)disk, (void)partition;
-	/* What the mount has in memory is on the medium by now. */
+	/* By now the mount has been flushed to the medium. */
 	assert_int_equal(esp.syncs, esp.is_writable);
 	if (!esp.grubenv)
 		return -ENOENT;
@@ -224,7 +224,7 @@ int grubenv_write(struct grubenv *grubenv, struct disk *disk)
 	return grubenv->write_error;
 }
 
-/* What stickmount_release() says of a stick that is mounted like that. */
+/* What stickmount_release() returns for a stick mounted like that. */
 static int release(bool is_block_device, bool is_whole, enum host_mount state, bool dry_run)
 {
 	struct disk disk = {.is_block_device = is_block_device};
@@ -265,14 +265,14 @@ static void mounts_of_a_device_that_is_the_partition_are_undone(void **state)
 	assert_int_equal(release(true, false, HOST_MOUNTED_RW, false), -ERR_REFUSED);
 }
 
-static void a_plain_file_has_no_mounts(void **state)
+static void a_regular_file_has_no_mounts(void **state)
 {
 	(void)state;
 	assert_int_equal(release(false, true, HOST_MOUNTED_RW, false), 0);
 	assert_int_equal(release(false, false, HOST_MOUNTED_RW, false), 0);
 }
 
-/* Open a disk of zeros: what is said of it. */
+/* Open a disk of zeros: what is reported. */
 static int open_zeros(uint64_t size, int read_error, int lock_error, bool writable)
 {
 	const struct host host = {""};
@@ -313,7 +313,7 @@ static int stick_file(const char *folder)
 }
 
 /* Open such a stick, whose partition 3 is mounted or not, and write its grubenv twice. Returns
- * behind which write the mount last forgot what it had. */
+ * after which write the mount's cached copy was last dropped. */
 static int write_grubenv(const char *folder, bool is_mounted, bool is_writable)
 {
 	struct grubenv grubenv = {0};
@@ -341,7 +341,7 @@ static int write_grubenv(const char *folder, bool is_mounted, bool is_writable)
 	return grubenv.forgotten;
 }
 
-/* What is changed beneath a mount: first the medium gets what that has, then that forgets. */
+/* To change something underneath a mount: first flush the mount, then drop its cached copy. */
 static void grubenv_is_changed_beneath_a_mount(void **state)
 {
 	char folder[] = "/tmp/liveng-stick-XXXXXX", command[256];
@@ -363,7 +363,7 @@ static void grubenv_is_changed_beneath_a_mount(void **state)
 	assert_int_equal(system(command), 0);
 }
 
-static void a_table_that_cannot_be_read_is_not_missing(void **state)
+static void an_unreadable_table_is_not_a_missing_one(void **state)
 {
 	static const uint64_t sizes[] = {512, 513, 16 * 1024, 17 * 1024, 1024 * 1024};
 
@@ -378,7 +378,7 @@ static void a_table_that_cannot_be_read_is_not_missing(void **state)
 	}
 }
 
-static void why_it_cannot_be_locked_is_told(void **state)
+static void the_reason_for_a_failed_lock_is_reported(void **state)
 {
 	(void)state;
 	assert_int_equal(open_zeros(MIB, 0, -ENOLCK, true), -ENOLCK);
@@ -427,8 +427,8 @@ static void the_assessment_is_one_write(void **state)
 	assert_int_equal(assessment_begin_trial(&stick, PREVIOUS_PROVEN, 0), 0);
 }
 
-/* A full block is not a want of room for a set; a full file system around an image is. */
-static void a_full_block_is_told(void **state)
+/* A full block is not a lack of room for a set; a full file system around an image is. */
+static void a_full_block_is_reported(void **state)
 {
 	struct disk disk = {0};
 	struct grubenv grubenv = {.set_error = -ERR_FULL};
@@ -455,13 +455,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mounts_of_the_kernel_partition_are_undone),
 		cmocka_unit_test(mounts_of_a_device_that_is_the_partition_are_undone),
-		cmocka_unit_test(a_plain_file_has_no_mounts),
+		cmocka_unit_test(a_regular_file_has_no_mounts),
 		cmocka_unit_test(grubenv_is_changed_beneath_a_mount),
-		cmocka_unit_test(a_table_that_cannot_be_read_is_not_missing),
-		cmocka_unit_test(why_it_cannot_be_locked_is_told),
+		cmocka_unit_test(an_unreadable_table_is_not_a_missing_one),
+		cmocka_unit_test(the_reason_for_a_failed_lock_is_reported),
 		cmocka_unit_test(tries_are_one_digit),
 		cmocka_unit_test(the_assessment_is_one_write),
-		cmocka_unit_test(a_full_block_is_told),
+		cmocka_unit_test(a_full_block_is_reported),
 	};
 
 	return cmocka_run_group_tests_name("stick", tests, NULL, NULL);

@@ -19,7 +19,7 @@ static const struct drive_rules no_rules = {0};
 
 static bool is_another_quicker;
 
-/* In place of the C library's. */
+/* Replaces the C library's. */
 int flock(int fd, int operation)
 {
 	if (!is_another_quicker)
@@ -69,7 +69,7 @@ static void a_new_file_gets_its_size(void **state)
 	assert_int_equal(size_of(path), SIZE);
 }
 
-static void a_new_file_goes_if_it_is_not_kept(void **state)
+static void a_new_file_is_removed_unless_kept(void **state)
 {
 	const char *path = at("new.img");
 	struct target target;
@@ -81,7 +81,7 @@ static void a_new_file_goes_if_it_is_not_kept(void **state)
 	target_close(&target);
 	assert_false(is_there(path));
 
-	/* But not what somebody else put there meanwhile. */
+	/* But not what somebody else put there in the meantime. */
 	assert_int_equal(target_open(&this_machine, &target), 0);
 	assert_int_equal(rename(path, at("moved.img")), 0);
 	put_text(path, "theirs");
@@ -89,7 +89,7 @@ static void a_new_file_goes_if_it_is_not_kept(void **state)
 	assert_int_equal(size_of(path), 6);
 }
 
-static void a_name_taken_meanwhile_is_left_alone(void **state)
+static void a_name_taken_in_the_meantime_is_left_alone(void **state)
 {
 	const char *path = at("new.img");
 	struct target target;
@@ -98,13 +98,13 @@ static void a_name_taken_meanwhile_is_left_alone(void **state)
 	assert_int_equal(target_read(&this_machine, path, SIZE, &target), 0);
 	assert_int_equal(symlink("elsewhere", path), 0);
 	assert_int_equal(target_open(&this_machine, &target), -ERR_REFUSED);
-	assert_non_null(strstr(told, "new.img: is there by now"));
+	assert_non_null(strstr(told, "new.img: did not exist before, but does now"));
 	target_close(&target);
 	assert_true(is_there(path));
 	assert_false(is_there(at("elsewhere")));
 }
 
-/* Two programs make the same file: whoever has locked it goes on, and needs its name. */
+/* Two programs create the same file: the one that locked it goes on, and needs its name. */
 static void a_new_file_that_another_locks_first_is_left_to_it(void **state)
 {
 	const char *path = at("new.img");
@@ -119,8 +119,8 @@ static void a_new_file_that_another_locks_first_is_left_to_it(void **state)
 	assert_true(is_there(path));
 }
 
-/* One that waits for it must not go on with a file that has no name any more. */
-static void a_new_file_that_is_given_up_is_no_target(void **state)
+/* One that waits for it must not go on with a file that no longer has a name. */
+static void a_new_file_that_is_given_up_is_not_a_target(void **state)
 {
 	const char *path = at("new.img");
 	int fds[2], status;
@@ -152,8 +152,8 @@ static void a_new_file_that_is_given_up_is_no_target(void **state)
 	close(fds[1]);
 }
 
-/* Then nobody was asked whether that may be lost. */
-static void a_file_that_was_filled_meanwhile_is_refused(void **state)
+/* In that case nobody was asked whether that may be lost. */
+static void a_file_filled_in_the_meantime_is_refused(void **state)
 {
 	const char *path = make_image("");
 	struct target target;
@@ -167,7 +167,7 @@ static void a_file_that_was_filled_meanwhile_is_refused(void **state)
 	target_close(&target);
 }
 
-static void a_file_that_is_there_stays_and_is_resized(void **state)
+static void an_existing_file_is_kept_and_resized(void **state)
 {
 	const char *path = make_image("something");
 	struct target target;
@@ -192,7 +192,7 @@ static void a_file_that_is_there_stays_and_is_resized(void **state)
 	assert_false(target.holds_data);
 }
 
-/* Refused by target_read() with that error, told in these words. */
+/* Refused by target_read() with that error and these words. */
 static void assert_not_read(const char *path, uint64_t size, int error, const char *words)
 {
 	struct target target = {.path = "untouched"};
@@ -204,7 +204,7 @@ static void assert_not_read(const char *path, uint64_t size, int error, const ch
 	assert_non_null(strstr(told, words));
 }
 
-static void what_is_no_target_is_told(void **state)
+static void what_is_not_a_target_is_reported(void **state)
 {
 	(void)state;
 	assert_not_read(at("none.img"), 0, ENOENT, "--size");
@@ -219,10 +219,10 @@ static void what_is_no_target_is_told(void **state)
 	assert_not_read(at("link.img"), SIZE, ERR_REFUSED, "link");
 	make_image("x");
 	assert_not_read(at("link.img"), 0, ERR_REFUSED, "link");
-	assert_not_read(at("empty.img/x"), SIZE, ENOTDIR, "look at it");
+	assert_not_read(at("empty.img/x"), SIZE, ENOTDIR, "examine it");
 }
 
-static void a_missing_folder_is_told(void **state)
+static void a_missing_folder_is_reported(void **state)
 {
 	char path[256];
 	struct target target;
@@ -231,7 +231,7 @@ static void a_missing_folder_is_told(void **state)
 	snprintf(path, sizeof(path), "%s/no/new.img", root);
 	assert_int_equal(target_read(&this_machine, path, SIZE, &target), 0);
 	assert_int_equal(target_open(&this_machine, &target), -ENOENT);
-	assert_non_null(strstr(told, "no/new.img: cannot make the file"));
+	assert_non_null(strstr(told, "no/new.img: cannot create the file"));
 	target_close(&target);
 }
 
@@ -278,7 +278,7 @@ static void a_locked_file_is_busy(void **state)
 	assert_int_equal(size_of(path), SIZE);
 }
 
-/* A loop device over the image, where that can be had: root, and a kernel that has them. */
+/* A loop device on the image, where possible: this takes root, and a kernel with loop devices. */
 struct loop {
 	char node[32];
 	int fd;
@@ -289,7 +289,7 @@ static bool attach(const char *image, struct loop *ret_loop)
 	autoclose int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	autoclose int file = open(image, O_RDWR | O_CLOEXEC);
 	int number = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
-	/* It goes with the process, also if a test fails. */
+	/* It is detached when the process ends, even if a test fails. */
 	const struct loop_info64 info = {.lo_flags = LO_FLAGS_AUTOCLEAR};
 
 	snprintf(ret_loop->node, sizeof(ret_loop->node), "/dev/loop%d", number);
@@ -309,7 +309,7 @@ static void detach(struct loop *loop)
 	close_fd(&loop->fd);
 }
 
-static void a_disk_is_had_alone(void **state)
+static void a_disk_is_claimed(void **state)
 {
 	static const struct drive_rules rules = {.allow_fixed = true};
 	cleanup(detach) struct loop loop = {.fd = -1};
@@ -373,18 +373,18 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_file_gets_its_size),
-		TEST(a_new_file_goes_if_it_is_not_kept),
-		TEST(a_name_taken_meanwhile_is_left_alone),
+		TEST(a_new_file_is_removed_unless_kept),
+		TEST(a_name_taken_in_the_meantime_is_left_alone),
 		TEST(a_new_file_that_another_locks_first_is_left_to_it),
-		TEST(a_new_file_that_is_given_up_is_no_target),
-		TEST(a_file_that_was_filled_meanwhile_is_refused),
-		TEST(a_file_that_is_there_stays_and_is_resized),
-		TEST(what_is_no_target_is_told),
-		TEST(a_missing_folder_is_told),
+		TEST(a_new_file_that_is_given_up_is_not_a_target),
+		TEST(a_file_filled_in_the_meantime_is_refused),
+		TEST(an_existing_file_is_kept_and_resized),
+		TEST(what_is_not_a_target_is_reported),
+		TEST(a_missing_folder_is_reported),
 		TEST(too_small_says_how_much_is_needed),
 		TEST(another_file_of_that_name_is_refused),
 		TEST(a_locked_file_is_busy),
-		TEST(a_disk_is_had_alone),
+		TEST(a_disk_is_claimed),
 		TEST(another_medium_in_the_drive_is_refused),
 	};
 

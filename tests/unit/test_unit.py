@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The unit tests in C (cmocka): one program a module, with and without sanitizers."""
+"""The unit tests in C (cmocka): one program per module, with and without sanitizers."""
 
 import subprocess
 from pathlib import Path
@@ -10,7 +10,7 @@ TOP = Path(__file__).resolve().parents[2]
 MODULES = sorted(source.stem for source in Path(__file__).parent.glob("*.c"))
 
 
-# Each takes many seconds with sanitizers; without them they run always.
+# These take many seconds with sanitizers; without them they always run.
 SLOW = {"initrd", "persistence", "fat", "kernel", "grubenv"}
 
 

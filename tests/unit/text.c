@@ -28,14 +28,14 @@ static const struct {
 	{"caf\351", "caf?", "caf?"}, /* Latin-1 */
 	/* Not the shortest form. */
 	{"\301\201\340\201\201", "?????", "?????"},
-	/* A surrogate; behind the last one; five bytes. */
+	/* A surrogate; after the last code point; five bytes. */
 	{"\355\240\200 \364\220\200\200", "??? ????", "??? ????"},
 	{"\370\210\200\200\200", "?????", "?????"},
-	{"\342\202", "??", "??"}, /* cut short */
+	{"\342\202", "??", "??"}, /* truncated */
 	{"\377\200", "??", "??"},
 };
 
-static void nothing_commands_a_terminal(void **state)
+static void nothing_controls_the_terminal(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -88,8 +88,8 @@ static void note(void *data, const char *text)
 	snprintf(data, 64, "%s", text);
 }
 
-/* Only what people see is changed: a program that reads JSON gets the name as it is. */
-static void messages_are_safe_and_sinks_get_them_as_they_are(void **state)
+/* Only what people see is changed: a program that reads JSON gets the name unchanged. */
+static void messages_are_safe_and_sinks_get_them_unchanged(void **state)
 {
 	char printed[64], expected[64], noted[64];
 
@@ -109,7 +109,7 @@ static void messages_are_safe_and_sinks_get_them_as_they_are(void **state)
 	log_set_sink(NULL, NULL);
 }
 
-static void errors_have_words_that_users_know(void **state)
+static void errors_have_texts_that_users_understand(void **state)
 {
 	(void)state;
 	assert_string_equal(error_text(-EIO), "Input/output error");
@@ -121,10 +121,10 @@ static void errors_have_words_that_users_know(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_commands_a_terminal),
+		cmocka_unit_test(nothing_controls_the_terminal),
 		cmocka_unit_test(what_is_not_utf8_is_replaced),
-		cmocka_unit_test(messages_are_safe_and_sinks_get_them_as_they_are),
-		cmocka_unit_test(errors_have_words_that_users_know),
+		cmocka_unit_test(messages_are_safe_and_sinks_get_them_unchanged),
+		cmocka_unit_test(errors_have_texts_that_users_understand),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);

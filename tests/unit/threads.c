@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-/* Pieces that are done by two threads: each once, none after an error. */
+/* Pieces processed by two threads: each once, none after an error. */
 
 #include "output/threads.h"
 
@@ -22,7 +22,7 @@
 #define MANY 200u
 
 struct work {
-	unsigned int times[MANY]; /* each piece was done */
+	unsigned int times[MANY]; /* each piece was processed */
 	size_t fails_at;
 	size_t stops_at;
 	pthread_t watcher;
@@ -77,7 +77,7 @@ static void each_piece_is_done_once(void **state)
 	}
 }
 
-static void an_error_ends_it(void **state)
+static void an_error_stops_it(void **state)
 {
 	struct work work = {.fails_at = 20, .stops_at = SIZE_MAX};
 
@@ -86,7 +86,7 @@ static void an_error_ends_it(void **state)
 	assert_in_range(sum(&work), 21, MANY - 1);
 }
 
-static void whoever_watches_can_end_it(void **state)
+static void the_watcher_can_stop_it(void **state)
 {
 	struct work work = {.fails_at = SIZE_MAX, .stops_at = 30};
 
@@ -99,8 +99,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_piece_is_done_once),
-		cmocka_unit_test(an_error_ends_it),
-		cmocka_unit_test(whoever_watches_can_end_it),
+		cmocka_unit_test(an_error_stops_it),
+		cmocka_unit_test(the_watcher_can_stop_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

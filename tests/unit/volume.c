@@ -13,8 +13,8 @@
 
 #include "base/util.h"
 
-/* Damage is what the medium is to blame for, and nothing else. */
-static void only_damage_is_called_that(void **state)
+/* Only what the medium is to blame for counts as damage. */
+static void only_damage_is_called_damage(void **state)
 {
 	(void)state;
 	assert_true(iso_init() >= 0);
@@ -32,7 +32,7 @@ static void only_damage_is_called_that(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(only_damage_is_called_that),
+		cmocka_unit_test(only_damage_is_called_damage),
 	};
 
 	return cmocka_run_group_tests_name("volume", tests, NULL, NULL);

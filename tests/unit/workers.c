@@ -21,7 +21,7 @@
 
 static const struct workers_settings quiet = {.progress_fd = -1};
 
-/* Run with standard error into a file; its text. */
+/* Run with standard error going to a file; gives its text. */
 static const char *run(struct worker *members, size_t n, workers_work work, void *data,
 	const struct workers_settings *wish)
 {
@@ -51,7 +51,7 @@ static const char *text_of(const struct worker *member, const char *name)
 		json_object_object_get(member->said, name), JSON_C_TO_STRING_PLAIN);
 }
 
-static void each_is_heard_for_itself(void **state)
+static void each_ones_messages_are_kept_separately(void **state)
 {
 	struct worker members[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
 	int base = 40;
@@ -93,8 +93,8 @@ static void a_crash_is_one_members_failure(void **state)
 	assert_int_equal(members[1].error, -ERR_TOOL);
 	assert_int_equal(members[2].error, 0);
 	assert_null(members[0].said);
-	assert_non_null(strstr(said_text, "a: the process that wrote it was ended by signal 9"));
-	assert_non_null(strstr(said_text, "b: the process that wrote it ended without a word"));
+	assert_non_null(strstr(said_text, "a: the process writing it was killed by signal 9"));
+	assert_non_null(strstr(said_text, "b: the process writing it ended without a result"));
 	json_object_put(members[2].said);
 }
 
@@ -145,7 +145,7 @@ static int progress(void *data, size_t i, const struct observer *observer)
 	(void)data, (void)i;
 	for (unsigned int done = 0; done <= BYTES; done++)
 		observer_progress(observer, "writing", done, BYTES);
-	nanosleep(&pause, NULL); /* or nothing would be drawn before it is over */
+	nanosleep(&pause, NULL); /* otherwise nothing would be drawn before it is over */
 	observer_progress(observer, "verifying", BYTES, BYTES);
 	return 0;
 }
@@ -171,7 +171,7 @@ static void progress_names_the_target(void **state)
 		strstr(text, "{\"target\":\"b\\u001b[1m\",\"phase\":\"writing\",\"done\":1000,"));
 	assert_non_null(
 		strstr(text, "{\"target\":\"b\\u001b[1m\",\"phase\":\"verifying\",\"done\":1000,"));
-	/* Drawn, as is fit for a terminal, and wiped in the end. */
+	/* Drawn, safe for a terminal, and erased at the end. */
 	assert_non_null(strstr(said_text, "b?[1m writing "));
 	assert_null(strstr(said_text, "\033[1m"));
 	assert_non_null(strstr(said_text, "\r\033[K"));
@@ -197,8 +197,8 @@ static int wait_for_interruption(void *data, size_t i, const struct observer *ob
 	return 0;
 }
 
-/* In a child of its own: signals stay blocked. */
-static void all_are_told_of_an_interruption(void **state)
+/* In a separate child: signals stay blocked. */
+static void all_are_notified_of_an_interruption(void **state)
 {
 	pid_t pid = fork();
 	int status;
@@ -220,7 +220,7 @@ static void all_are_told_of_an_interruption(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void a_reader_that_went_away_is_no_error(void **state)
+static void a_reader_that_went_away_is_not_an_error(void **state)
 {
 	struct progressfd progressfd;
 	int fds[2];
@@ -236,8 +236,8 @@ static void a_reader_that_went_away_is_no_error(void **state)
 	close(fds[1]);
 }
 
-/* The lines of a stretch of work, with pauses between. */
-static void rate_and_time_left_are_told(void **state)
+/* The lines of a piece of work, with pauses in between. */
+static void rate_and_time_left_are_reported(void **state)
 {
 	const struct timespec pause = {.tv_nsec = 300000000};
 	autoclose int fd = file_with("", 0);
@@ -278,13 +278,13 @@ static int set_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_is_heard_for_itself),
+		cmocka_unit_test(each_ones_messages_are_kept_separately),
 		cmocka_unit_test(a_crash_is_one_members_failure),
 		cmocka_unit_test(lines_stay_whole),
 		cmocka_unit_test(progress_names_the_target),
-		cmocka_unit_test(all_are_told_of_an_interruption),
-		cmocka_unit_test(a_reader_that_went_away_is_no_error),
-		cmocka_unit_test(rate_and_time_left_are_told),
+		cmocka_unit_test(all_are_notified_of_an_interruption),
+		cmocka_unit_test(a_reader_that_went_away_is_not_an_error),
+		cmocka_unit_test(rate_and_time_left_are_reported),
 	};
 
 	return cmocka_run_group_tests_name("team", tests, set_up, NULL);

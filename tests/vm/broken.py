@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kernel sets that pass for good until they are booted."""
+"""Kernel sets that look good until they are booted."""
 
 import re
 import subprocess
@@ -27,7 +27,7 @@ def kernel_volume(image, folder):
 
 
 def xorriso(volume, *commands):
-    """What xorriso says of a volume."""
+    """What xorriso says about a volume."""
     return subprocess.run(["xorriso", "-osirrox", "on", "-indev", volume, *commands], check=True,
                           capture_output=True, text=True).stdout
 
@@ -51,7 +51,7 @@ def lacks_squashfs(root):
 
 
 def hangs(root):
-    """All comes up but boot-complete.target."""
+    """Everything comes up except boot-complete.target."""
     init = (root / "init").read_text()
     units = "${rootmnt}/run/systemd/system"
     wanted = f"{units}/boot-complete.target.requires"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the tests in virtual machines find and keep things, and what becomes of their results."""
+"""Where the tests in virtual machines find and keep things, and what happens to their results."""
 
 import json
 import os

@@ -7,11 +7,11 @@ import time
 
 
 class Failure(Exception):
-    """The machine did not do what it was asked to."""
+    """The machine did not do what it was told."""
 
 
 def patience(seconds):
-    """How long to wait for what takes @seconds at the most on a machine that has nothing else to do."""
+    """How long to wait for something that takes at most @seconds on an otherwise idle machine."""
     return seconds * max(1.0, os.getloadavg()[0] / os.cpu_count())
 
 

@@ -20,7 +20,7 @@ from qemu import BUILD, Machine, accelerator
 
 
 class Account:
-    """Says what goes on, and in the end how long it took."""
+    """Reports what is going on, and at the end how long it took."""
 
     def __init__(self):
         self.times = []

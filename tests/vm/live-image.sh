@@ -4,7 +4,7 @@
 # live-image.sh [--suite SUITE] OUT.iso [PACKAGE.deb]...: build the live image that the tests in virtual
 # machines boot: that of debian/examples/live-build, small, with the oldest kernel that the archive has, so
 # that there is a newer one to upgrade to. The packages come from a repository, as a distribution's would;
-# without any it is the image of somebody who does not know of liveng yet.
+# without any it is the image of someone who does not know about liveng yet.
 #
 # Nothing is built if OUT.iso stands and was made of the same: OUT.iso.inputs has their digest. Takes
 # the mirrors of this machine's own apt. Needs root; asks sudo for it.
@@ -54,7 +54,7 @@ security=$(mirror "$host-security")
 [ -n "$main" ] || { echo "$0: apt has no mirror of $host" >&2; exit 1; }
 [ -n "$security" ] || { echo "$0: apt has no mirror of $host-security" >&2; exit 1; }
 
-# What that suite's archive has, without a word to the apt of this machine.
+# What that suite's archive has, without involving this machine's apt.
 mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial"
 cat > "$work/apt/sources.list" <<-END
 	deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $main $suite main
@@ -74,7 +74,7 @@ old=$(archive apt-cache pkgnames linux-image- | sed -n 's/^linux-image-\([0-9][^
 [ "$old" != "$newest" ] || { echo "$0: $suite has no two kernels" >&2; exit 1; }
 version=$(archive apt-cache show "linux-image-$old-amd64" | sed -n 's/^Version: //p' | head -n 1)
 
-# What an earlier build fetched is worth keeping, nothing else is.
+# Only what an earlier build fetched is worth keeping.
 cd "$work"
 find . -mindepth 1 -maxdepth 1 ! -name cache ! -name lock -exec rm -rf --one-file-system {} +
 rm -rf cache/bootstrap

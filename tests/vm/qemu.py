@@ -20,7 +20,7 @@ OVMF = Path("/usr/share/OVMF")
 TCG = ["-accel", "tcg", "-cpu", "Nehalem"]
 KVM = ["-accel", "kvm", "-cpu", "host"]
 
-# What makes an emulated machine slow and proves nothing here. Random addresses are the worst: QEMU
+# What makes an emulated machine slow without proving anything here. Random addresses are the worst: QEMU
 # translates a program's code anew for each address that it runs at, at each start of a program.
 FASTER = "quiet norandmaps mitigations=off init_on_alloc=0"
 

@@ -78,7 +78,7 @@ def stick(made, folder):
 
 @pytest.fixture
 def updated(stick):
-    """The new set on trial, the old one behind it."""
+    """The new set on trial, the old one previous."""
     update(stick, "NEW")
     return stick
 
@@ -175,7 +175,7 @@ def test_of_two_sticks_the_one_that_was_booted_is_used(stick, made, folder, firm
 
 @pytest.mark.parametrize("firmware", ["secureboot", pytest.param("uefi", marks=FULL)])
 def test_a_kernel_without_a_signature_is_passed_over_under_secure_boot(stick, folder, firmware):
-    """GRUB refuses it and takes the set before, at once; without Secure Boot it is started."""
+    """GRUB refuses it and takes the previous set at once; without Secure Boot it is started."""
     update(stick, "NEW", ".unsigned")
     boot = Boot(stick, folder, firmware)
     refused = "bad shim signature" in boot.said

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What `liveng-deploy list` says of disks of every kind that QEMU has, by a real kernel. Only an initrd
+"""What `liveng-deploy list` says about every kind of disk that QEMU has, on a real kernel. Only an initrd
 is booted, with the program and its libraries in it."""
 
 import json
@@ -44,7 +44,7 @@ sleep 20
 KINDS = {  # by serial number: the device, and what is to be said of it
     "STICK": ("usb-storage,bus=usb.0,removable=on", "usb", None),
     "USBDISK": ("usb-storage,bus=usb.0,removable=off", "usb", "is not removable"),
-    "BIG": ("usb-storage,bus=usb.0,removable=on", "usb", "has 644.2 GB, that is more than 512 GB"),
+    "BIG": ("usb-storage,bus=usb.0,removable=on", "usb", "has 644.2 GB, more than 512 GB"),
     "NVME": ("nvme", "nvme", "is not removable"),
     "VIRTIO": ("virtio-blk-pci", "virtio", "is mounted at /mnt"),
     "ATA": ("ide-hd,bus=ide.1", "ata", "is not removable"),

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plug is pulled while apt upgrades the kernel, at moments from the initrd's build to behind the
-commit: the stick boots, the old kernel or the new one, and `dpkg --configure -a` completes the upgrade."""
+"""The plug is pulled while apt upgrades the kernel, at moments from the initrd's build to after the commit: the stick boots, the old kernel or the new one, and `dpkg --configure -a` completes the upgrade."""
 
 import time
 

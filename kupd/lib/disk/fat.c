@@ -65,7 +65,7 @@ struct fat {
 	unsigned int bits;     /* 12, 16, 32 */
 	uint64_t table;	       /* the FAT in use */
 	uint64_t root;	       /* FAT12, FAT16: the root directory, */
-	uint32_t root_size;    /* which is no chain */
+	uint32_t root_size;    /* which is not a chain */
 	uint32_t root_cluster; /* FAT32: its first cluster; else 0 */
 	uint64_t data;	       /* cluster 2 */
 	uint32_t cluster_size;
