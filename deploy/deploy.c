@@ -122,7 +122,7 @@ static int write_together(struct deploy *deploy)
 	log_step("writing %zu targets", shared->n);
 	if (!workers)
 		return -ENOMEM;
-	r = tempfile_in_memory(0, &shared->turn_fd);
+	r = tempfile_in_memory(0, &shared->key_lock_fd);
 	if (r < 0)
 		return report(r, "cannot make a lock in memory");
 	for (size_t i = 0; i < shared->n; i++)

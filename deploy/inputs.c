@@ -141,7 +141,7 @@ void inputs_close(struct inputs *inputs)
 
 uint64_t inputs_needed(const struct inputs *inputs)
 {
-	struct layout_wish wish = {
+	struct layout_request request = {
 		.system_size = volume_partition(image_volume(inputs->image)).size + TREE_SIZE,
 		.set_size = factoryset_size(&inputs->set),
 		.kernel_size = inputs->options->kernel_size,
@@ -155,7 +155,7 @@ uint64_t inputs_needed(const struct inputs *inputs)
 		return 0;
 	/* The image's own kernel and initrd count even if they are replaced by others. */
 	if (!inputs->set.kernel_is_ours || !inputs->set.initrd_is_ours)
-		wish.system_size += wish.set_size;
-	(void)layout_make(&wish, &layout, &needed);
+		request.system_size += request.set_size;
+	(void)layout_make(&request, &layout, &needed);
 	return needed;
 }

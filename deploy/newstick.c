@@ -24,7 +24,7 @@ int newstick_shared_init(struct newstick_shared *shared, const struct deploy_run
 	const size_t n = run->options->n_targets;
 
 	*shared = (struct newstick_shared){
-		.run = run, .turn_fd = -1, .sticks = calloc(n, sizeof(*shared->sticks))};
+		.run = run, .key_lock_fd = -1, .sticks = calloc(n, sizeof(*shared->sticks))};
 	if (!shared->sticks)
 		return -ENOMEM;
 	for (; shared->n < n; shared->n++) {
@@ -47,7 +47,7 @@ void newstick_shared_clear(struct newstick_shared *shared)
 	for (size_t i = 0; i < shared->n; i++)
 		clear_stick(&shared->sticks[i]);
 	free(shared->sticks);
-	close_fd(&shared->turn_fd);
+	close_fd(&shared->key_lock_fd);
 	passphrase_freep(&shared->passphrase);
 	inputs_close(&shared->inputs);
 }
@@ -146,17 +146,17 @@ int newstick_open(struct newstick *stick)
 static int begin(const struct newstick *stick, struct build *ret_build)
 {
 	const struct newstick_shared *shared = stick->shared;
-	const bool takes_turns = shared->passphrase && shared->turn_fd >= 0;
+	const bool takes_turns = shared->passphrase && shared->key_lock_fd >= 0;
 	struct flock turn = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int r;
 
 	log_step("making the file systems of %s", stick->path);
 	if (takes_turns)
-		(void)fcntl(shared->turn_fd, F_SETLKW, &turn);
+		(void)fcntl(shared->key_lock_fd, F_SETLKW, &turn);
 	r = build_begin(&stick->plan, shared->passphrase, ret_build);
 	turn.l_type = F_UNLCK;
 	if (takes_turns)
-		(void)fcntl(shared->turn_fd, F_SETLK, &turn);
+		(void)fcntl(shared->key_lock_fd, F_SETLK, &turn);
 	return r;
 }
 

@@ -65,7 +65,7 @@ static int make_layout(struct stick_plan *plan, const char *path, uint64_t size)
 {
 	cleanup(system_freep) struct system *system = NULL;
 	const struct inputs *inputs = plan->inputs;
-	struct layout_wish wish = {
+	struct layout_request request = {
 		.disk_size = size,
 		.set_size = factoryset_size(&inputs->set),
 		.kernel_size = inputs->options->kernel_size,
@@ -80,9 +80,9 @@ static int make_layout(struct stick_plan *plan, const char *path, uint64_t size)
 	r = system_new(inputs->image, &inputs->set, plan->ids.system_date, &system);
 	if (r < 0)
 		return r;
-	wish.system_size = system_size(system);
+	request.system_size = system_size(system);
 	plan->system_bytes = system_bytes(system);
-	r = layout_make(&wish, &plan->layout, &needed);
+	r = layout_make(&request, &plan->layout, &needed);
 	if (r == -ERR_NO_ROOM)
 		size_texts(needed, plan->is_kept ? plan->kept.extent.start : size, needs, has);
 	if (r == -ERR_NO_ROOM && plan->is_kept)

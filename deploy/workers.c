@@ -26,25 +26,25 @@ struct pipe_lines {
 	size_t length;
 };
 
-/* A member, from the parent's side. */
-struct child {
-	struct worker *member;
+/* A worker, from the parent's side. */
+struct process {
+	struct worker *worker;
 	pid_t pid;		 /* 0: not started, or already waited for */
 	struct pipe_lines notes; /* progress texts; at the end, JSON */
 	struct pipe_lines words; /* messages for the user */
 	char drawn[DRAWN_SIZE];	 /* "writing 45 %, 12 s left"; "": nothing */
 };
 
-struct team {
-	struct child *children;
-	struct pollfd *fds; /* two per child */
+struct pool {
+	struct process *processes;
+	struct pollfd *fds; /* two per process */
 	size_t n;
 	bool draws;
 };
 
-/* How a child reports its progress. */
+/* How a process reports its progress. */
 struct report {
-	const struct workers_settings *wish;
+	const struct workers_settings *settings;
 	struct progressfd progressfd;
 	struct rate pace;
 	int notes_fd;
@@ -56,7 +56,8 @@ static void on_progress(void *data, const char *phase, uint64_t done, uint64_t t
 	const struct rate *pace = &report->pace;
 
 	progressfd_update(&report->progressfd, phase, done, total);
-	if (!report->wish->draws || total == 0 || !rate_update(&report->pace, phase, done, total))
+	if (!report->settings->draws || total == 0 ||
+		!rate_update(&report->pace, phase, done, total))
 		return;
 	dprintf(report->notes_fd, "%s %u %%", phase, (unsigned int)(done * 100 / total));
 	if (pace->rate > 0)
@@ -66,14 +67,14 @@ static void on_progress(void *data, const char *phase, uint64_t done, uint64_t t
 
 static bool on_interrupted(void *data)
 {
-	return observer_interrupted(((struct report *)data)->wish->observer);
+	return observer_interrupted(((struct report *)data)->settings->observer);
 }
 
-/* Runs in the child. */
-__attribute__((noreturn)) static void do_work(const struct worker *member, size_t i,
-	workers_work work, void *data, const struct workers_settings *wish, int notes_fd)
+/* Runs in the process. */
+__attribute__((noreturn)) static void do_work(const struct worker *worker, size_t i,
+	workers_work work, void *data, const struct workers_settings *settings, int notes_fd)
 {
-	struct report report = {.wish = wish, .notes_fd = notes_fd};
+	struct report report = {.settings = settings, .notes_fd = notes_fd};
 	const struct observer observer = {on_progress, on_interrupted, &report};
 	struct json_object *note = json_object_new_object();
 	struct json_object *said = json_object_new_object();
@@ -81,7 +82,7 @@ __attribute__((noreturn)) static void do_work(const struct worker *member, size_
 	struct json_object *warnings = json_object_new_array();
 	int error;
 
-	progressfd_init(&report.progressfd, wish->progress_fd, member->name);
+	progressfd_init(&report.progressfd, settings->progress_fd, worker->name);
 	log_set_sink(json_collect, errors);
 	log_set_warning_sink(json_collect, warnings);
 	error = work(data, i, &observer);
@@ -95,8 +96,8 @@ __attribute__((noreturn)) static void do_work(const struct worker *member, size_
 	_exit(EXIT_SUCCESS);
 }
 
-static int start(struct child *child, size_t i, workers_work work, void *data,
-	const struct workers_settings *wish)
+static int start(struct process *process, size_t i, workers_work work, void *data,
+	const struct workers_settings *settings)
 {
 	autoclose int notes_in = -1, words_in = -1;
 	const pid_t parent = getpid();
@@ -104,44 +105,44 @@ static int start(struct child *child, size_t i, workers_work work, void *data,
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	child->notes.fd = fds[0];
+	process->notes.fd = fds[0];
 	notes_in = fds[1];
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	child->words.fd = fds[0];
+	process->words.fd = fds[0];
 	words_in = fds[1];
-	child->pid = fork();
-	if (child->pid < 0) {
-		child->pid = 0;
+	process->pid = fork();
+	if (process->pid < 0) {
+		process->pid = 0;
 		return -errno;
 	}
-	if (child->pid == 0) {
+	if (process->pid == 0) {
 		/* Without the parent nobody would learn the result. */
 		if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent ||
 			dup2(words_in, STDERR_FILENO) < 0)
 			_exit(EXIT_FAILURE);
-		do_work(child->member, i, work, data, wish, notes_in);
+		do_work(process->worker, i, work, data, settings, notes_in);
 	}
 	return 0;
 }
 
 /* "sdb writing 45 %, 12 s left; sdc verifying 3 %", as much of it as fits. */
-static void draw(const struct team *team)
+static void draw(const struct pool *pool)
 {
 	struct winsize window = {0};
 	char text[512] = "";
 	size_t length = 0;
 
-	if (!team->draws)
+	if (!pool->draws)
 		return;
-	for (size_t i = 0; i < team->n && length < sizeof(text); i++) {
-		const struct child *child = &team->children[i];
-		const char *slash = strrchr(child->member->name, '/');
+	for (size_t i = 0; i < pool->n && length < sizeof(text); i++) {
+		const struct process *process = &pool->processes[i];
+		const char *slash = strrchr(process->worker->name, '/');
 
-		if (child->drawn[0])
+		if (process->drawn[0])
 			length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s %s",
-				length > 0 ? "; " : "", slash ? slash + 1 : child->member->name,
-				child->drawn);
+				length > 0 ? "; " : "", slash ? slash + 1 : process->worker->name,
+				process->drawn);
 	}
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &window) < 0 || window.ws_col == 0)
 		window.ws_col = 80;
@@ -150,20 +151,20 @@ static void draw(const struct team *team)
 	log_draw(length > 0 ? text : NULL);
 }
 
-static void take_note(struct child *child, const char *line)
+static void take_note(struct process *process, const char *line)
 {
 	struct json_object *note, *error, *said;
 
 	if (line[0] != END) {
-		snprintf(child->drawn, sizeof(child->drawn), "%s", line);
+		snprintf(process->drawn, sizeof(process->drawn), "%s", line);
 		return;
 	}
-	child->drawn[0] = '\0';
+	process->drawn[0] = '\0';
 	note = json_tokener_parse(line);
 	if (json_object_object_get_ex(note, "error", &error) &&
 		json_object_object_get_ex(note, "said", &said)) {
-		child->member->error = json_object_get_int(error);
-		child->member->said = json_object_get(said);
+		process->worker->error = json_object_get_int(error);
+		process->worker->said = json_object_get(said);
 	}
 	json_object_put(note);
 }
@@ -206,110 +207,110 @@ static char *next_line(struct pipe_lines *lines)
 	return line;
 }
 
-static void listen_to(struct child *child)
+static void listen_to(struct process *process)
 {
 	char *line;
 
-	while ((line = next_line(&child->words))) {
+	while ((line = next_line(&process->words))) {
 		log_draw(NULL);
 		fprintf(stderr, "%s\n", line);
 		free(line);
 	}
-	while ((line = next_line(&child->notes))) {
-		take_note(child, line);
+	while ((line = next_line(&process->notes))) {
+		take_note(process, line);
 		free(line);
 	}
 }
 
 /* False once all pipes have ended. */
-static bool wait_for_news(struct team *team)
+static bool wait_for_news(struct pool *pool)
 {
-	struct pollfd *fds = team->fds;
+	struct pollfd *fds = pool->fds;
 	bool is_open = false;
 
-	for (size_t i = 0; i < team->n; i++) {
-		fds[2 * i] = (struct pollfd){.fd = team->children[i].notes.fd, .events = POLLIN};
+	for (size_t i = 0; i < pool->n; i++) {
+		fds[2 * i] = (struct pollfd){.fd = pool->processes[i].notes.fd, .events = POLLIN};
 		fds[2 * i + 1] =
-			(struct pollfd){.fd = team->children[i].words.fd, .events = POLLIN};
+			(struct pollfd){.fd = pool->processes[i].words.fd, .events = POLLIN};
 		is_open |= fds[2 * i].fd >= 0 || fds[2 * i + 1].fd >= 0;
 	}
 	if (!is_open)
 		return false;
-	if (poll(fds, 2 * team->n, POLL_MS) <= 0)
+	if (poll(fds, 2 * pool->n, POLL_MS) <= 0)
 		return true;
-	for (size_t i = 0; i < team->n; i++) {
-		struct child *child = &team->children[i];
+	for (size_t i = 0; i < pool->n; i++) {
+		struct process *process = &pool->processes[i];
 
 		if (fds[2 * i].revents)
-			fill(&child->notes);
+			fill(&process->notes);
 		if (fds[2 * i + 1].revents)
-			fill(&child->words);
-		listen_to(child);
+			fill(&process->words);
+		listen_to(process);
 	}
-	draw(team);
+	draw(pool);
 	return true;
 }
 
-static void end(struct child *child)
+static void end(struct process *process)
 {
 	int status = 0;
 
-	if (child->pid == 0)
+	if (process->pid == 0)
 		return;
-	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+	while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR)
 		;
-	child->pid = 0;
-	if (child->member->said)
+	process->pid = 0;
+	if (process->worker->said)
 		return;
-	child->member->error = -ERR_TOOL;
+	process->worker->error = -ERR_TOOL;
 	if (WIFSIGNALED(status))
 		log_error("%s: the process writing it was killed by signal %d: do not use it",
-			child->member->name, WTERMSIG(status));
+			process->worker->name, WTERMSIG(status));
 	else
 		log_error("%s: the process writing it ended without a result: do not use it",
-			child->member->name);
+			process->worker->name);
 }
 
-int workers_run(struct worker *members, size_t n, workers_work work, void *data,
-	const struct workers_settings *wish)
+int workers_run(struct worker *workers, size_t n, workers_work work, void *data,
+	const struct workers_settings *settings)
 {
-	autofree struct child *children = calloc(n, sizeof(*children));
+	autofree struct process *processes = calloc(n, sizeof(*processes));
 	autofree struct pollfd *fds = calloc(2 * n, sizeof(*fds));
-	struct team team = {.children = children, .fds = fds, .n = n, .draws = wish->draws};
+	struct pool pool = {.processes = processes, .fds = fds, .n = n, .draws = settings->draws};
 	bool was_told = false;
 
-	if (!children || !fds)
+	if (!processes || !fds)
 		return -ENOMEM;
-	/* Otherwise each child would write out buffered output again. */
+	/* Otherwise each process would write out buffered output again. */
 	fflush(NULL);
 	for (size_t i = 0; i < n; i++) {
 		int r;
 
-		children[i] = (struct child){
-			.member = &members[i], .notes = {.fd = -1}, .words = {.fd = -1}};
-		members[i].error = 0;
-		members[i].said = NULL;
-		r = start(&children[i], i, work, data, wish);
+		processes[i] = (struct process){
+			.worker = &workers[i], .notes = {.fd = -1}, .words = {.fd = -1}};
+		workers[i].error = 0;
+		workers[i].said = NULL;
+		r = start(&processes[i], i, work, data, settings);
 		if (r < 0)
-			members[i].error = report(
-				r, "%s: cannot start the process to write it", members[i].name);
+			workers[i].error = report(
+				r, "%s: cannot start the process to write it", workers[i].name);
 	}
-	while (wait_for_news(&team)) {
-		if (was_told || !observer_interrupted(wish->observer))
+	while (wait_for_news(&pool)) {
+		if (was_told || !observer_interrupted(settings->observer))
 			continue;
 		/* A terminal signals all of us, kill(1) only the parent. */
 		for (size_t i = 0; i < n; i++)
-			if (children[i].pid > 0)
-				(void)kill(children[i].pid, SIGTERM);
+			if (processes[i].pid > 0)
+				(void)kill(processes[i].pid, SIGTERM);
 		was_told = true;
 	}
 	log_draw(NULL);
 	for (size_t i = 0; i < n; i++) {
-		end(&children[i]);
-		close_fd(&children[i].notes.fd);
-		close_fd(&children[i].words.fd);
-		free(children[i].notes.text);
-		free(children[i].words.text);
+		end(&processes[i]);
+		close_fd(&processes[i].notes.fd);
+		close_fd(&processes[i].words.fd);
+		free(processes[i].notes.text);
+		free(processes[i].words.text);
 	}
 	return 0;
 }

@@ -24,15 +24,15 @@ struct workers_settings {
 	bool draws;			 /* show progress on standard error */
 };
 
-/** One member's work, in a separate process: changes it makes in memory are not seen elsewhere.
+/** One worker's work, in a separate process: changes it makes in memory are not seen elsewhere.
  * Reports. */
 typedef int (*workers_work)(void *data, size_t i, const struct observer *observer);
 
 /**
- * Do @work for each of @n members, and wait for all of them. Their messages appear on standard
- * error, whole lines at a time. Reports if a member could not be started, or ended without a
+ * Do @work for each of @n workers, and wait for all of them. Their messages appear on standard
+ * error, whole lines at a time. Reports if a worker could not be started, or ended without a
  * result: then that is its error, and its messages are unknown. Returns -ENOMEM. The caller frees
- * each member's messages.
+ * each worker's messages.
  */
-int workers_run(struct worker *members, size_t n, workers_work work, void *data,
-	const struct workers_settings *wish);
+int workers_run(struct worker *workers, size_t n, workers_work work, void *data,
+	const struct workers_settings *settings);

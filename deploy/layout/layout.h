@@ -21,7 +21,7 @@
 
 #define LAYOUT_SESSION_SIZE MIB /* more than a kernel set needs in its slot besides its files */
 
-struct layout_wish {
+struct layout_request {
 	uint64_t disk_size;   /* all in bytes */
 	uint64_t system_size; /* of partition 1's content */
 	uint64_t set_size;    /* kernel and initrd */
@@ -42,4 +42,5 @@ struct layout {
 /** Lay the partitions out. Does not report. Returns -ERR_NO_ROOM, and in @ret_needed the size in
  * bytes of a disk that is large enough; with a kept persistence, the byte at which it would have to
  * begin. */
-int layout_make(const struct layout_wish *wish, struct layout *ret_layout, uint64_t *ret_needed);
+int layout_make(
+	const struct layout_request *request, struct layout *ret_layout, uint64_t *ret_needed);

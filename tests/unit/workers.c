@@ -22,12 +22,12 @@
 static const struct workers_settings quiet = {.progress_fd = -1};
 
 /* Run with standard error going to a file; gives its text. */
-static const char *run(struct worker *members, size_t n, workers_work work, void *data,
-	const struct workers_settings *wish)
+static const char *run(struct worker *workers, size_t n, workers_work work, void *data,
+	const struct workers_settings *settings)
 {
 	static char text[300000];
 	struct caught caught = begin_catching();
-	int r = workers_run(members, n, work, data, wish);
+	int r = workers_run(workers, n, work, data, settings);
 
 	end_catching(&caught, text, sizeof(text));
 	assert_int_equal(r, 0);
@@ -53,23 +53,23 @@ static const char *text_of(const struct worker *member, const char *name)
 
 static void each_ones_messages_are_kept_separately(void **state)
 {
-	struct worker members[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
+	struct worker workers[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
 	int base = 40;
 	const char *said_text;
 
 	(void)state;
-	said_text = run(members, 3, say_number, &base, &quiet);
-	assert_int_equal(members[0].error, 0);
-	assert_int_equal(members[1].error, -ERR_VERIFY);
-	assert_int_equal(members[2].error, 0);
-	assert_string_equal(text_of(&members[0], "warnings"), "[\"has 40\"]");
-	assert_string_equal(text_of(&members[1], "warnings"), "[\"has 41\"]");
-	assert_string_equal(text_of(&members[2], "warnings"), "[\"has 42\"]");
-	assert_string_equal(text_of(&members[1], "errors"), "[\"number 1 does not work\"]");
-	assert_string_equal(text_of(&members[2], "errors"), "[]");
+	said_text = run(workers, 3, say_number, &base, &quiet);
+	assert_int_equal(workers[0].error, 0);
+	assert_int_equal(workers[1].error, -ERR_VERIFY);
+	assert_int_equal(workers[2].error, 0);
+	assert_string_equal(text_of(&workers[0], "warnings"), "[\"has 40\"]");
+	assert_string_equal(text_of(&workers[1], "warnings"), "[\"has 41\"]");
+	assert_string_equal(text_of(&workers[2], "warnings"), "[\"has 42\"]");
+	assert_string_equal(text_of(&workers[1], "errors"), "[\"number 1 does not work\"]");
+	assert_string_equal(text_of(&workers[2], "errors"), "[]");
 	assert_non_null(strstr(said_text, "test: number 1 does not work\n"));
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-		json_object_put(members[i].said);
+	for (size_t i = 0; i < ARRAY_SIZE(workers); i++)
+		json_object_put(workers[i].said);
 }
 
 static int die(void *data, size_t i, const struct observer *observer)
@@ -84,18 +84,18 @@ static int die(void *data, size_t i, const struct observer *observer)
 
 static void a_crash_is_one_members_failure(void **state)
 {
-	struct worker members[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
+	struct worker workers[3] = {{.name = "a"}, {.name = "b"}, {.name = "c"}};
 	const char *said_text;
 
 	(void)state;
-	said_text = run(members, 3, die, NULL, &quiet);
-	assert_int_equal(members[0].error, -ERR_TOOL);
-	assert_int_equal(members[1].error, -ERR_TOOL);
-	assert_int_equal(members[2].error, 0);
-	assert_null(members[0].said);
+	said_text = run(workers, 3, die, NULL, &quiet);
+	assert_int_equal(workers[0].error, -ERR_TOOL);
+	assert_int_equal(workers[1].error, -ERR_TOOL);
+	assert_int_equal(workers[2].error, 0);
+	assert_null(workers[0].said);
 	assert_non_null(strstr(said_text, "a: the process writing it was killed by signal 9"));
 	assert_non_null(strstr(said_text, "b: the process writing it ended without a result"));
-	json_object_put(members[2].said);
+	json_object_put(workers[2].said);
 }
 
 static int say_much(void *data, size_t i, const struct observer *observer)
@@ -116,12 +116,12 @@ static int say_much(void *data, size_t i, const struct observer *observer)
 
 static void lines_stay_whole(void **state)
 {
-	struct worker members[2] = {{.name = "a"}, {.name = "b"}};
+	struct worker workers[2] = {{.name = "a"}, {.name = "b"}};
 	const char *said_text;
 	unsigned int n = 0;
 
 	(void)state;
-	said_text = run(members, 2, say_much, NULL, &quiet);
+	said_text = run(workers, 2, say_much, NULL, &quiet);
 	for (const char *line = said_text; *line; line = strchr(line, '\n') + 1, n++) {
 		const char *word = strncmp(line, WARNING, strlen(WARNING)) == 0
 					   ? line + strlen(WARNING)
@@ -133,9 +133,9 @@ static void lines_stay_whole(void **state)
 	}
 	assert_int_equal(n, 242);
 	assert_int_equal(
-		json_object_array_length(json_object_object_get(members[1].said, "warnings")), 100);
-	json_object_put(members[0].said);
-	json_object_put(members[1].said);
+		json_object_array_length(json_object_object_get(workers[1].said, "warnings")), 100);
+	json_object_put(workers[0].said);
+	json_object_put(workers[1].said);
 }
 
 static int progress(void *data, size_t i, const struct observer *observer)
@@ -153,14 +153,14 @@ static int progress(void *data, size_t i, const struct observer *observer)
 static void progress_names_the_target(void **state)
 {
 	autoclose int fd = file_with("", 0);
-	const struct workers_settings wish = {.progress_fd = fd, .draws = true};
-	struct worker members[2] = {{.name = "/dev/sda"}, {.name = "b\033[1m"}};
+	const struct workers_settings settings = {.progress_fd = fd, .draws = true};
+	struct worker workers[2] = {{.name = "/dev/sda"}, {.name = "b\033[1m"}};
 	const char *said_text;
 	char text[4096];
 	ssize_t n;
 
 	(void)state;
-	said_text = run(members, 2, progress, NULL, &wish);
+	said_text = run(workers, 2, progress, NULL, &settings);
 	n = pread(fd, text, sizeof(text) - 1, 0);
 	assert_true(n > 0);
 	text[n] = '\0';
@@ -175,8 +175,8 @@ static void progress_names_the_target(void **state)
 	assert_non_null(strstr(said_text, "b?[1m writing "));
 	assert_null(strstr(said_text, "\033[1m"));
 	assert_non_null(strstr(said_text, "\r\033[K"));
-	json_object_put(members[0].said);
-	json_object_put(members[1].said);
+	json_object_put(workers[0].said);
+	json_object_put(workers[1].said);
 }
 
 static bool was_asked(void *data)
@@ -207,13 +207,13 @@ static void all_are_notified_of_an_interruption(void **state)
 	if (pid == 0) {
 		int fd = interrupt_open();
 		const struct observer observer = {NULL, was_asked, &fd};
-		const struct workers_settings wish = {.observer = &observer, .progress_fd = -1};
-		struct worker members[2] = {{.name = "a"}, {.name = "b"}};
+		const struct workers_settings settings = {.observer = &observer, .progress_fd = -1};
+		struct worker workers[2] = {{.name = "a"}, {.name = "b"}};
 
 		/* Only the parent gets it. */
 		(void)raise(SIGTERM);
-		(void)workers_run(members, 2, wait_for_interruption, NULL, &wish);
-		_exit(members[0].error == -EINTR && members[1].error == -EINTR ? 0 : 1);
+		(void)workers_run(workers, 2, wait_for_interruption, NULL, &settings);
+		_exit(workers[0].error == -EINTR && workers[1].error == -EINTR ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
@@ -287,5 +287,5 @@ int main(void)
 		cmocka_unit_test(rate_and_time_left_are_reported),
 	};
 
-	return cmocka_run_group_tests_name("team", tests, set_up, NULL);
+	return cmocka_run_group_tests_name("workers", tests, set_up, NULL);
 }
