@@ -48,7 +48,7 @@ all: $(PROGRAMS)
 help:
 	@echo 'make               build both programs into $(BUILD)/'
 	@echo 'make demo          the main job, seen working in a virtual machine'
-	@echo 'make check         tests; check-fast: no virtual machines, nothing long; check-vm: what check leaves out'
+	@echo 'make check         tests; check-fast [K=word]: those of minutes; check-vm [PART=K/N]: all of them, hours'
 	@echo 'make bench         compare with the published way of writing'
 	@echo 'make deb           Debian packages, into $(BUILD)/'
 	@echo 'make deps          install what all of these need (apt)'
@@ -108,16 +108,18 @@ deps:
 # Debian's pytest, whatever python3 comes first. Two workers: the virtual machines beside the rest.
 PYTEST = /usr/bin/python3 -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider
 
-# check-fast: without the virtual machines, and without what is long and proven by shorter ones or for one suite.
-check-fast: check-build
-	$(PYTEST) -m 'not (slow or full or either)' tests --ignore=tests/vm --ignore=tests/test_sanitized.py
+# check-fast: what a plain build and a few real kernels are enough for, and takes minutes; K=word: only what
+# matches (pytest -k). check-vm: everything; PART=K/N: the Kth of N parts; what passed on this commit is skipped.
+check-fast: deps
+	$(MAKE) -j 2 all unit $(BUILD)/material/stamp
+	$(PYTEST) -m 'not (slow or full or sanitized)' $(if $(K),-k '$(K)') tests/cli tests/unit tests/test_source.py
 check: IMAGES = live.iso
 check: check-build
 	$(PYTEST) -m 'not full' tests/vm tests/test_sanitized.py tests/cli tests/hooks tests/unit tests/test_source.py
 check-vm: IMAGES = live.iso plain.iso live-trixie.iso
 check-vm: check-build
-	$(PYTEST) tests/vm; status=$$?; /usr/bin/python3 tests/vm/matrix.py && exit $$status
-	LIVENG_MODEL_STATES=1200 $(PYTEST) -m 'full or slow' tests/cli tests/hooks
+	LIVENG_MODEL_STATES=1200 $(PYTEST) --resume $(if $(PART),--part $(PART)) tests; \
+		status=$$?; /usr/bin/python3 tests/vm/matrix.py && exit $$status
 
 # A second make, so that the packages are there when it asks pkg-config.
 check-build: deps

@@ -1,11 +1,116 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For every test run: the marks of tests that some targets skip, and the closing line."""
+"""For every test run: marks, the parts of a run too long for one sitting, what a rerun may skip, and the closing
+line."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).resolve().parents[1]
+PASSED = TOP / "build/passed"  # a file for each commit: the tests that have passed on it
+SECONDS = 3  # what a test takes if nothing is known of it
+
+
+def pytest_addoption(parser):
+    parser.addoption("--part", metavar="K/N", help="run the Kth of N parts, which take about as long as each other")
+    parser.addoption("--resume", action="store_true", help="skip what has passed on this commit")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "full: left out of `make check`, part of `make check-vm`")
     config.addinivalue_line("markers", "either: `full` in all suites but the first")
-    config.addinivalue_line("markers", "slow: what it proves is proven in a smaller way by others")
+    config.addinivalue_line("markers", "sanitized: on the build with sanitizers")
+    config.addinivalue_line("markers", "slow: left out of `make check-fast`")
+    config.passed = set()
+    if hasattr(config, "workerinput"):
+        config.passed = set(config.workerinput["passed"])
+    elif config.getoption("resume") and (record := record_of_commit()):
+        config.passed = set(record.read_text().splitlines()) if record.exists() else set()
+        config.pluginmanager.register(Recorder(record))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """All workers leave out the same."""
+    node.workerinput["passed"] = sorted(node.config.passed)
+
+
+def git(*arguments):
+    return subprocess.run(["git", *arguments], cwd=TOP, capture_output=True, encoding="utf-8", check=False).stdout.strip()
+
+
+def record_of_commit():
+    """Where it is noted what has passed on this commit; None if the files are not those of one."""
+    commit = git("rev-parse", "HEAD")
+    return PASSED / commit if commit and not git("status", "--porcelain") else None
+
+
+def name_of(report_or_item):
+    """The test, without the group that xdist adds."""
+    return re.sub(r"@\w+$", "", report_or_item.nodeid)
+
+
+class Recorder:
+    """Notes each test that has passed, as soon as it has."""
+
+    def __init__(self, record):
+        self.record = record
+        self.passed = set()
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" and report.passed:
+            self.passed.add(report.nodeid)
+        if report.when == "teardown" and report.passed and report.nodeid in self.passed:
+            self.record.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.record, "a", encoding="utf-8") as file:
+                file.write(name_of(report) + "\n")
+
+
+def costs():
+    """Seconds that tests in virtual machines took, as far as results.json has them."""
+    results = json.loads((TOP / "tests/vm/results.json").read_text())
+    return {f"tests/vm/{result['test']}": result.get("seconds", SECONDS) for result in results}
+
+
+def part_of(items, part, parts):
+    """The tests of one part: the longest first, each into the part that has least to do. Those that wait for
+    the same virtual machine stay together."""
+    known, units = costs(), {}
+    for item in items:
+        key = "upgraded" if "upgraded" in getattr(item, "fixturenames", ()) else name_of(item)
+        units.setdefault(key, []).append(item)
+    weighed = sorted(((sum(known.get(name_of(i), SECONDS) for i in unit), key) for key, unit in units.items()),
+                     key=lambda entry: (-entry[0], entry[1]))
+    loads, chosen = [0] * parts, set()
+    for seconds, key in weighed:
+        least = loads.index(min(loads))
+        loads[least] += seconds
+        if least == part - 1:
+            chosen.update(units[key])
+    return chosen
+
+
+@pytest.hookimpl(trylast=True)  # of what the marks have left
+def pytest_collection_modifyitems(config, items):
+    chosen = items
+    if part := config.getoption("part"):
+        number, parts = map(int, part.split("/"))
+        if not 1 <= number <= parts:
+            raise pytest.UsageError(f"--part {part}: K is from 1 to N")
+        chosen = part_of(items, number, parts)
+    left = [item for item in items if item in chosen and name_of(item) not in config.passed]
+    if len(left) < len(items):
+        config.hook.pytest_deselected(items=[item for item in items if item not in left])
+        items[:] = left
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """Nothing was left to do."""
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.passed:
+        session.exitstatus = pytest.ExitCode.OK
 
 
 def pytest_unconfigure(config):
@@ -14,4 +119,6 @@ def pytest_unconfigure(config):
         return
     passed = len(reporter.stats.get("passed", []))
     failed = len(reporter.stats.get("failed", [])) + len(reporter.stats.get("error", []))
+    if config.passed:
+        reporter.write_line(f"{len(config.passed)} had passed on this commit before")
     reporter.write_line(f"{passed} passed, {failed} failed")

@@ -137,6 +137,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault, others", [
     *((fault, False) for fault in FAULTS),
     *(pytest.param(fault, True, marks=[pytest.mark.slow, pytest.mark.full])

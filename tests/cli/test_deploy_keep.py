@@ -183,6 +183,7 @@ def repeat(tools, used, live_image, new_image, tmp_path):
     return repeat
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["write:EIO:once", "write:sigterm:once", "write:ENODEV:on",
                                    "flush:EIO:once"])
 def test_fault_at_every_call(fault, repeat, used):

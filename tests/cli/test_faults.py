@@ -115,7 +115,7 @@ FAULTS = {
 
 
 # The others make much the same calls.
-MARKS = {"third update": [], "rollback on trial": [], "old stick with grubenv": [pytest.mark.slow]}
+MARKS = {"third update": [pytest.mark.slow], "rollback on trial": [pytest.mark.slow], "old stick with grubenv": [pytest.mark.slow]}
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -299,11 +299,8 @@ STORIES = {
 }
 
 
-FAST = {"the new kernel is bad", "the previous set is damaged", "the one before never came up"}
-
-
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=[] if name in FAST else [pytest.mark.slow]) for name in STORIES])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STORIES)
 def test_every_state_leads_to_a_system_that_is_up(name, new_stick, tiny_sets, tools, tmp_path):
     story = STORIES[name]
     stick = new_stick(kernel_set=tiny_sets[0], kernel_mib=2, grubenv=story.env)

@@ -16,7 +16,7 @@ SLOW = {"initrd", "persistence", "fat", "kernel", "grubenv"}
 
 @pytest.mark.parametrize("module, build", [
     *((module, "build") for module in MODULES),
-    *(pytest.param(module, "build/san", marks=[pytest.mark.slow] if module in SLOW else [])
+    *(pytest.param(module, "build/san", marks=[pytest.mark.sanitized, *([pytest.mark.slow] if module in SLOW else [])])
       for module in MODULES)])
 def test_module(module, build, tmp_path):
     program = TOP / build / "tests/unit" / module
