@@ -158,6 +158,16 @@ def test_partitions_of_a_stick_are_read_past_the_cache():
     assert readers == {"disk.c", "disk.h", "stick.c"}
 
 
+def test_words():
+    """Plain English: "is not a disk", not "is no disk"; "after" for time, "behind" for what stands behind something."""
+    no = re.compile(r"(?<!there )(?<!There )\b(is|are) no (?!longer|more|reason|other)[a-z]")
+    pages = [f for f in FILES if f.suffix in (".8", ".md")]
+    for f in [*PROGRAM_FILES, *pages]:
+        text = " ".join(f.read_text().split())
+        assert not no.search(text), f"{f}: {no.search(text)[0]}"
+        assert not re.search(r"behind (?!it\b|a NAT)|that is named", text), f
+
+
 def test_c_is_formatted():
     run("clang-format", "--dry-run", "--Werror", *C_FILES)
 

@@ -10,13 +10,13 @@
 char *installed_kernel(const char *root, const char *release)
 {
 	static const struct {
-		const char *before, *behind; /* the release */
+		const char *before, *after; /* the release */
 	} places[] = {{"/boot/vmlinuz-", ""}, {"/usr/lib/modules/", "/vmlinuz"},
 		{"/lib/modules/", "/vmlinuz"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		autofree char *path =
-			text_new("%s%s%s%s", root, places[i].before, release, places[i].behind);
+			text_new("%s%s%s%s", root, places[i].before, release, places[i].after);
 
 		if (!path || access(path, F_OK) == 0)
 			return steal_pointer(path);

@@ -16,7 +16,7 @@
 int stickmount_release(const struct disk *disk, unsigned int number, const char *name,
 	const struct host *host, bool dry_run);
 
-/** Tell the kernel that the content of partition @number was changed behind its cache. Best
+/** Tell the kernel that the content of partition @number was changed without its cache. Best
  * effort. */
 void stickmount_refresh(const struct disk *disk, unsigned int number, const struct host *host);
 
