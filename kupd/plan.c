@@ -161,7 +161,8 @@ static int no_room(const struct kupd_run *run, const struct stick *stick,
 	if (needed > slot_extent(stick_kernel(stick), &whole).size) {
 		size_texts(needed, partition, needs, has);
 		return refuse(-ERR_NO_ROOM,
-			"%s: the kernel set needs %s, the partition has %s: deploy with a larger one",
+			"%s: the kernel set needs %s, the partition has %s: deploy with a larger "
+			"one",
 			stick->name, needs, has);
 	}
 	size_texts(needed, (uint64_t)plan->slot.blocks * ISO_BLOCK, needs, has);
