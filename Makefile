@@ -70,7 +70,7 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libdeploy.a $(BUILD)/lib
 	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS) -lcmocka -lnettle
 # The programs in which a call of our own objects fails: tests/data/owncalls.c.
 OWN_CALLS     = main malloc calloc realloc reallocarray strdup strndup realpath posix_memalign asprintf vasprintf \
-	getdelim open_memstream fdopen ftruncate64 memfd_create mkostemp64 mkdtemp open64 openat64 fopen64
+	getdelim open_memstream fdopen ftruncate64 memfd_create mkostemp64 mkdtemp open64 openat64 fopen64 pwrite64 write
 OWN_CALLS_BIN = $(addprefix $(BUILD)/tests/owncalls/,livengkupd liveng-deploy)
 $(BUILD)/tests/owncalls/livengkupd: $(KUPD_OBJ) $(BUILD)/tests/data/owncalls.o $(BUILD)/libliveng.a
 $(BUILD)/tests/owncalls/liveng-deploy: $(BUILD)/deploy/main.o $(BUILD)/tests/data/owncalls.o \

@@ -8,9 +8,10 @@
  *
  * owncalls KIND FIRST STEP ORIGINAL COPY ARGUMENTS...
  *
- * KIND: alloc or file. FIRST, STEP: which calls fail. COPY is made of ORIGINAL before each run, or
- * removed ("-"). Prints a line for each run that broke a rule, and at the end how many calls there
- * are, how many failed, how many of these ended the program, and how many broke a rule:
+ * KIND: alloc, file (one is opened or made) or write. FIRST, STEP: which calls fail. COPY is made
+ * of ORIGINAL before each run, or removed ("-"). Prints a line for each run that broke a rule, and
+ * at the end how many calls there are, how many failed, how many of these ended the program, and
+ * how many broke a rule:
  *
  * - a signal does not end it, nor a status that the manual page does not know;
  * - a status other than 0 comes with an error message;
@@ -34,7 +35,7 @@
 #define OUTPUT_MAX     65536u
 #define PIECE	       65536u
 
-enum kind { ALLOC, FILES };
+enum kind { ALLOC, FILES, WRITES };
 
 /* Shared between this process and the run. */
 static struct shared {
@@ -133,6 +134,26 @@ ssize_t __wrap_getdelim(char **line, size_t *size, int end, FILE *stream)
 WRAP_FILE(ftruncate64, (int fd, off_t size), (fd, size), ENOSPC)
 WRAP_FILE(memfd_create, (const char *name, unsigned int flags), (name, flags), ENOSPC)
 WRAP_FILE(mkostemp64, (char *path, int flags), (path, flags), ENOSPC)
+
+ssize_t __real_pwrite64(int fd, const void *bytes, size_t size, off_t offset);
+ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t size, off_t offset);
+ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t size, off_t offset)
+{
+	if (!fails(WRITES, "pwrite"))
+		return __real_pwrite64(fd, bytes, size, offset);
+	errno = ENOSPC;
+	return -1;
+}
+
+ssize_t __real_write(int fd, const void *bytes, size_t size);
+ssize_t __wrap_write(int fd, const void *bytes, size_t size);
+ssize_t __wrap_write(int fd, const void *bytes, size_t size)
+{
+	if (!fails(WRITES, "write"))
+		return __real_write(fd, bytes, size);
+	errno = ENOSPC;
+	return -1;
+}
 
 static mode_t mode_of(int flags, va_list arguments)
 {
@@ -300,7 +321,9 @@ int __wrap_main(int argc, char **argv)
 		fputs("usage: owncalls KIND FIRST STEP ORIGINAL COPY ARGUMENTS...\n", stderr);
 		return EXIT_FAILURE;
 	}
-	counted_kind = strcmp(argv[1], "alloc") == 0 ? ALLOC : FILES;
+	counted_kind = strcmp(argv[1], "alloc") == 0   ? ALLOC
+		       : strcmp(argv[1], "write") == 0 ? WRITES
+						       : FILES;
 	fails_at = strtoul(argv[2], NULL, 10);
 	step = strtoul(argv[3], NULL, 10);
 	shared = mmap(
