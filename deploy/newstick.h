@@ -20,7 +20,8 @@ struct newstick_shared {
 	const struct deploy_run *run;
 	struct inputs inputs;
 	struct passphrase *passphrase; /* NULL: none is needed */
-	int key_lock_fd;	 /* a file whose lock lets one process at a time make a key; */
+	int key_lock_fd; /* a file whose lock lets one process at a time make a key; -1: there is
+			  * only one process */
 	struct newstick *sticks; /* all of them, in the order in which the user named them */
 	size_t n;
 };
