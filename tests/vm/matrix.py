@@ -15,12 +15,13 @@ SCENES = {
     "test_boot_menu": "the boot menu",
     "test_disks": "disks",
     "test_fallback": "self-repair",
-    "test_given_up": "kernels that do not come up",
+    "test_given_up": "failing kernels",
     "test_mounted": "mounted partitions",
     "test_power_cut": "power cuts",
     "test_user": "a stick in memory",
     "test_ways": "older, pulled and second sticks",
 }
+PERSISTENCE = {"LUKS": "LUKS", "clear": "unencrypted"}
 SUITE = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 BEGIN, END = "<!-- make matrix -->\n", "<!-- end -->\n"
 
@@ -30,7 +31,7 @@ def outcome(result):
     return {"passed": "passed", "failed": "**failed**"}.get(result["outcome"], result["outcome"])
 
 
-def way(result):
+def method(result):
     """How the stick got its new kernel."""
     return "apt install, from a new source" if "test_user" in result["test"] else "apt upgrade"
 
@@ -40,8 +41,9 @@ def upgrades(results):
     newest = {}
     for result in sorted(results, key=lambda r: (r["outcome"] != "passed", r["date"])):
         if "firmware" in result:
-            newest[SUITE[result["suite"]], FIRMWARE[result["firmware"]], result["persistence"], way(result)] = result
-    rows = ["| firmware | persistence | suite | way | kernel | result | date |", "|---|---|---|---|---|---|---|"]
+            newest[SUITE[result["suite"]], FIRMWARE[result["firmware"]], PERSISTENCE[result["persistence"]],
+                   method(result)] = result
+    rows = ["| firmware | persistence | suite | method | kernel | result | date |", "|---|---|---|---|---|---|---|"]
     for (suite, firmware, persistence, by), result in sorted(newest.items()):
         rows.append(f"| {firmware} | {persistence} | {suite} | {by} | {result['from']} to {result['to']} "
                     f"| {outcome(result)} | {result['date']} |")
@@ -49,17 +51,17 @@ def upgrades(results):
 
 
 def others(results):
-    """All other scenes in one sentence: how many passed, of what kinds, and those that did not."""
+    """All other scenarios in one sentence: how many passed, of what kinds, and those that did not."""
     scenes = [result for result in results if "firmware" not in result]
     if not scenes:
         return []
     kinds = Counter(SCENES.get(name := result["test"].partition(".py")[0], name) for result in scenes)
     failed = [result["test"] for result in scenes if result["outcome"] != "passed"]
-    text = (f"Of {len(scenes)} other scenes {len(scenes) - len(failed)} passed, the last on "
-            f"{max(result['date'] for result in scenes)}: "
+    passed = f"{len(scenes) - len(failed)} of the {len(scenes)}" if failed else f"All {len(scenes)}"
+    text = (f"{passed} other test scenarios passed, the last on {max(result['date'] for result in scenes)}: "
             + ", ".join(f"{kind} ({n})" for kind, n in kinds.items())
             + (f"; **failed**: {', '.join(failed)}" if failed else "") + ".")
-    return ["", *textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False)]
+    return ["", *textwrap.wrap(text, 120, break_long_words=False, break_on_hyphens=False)]
 
 
 def versions(results):
