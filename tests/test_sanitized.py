@@ -20,6 +20,7 @@ def test_command_line_under_sanitizers():
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/cli",
          "--ignore=tests/cli/test_crash.py", "--ignore=tests/cli/test_faults.py",
          "--ignore=tests/cli/test_model.py", "--ignore=tests/cli/test_deploy_faults.py",
+         "--ignore=tests/cli/test_own_calls.py", "-m", "not full",
          "--deselect=tests/cli/test_deploy_keep.py::test_fault_at_every_call"],
         cwd=TOP, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False)
     assert done.returncode == 0, done.stdout[-20000:]
