@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/size.h"
 #include "base/util.h"
 #include "boot/esp.h"
 #include "layout/wipe.h"

@@ -11,14 +11,11 @@
  * bytes.
  */
 
-#include <string.h>
-
 #include "base/log.h"
 #include "base/tempfile.h"
 #include "base/util.h"
 #include "newstick.h"
 #include "program/exitcode.h"
-#include "program/json.h"
 #include "run.h"
 #include "workers.h"
 
@@ -122,9 +119,11 @@ static int write_together(struct deploy *deploy)
 	log_step("writing %zu targets", shared->n);
 	if (!workers)
 		return -ENOMEM;
-	r = tempfile_in_memory(0, &shared->key_lock_fd);
-	if (r < 0)
-		return report(r, "cannot make a lock in memory");
+	if (shared->passphrase) {
+		r = tempfile_in_memory(0, &shared->key_lock_fd);
+		if (r < 0)
+			return report(r, "cannot make a lock in memory");
+	}
 	for (size_t i = 0; i < shared->n; i++)
 		workers[i].name = shared->sticks[i].path;
 	r = workers_run(workers, shared->n, write_in_worker, shared, &settings);
@@ -163,7 +162,6 @@ static int deploy_all(struct deploy *deploy)
 		return r;
 	if (!for_each(deploy, newstick_read))
 		return 0;
-	log_step("checking %s", options->image);
 	r = inputs_open(options, options->persistence == PERSISTENCE_ENCRYPTED,
 		&deploy->run->observer, &shared->inputs);
 	if (r < 0)

@@ -103,6 +103,7 @@ int inputs_open(const struct deploy_options *options, bool encrypted,
 	const struct luks luks = container_luks();
 	int r;
 
+	log_step("opening %s", options->image);
 	r = image_open(options->image, &inputs.image);
 	if (r == 0)
 		r = factoryset_open(inputs.image, options->kernel, options->initrd, &inputs.set);
@@ -118,6 +119,7 @@ int inputs_open(const struct deploy_options *options, bool encrypted,
 		r = check_kernel_size(&inputs);
 	if (r == 0)
 		r = check_parameters(&inputs);
+	log_step("choosing the boot loaders");
 	if (r == 0)
 		r = loaders_choose(
 			inputs.image, &inputs.set.kernel, options->preloader, &inputs.loaders);

@@ -64,6 +64,7 @@ static int read_entries(struct deploy_run *run, struct entry **ret_entries, size
 	size_t n;
 	int r;
 
+	log_step("listing the disks");
 	r = drives_list(&run->host, &drives, &n);
 	if (r < 0)
 		return report(r, "cannot list the disks");

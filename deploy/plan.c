@@ -6,7 +6,6 @@
 
 #include "base/log.h"
 #include "base/size.h"
-#include "base/text.h"
 #include "base/util.h"
 #include "boot/esp.h"
 #include "boot/menu.h"
@@ -27,9 +26,8 @@ static int find_kept(struct stick_plan *plan, const char *path, uint64_t size)
 	if (r == -ENOENT)
 		return refuse(-ERR_NOT_STICK, "%s: does not exist: there is no persistence to keep",
 			path);
-	if (r < 0) {
+	if (r < 0)
 		return report(r, "%s", path);
-	}
 	r = kept_read(disk, &kept);
 	if (r < 0)
 		return r;

@@ -22,18 +22,18 @@ static void add_number(struct json_object *line, const char *name, double number
 void progressfd_update(
 	struct progressfd *progressfd, const char *phase, uint64_t done, uint64_t total)
 {
-	const struct rate *pace = &progressfd->pace;
+	const struct rate *rate = &progressfd->rate;
 	struct json_object *line;
 
-	if (progressfd->fd < 0 || total == 0 || !rate_update(&progressfd->pace, phase, done, total))
+	if (progressfd->fd < 0 || total == 0 || !rate_update(&progressfd->rate, phase, done, total))
 		return;
 	line = json_object_new_object();
 	json_object_object_add(line, "target", json_text(progressfd->target));
 	json_object_object_add(line, "phase", json_object_new_string(phase));
 	json_object_object_add(line, "done", json_object_new_uint64(MIN(done, total)));
 	json_object_object_add(line, "total", json_object_new_uint64(total));
-	add_number(line, "rate", pace->rate, pace->rate > 0);
-	add_number(line, "seconds_left", pace->seconds_left, pace->rate > 0);
+	add_number(line, "rate", rate->bytes_per_second, rate->bytes_per_second > 0);
+	add_number(line, "seconds_left", rate->seconds_left, rate->bytes_per_second > 0);
 	if (dprintf(progressfd->fd, "%s\n",
 		    json_object_to_json_string_ext(
 			    line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)) < 0)

@@ -10,7 +10,7 @@
 struct progressfd {
 	int fd; /* -1: not requested */
 	const char *target;
-	struct rate pace;
+	struct rate rate;
 };
 
 /** @fd and @target, which must outlive the progressfd, are not owned. */

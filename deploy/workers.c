@@ -43,38 +43,38 @@ struct pool {
 };
 
 /* How a process reports its progress. */
-struct report {
+struct progress_report {
 	const struct workers_settings *settings;
 	struct progressfd progressfd;
-	struct rate pace;
+	struct rate rate;
 	int notes_fd;
 };
 
 static void on_progress(void *data, const char *phase, uint64_t done, uint64_t total)
 {
-	struct report *report = data;
-	const struct rate *pace = &report->pace;
+	struct progress_report *report = data;
+	const struct rate *rate = &report->rate;
 
 	progressfd_update(&report->progressfd, phase, done, total);
 	if (!report->settings->draws || total == 0 ||
-		!rate_update(&report->pace, phase, done, total))
+		!rate_update(&report->rate, phase, done, total))
 		return;
 	dprintf(report->notes_fd, "%s %u %%", phase, (unsigned int)(done * 100 / total));
-	if (pace->rate > 0)
-		dprintf(report->notes_fd, ", %.0f s left", pace->seconds_left);
+	if (rate->bytes_per_second > 0)
+		dprintf(report->notes_fd, ", %.0f s left", rate->seconds_left);
 	dprintf(report->notes_fd, "\n");
 }
 
 static bool on_interrupted(void *data)
 {
-	return observer_interrupted(((struct report *)data)->settings->observer);
+	return observer_interrupted(((struct progress_report *)data)->settings->observer);
 }
 
 /* Runs in the process. */
 __attribute__((noreturn)) static void do_work(const struct worker *worker, size_t i,
 	workers_work work, void *data, const struct workers_settings *settings, int notes_fd)
 {
-	struct report report = {.settings = settings, .notes_fd = notes_fd};
+	struct progress_report report = {.settings = settings, .notes_fd = notes_fd};
 	const struct observer observer = {on_progress, on_interrupted, &report};
 	struct json_object *note = json_object_new_object();
 	struct json_object *said = json_object_new_object();

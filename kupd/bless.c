@@ -26,6 +26,7 @@ static int judge(const struct kupd_run *run, const struct stick *stick,
 	bool given_up = assessment_tries(stick) == 0;
 	int r = inventory->is_unreadable ? -EIO : -ERR_VERIFY;
 
+	log_step("comparing the current kernel set with its checksums");
 	if (inventory->has_current)
 		r = kernelset_verify(stick->disk, &inventory->current, &run->observer);
 	if (r == -EINTR)

@@ -41,7 +41,7 @@ void failures_read(const struct kupd_run *run, struct failures *ret_failed)
 
 	*ret_failed = (struct failures){0};
 	stream = path && is_kept(run) ? fopen(path, "re") : NULL;
-	while (stream && ret_failed->n < FAILED_MAX && fgets(line, sizeof(line), stream))
+	while (stream && ret_failed->n < FAILURES_MAX && fgets(line, sizeof(line), stream))
 		ret_failed->n += parse(line, &ret_failed->sets[ret_failed->n]);
 }
 
@@ -154,7 +154,7 @@ void failures_note(const struct kupd_run *run, const struct kernelset *set, cons
 	for (size_t i = failed.n; i-- > 0;)
 		if (is_same(&failed.sets[i], &entry))
 			drop(&failed, i);
-	if (failed.n == FAILED_MAX)
+	if (failed.n == FAILURES_MAX)
 		drop(&failed, 0);
 	failed.sets[failed.n++] = entry;
 	save(run, &failed);

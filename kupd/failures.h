@@ -9,7 +9,7 @@
 #include "run.h"
 #include "slots/kernelset.h"
 
-#define FAILED_MAX 8u /* sets remembered */
+#define FAILURES_MAX 8u /* sets remembered */
 
 struct failure {
 	char release[KERNEL_RELEASE_MAX];
@@ -20,7 +20,7 @@ struct failure {
 };
 
 struct failures {
-	struct failure sets[FAILED_MAX];
+	struct failure sets[FAILURES_MAX];
 	size_t n;
 };
 

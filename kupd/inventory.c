@@ -3,7 +3,6 @@
 #include "inventory.h"
 
 #include "base/log.h"
-#include "base/text.h"
 #include "base/util.h"
 #include "stick/assessment.h"
 
@@ -92,6 +91,7 @@ int inventory_read(const struct stick *stick, struct inventory *ret_inventory)
 	struct extent partition = stick_kernel(stick);
 	int r;
 
+	log_step("reading the kernel partition");
 	r = pvd_read(stick->disk, partition, PVD_LBA, &inventory.pvd);
 	if (r == -ERR_DAMAGED || r == -ERR_FOREIGN)
 		return refuse(-ERR_VERIFY, "%s: the volume descriptor is damaged", stick->name);

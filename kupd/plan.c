@@ -6,7 +6,6 @@
 
 #include "base/log.h"
 #include "base/size.h"
-#include "base/text.h"
 #include "base/util.h"
 #include "failures.h"
 #include "slots/settree.h"
@@ -33,6 +32,7 @@ static int check_current(const struct kupd_run *run, const struct stick *stick,
 	struct inventory *inventory = &plan->inventory;
 	int r = inventory->is_unreadable ? -EIO : 0;
 
+	log_step("comparing the current kernel set with its checksums");
 	if (inventory->has_current)
 		r = kernelset_verify(stick->disk, &inventory->current, &run->observer);
 	if (r == 0 || r == -ERR_NO_SUMS)
@@ -131,6 +131,7 @@ static int update_plan_keep(const struct kupd_run *run, const struct stick *stic
 			-EIO);
 	if (!keep)
 		return 0;
+	log_step("comparing the previous kernel set with its checksums");
 	r = kernelset_verify(stick->disk, keep, &run->observer);
 	/* A damaged one is not worth keeping: then the current set is the best one. */
 	if (r == -ERR_VERIFY || (r == -EIO && run->options->force))
@@ -286,7 +287,6 @@ int update_plan_make(const struct kupd_run *run, const struct stick *stick, bool
 	bool there = false;
 	int r;
 
-	log_step("reading the kernel sets");
 	r = inventory_read(stick, &plan->inventory);
 	if (r == 0)
 		r = candidate_digest(plan->candidate, &run->observer);
@@ -304,7 +304,6 @@ int update_plan_make(const struct kupd_run *run, const struct stick *stick, bool
 		*ret_result = result;
 		return 0;
 	}
-	log_step("checking %s and %s", plan->candidate->kernel_path, plan->candidate->initrd_path);
 	r = update_plan_check_candidate(run, stick, plan->candidate);
 	if (r == 0)
 		r = update_plan_writing(run, stick, tolerant || run->options->force, plan);

@@ -14,7 +14,6 @@
 #include "failures.h"
 #include "inventory.h"
 #include "packages.h"
-#include "plan.h"
 #include "rescue.h"
 #include "rollback.h"
 #include "run.h"
@@ -45,6 +44,7 @@ static int diagnose(const struct kupd_run *run, const struct stick *stick,
 	*ret_state = STATE_DAMAGED;
 	if (!inventory->has_current)
 		return 0;
+	log_step("comparing the current kernel set with its checksums");
 	r = kernelset_verify(stick->disk, &inventory->current, &run->observer);
 	if (r == -EINTR)
 		return refuse(r, "interrupted: nothing was changed");
@@ -69,6 +69,7 @@ static int go_back(struct kupd_run *run, struct stick *stick, const struct inven
 	failures_read(run, &failed);
 	if (!other || failures_find(&failed, other->kernel_sum, other->initrd_sum))
 		return 0;
+	log_step("comparing %s with its checksums", other->release);
 	r = kernelset_verify(stick->disk, other, &run->observer);
 	if (r == -ERR_VERIFY || r == -EIO) {
 		log_warning("%s: the %s kernel set, %s, is %s", stick->name,

@@ -134,9 +134,12 @@ int rescue_from_slots(struct kupd_run *run, struct stick *stick)
 	const struct tree *chosen;
 	int r;
 
+	log_step("looking for kernel sets in the slots");
 	r = find_trees(run, stick, trees);
 	if (r == 0)
 		return -ENOENT;
+	if (r == -EINTR)
+		return refuse(r, "interrupted: nothing was changed");
 	if (r < 0)
 		return report(r, "%s: cannot look for kernel sets in the slots", stick->name);
 	chosen = choose(stick, trees, r);
@@ -210,6 +213,7 @@ static int write_volume(
 		r = assessment_begin_trial(stick, PREVIOUS_GONE, 0);
 	if (r < 0)
 		return r;
+	log_step("recreating the volume, with %s", candidate->release);
 	r = format_partition(stick->disk, stick_kernel(stick), &format, &run->observer);
 	if (r == -EINTR)
 		return refuse(r, "interrupted: %s has no kernel set, only the fallback boots",
@@ -235,12 +239,15 @@ int rescue_with(struct kupd_run *run, const char *release, enum update_result *r
 	struct failures failed;
 	int r;
 
+	log_step("looking for the kernel set to write");
 	r = candidate_find(&source, &candidate);
 	if (r == 0)
 		r = run_open_stick(
 			run, STICK_BLANK_TOO | (options->dry_run ? 0 : STICK_WRITABLE), &stick);
 	if (r == 0)
 		r = candidate_digest(candidate, &run->observer);
+	if (r == -EINTR)
+		return refuse(r, "interrupted: nothing was changed");
 	if (r < 0)
 		return r;
 	failures_read(run, &failed);
@@ -249,6 +256,8 @@ int rescue_with(struct kupd_run *run, const char *release, enum update_result *r
 		return 0;
 	}
 	r = update_plan_check_candidate(run, stick, candidate);
+	if (r == -EINTR)
+		return refuse(r, "interrupted: nothing was changed");
 	if (r == 0)
 		r = run_release_kernel(run, stick);
 	if (r < 0)

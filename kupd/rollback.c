@@ -19,6 +19,7 @@ static int check_set(const struct stick *stick, const struct kernelset *set, con
 {
 	int r;
 
+	log_step("comparing the %s kernel set with its checksums", which);
 	r = kernelset_verify(stick->disk, set, observer);
 	if (r == -ERR_NO_SUMS) {
 		log_warning("%s: the %s kernel set, %s, has no checksums to compare", stick->name,

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/log.h"
 #include "base/size.h"
 #include "base/text.h"
 #include "base/util.h"

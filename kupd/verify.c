@@ -28,6 +28,7 @@ static int verify_set(struct kupd_run *run, const struct stick *stick, const str
 	const char *verdict;
 	int r;
 
+	log_step("comparing the %s kernel set with its checksums", which);
 	r = kernelset_verify(stick->disk, set, &run->observer);
 	if (r == -ERR_NO_SUMS) {
 		/* An old stick's first set: there is nothing to compare with, but it can be read to
@@ -86,7 +87,8 @@ int verify_verb(struct kupd_run *run)
 		s = verify_set(run, stick, &inventory.pvd, &inventory.previous, "previous");
 	if (r != -EINTR && inventory.is_other_unreadable) {
 		run_add(run, "previous", "unreadable");
-		s = -EIO;
+		s = report(
+			-EIO, "%s: cannot read the slot of the previous kernel set", stick->name);
 	}
 	return r < 0 ? r : s;
 }

@@ -33,14 +33,15 @@ static_assert(sizeof(struct block_list) == 12, "grub/offsets.h: grub_boot_blockl
 
 static int read_boot(uint8_t ret_boot[BIOS_BOOT_SIZE])
 {
-	autofree char *folder = grubimage_folder(PLATFORM), *path = NULL;
+	autofree char *folder = NULL, *path = NULL;
 	uint64_t sector = htole64(BIOS_CORE_LBA);
 	autofree void *data = NULL;
 	size_t size;
 	int r;
 
-	if (!folder)
-		return -ENOENT;
+	r = grubimage_folder(PLATFORM, &folder);
+	if (r < 0)
+		return r;
 	path = text_new("%s/boot.img", folder);
 	if (!path)
 		return -ENOMEM;

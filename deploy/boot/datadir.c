@@ -2,9 +2,6 @@
 
 #include "datadir.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"

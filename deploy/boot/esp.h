@@ -14,7 +14,8 @@
 
 /**
  * Make it, @size bytes with the FAT volume id @id, in an unnamed file, with mkfs.fat and mtools.
- * Reports. Returns -ERR_NO_ROOM if @size is too small; -errno. The caller closes @ret_fd.
+ * Reports. Returns -ERR_TOOL if they fail, also for want of room; -errno. The caller closes
+ * @ret_fd.
  */
 int esp_build(
 	const struct loaders *loaders, const char *menu, uint64_t size, uint32_t id, int *ret_fd);

@@ -47,17 +47,17 @@ const char *grubimage_package(const char *platform)
 	return platforms[find_platform(platform)].package;
 }
 
-char *grubimage_folder(const char *platform)
+int grubimage_folder(const char *platform, char **ret_folder)
 {
-	autofree char *folder = NULL, *list = NULL;
+	autofree char *folder = text_new(GRUB_FOLDER "%s", platform);
+	autofree char *list = text_new(GRUB_FOLDER "%s/moddep.lst", platform);
 
-	folder = text_new(GRUB_FOLDER "%s", platform);
-	if (!folder)
-		return NULL;
-	list = text_new("%s/moddep.lst", folder);
-	if (!list)
-		return NULL;
-	return access(list, R_OK) == 0 ? steal_pointer(folder) : NULL;
+	if (!folder || !list)
+		return -ENOMEM;
+	if (access(list, R_OK) < 0)
+		return -ENOENT;
+	*ret_folder = steal_pointer(folder);
+	return 0;
 }
 
 int grubimage_begin(
@@ -65,15 +65,16 @@ int grubimage_begin(
 {
 	const char *argv[16 + ARRAY_SIZE(common) + ARRAY_SIZE(efi)] = {
 		"grub-mkimage", "-O", platform};
-	autofree char *folder = grubimage_folder(platform);
+	autofree char *folder = NULL;
 	autoclose int fd = -1;
 	const char *const *modules = platforms[find_platform(platform)].modules;
 	size_t n = 3;
 	char path[64];
 	int r;
 
-	if (!folder)
-		return -ENOENT;
+	r = grubimage_folder(platform, &folder);
+	if (r < 0)
+		return r;
 	r = tempfile_in_memory(0, &fd);
 	if (r < 0)
 		return report(r, "cannot make a file in memory for grub-mkimage");

@@ -16,9 +16,9 @@ struct grubimage {
 	int fd;		    /* its output */
 };
 
-/** The folder of GRUB's files for a platform ("i386-pc", "x86_64-efi"); NULL if they are not
- * installed. The caller frees it. */
-char *grubimage_folder(const char *platform);
+/** The folder of GRUB's files for a platform ("i386-pc", "x86_64-efi"). The caller frees it.
+ * Returns -ENOENT if they are not installed; -ENOMEM. */
+int grubimage_folder(const char *platform, char **ret_folder);
 
 /** The package that contains them, "grub-pc-bin". */
 const char *grubimage_package(const char *platform);

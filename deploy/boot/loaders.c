@@ -44,11 +44,10 @@ static int read_kernel(const struct tree_file *kernel, struct efiprogram *ret_ke
 		r = file_read(fd, data, size, kernel->part.extent.start);
 	if (r < 0)
 		return report(r, "%s: cannot read the kernel", kernel->path);
-	if (size < 2 || memcmp(data, "MZ", 2) != 0) {
+	if (size < 2 || memcmp(data, "MZ", 2) != 0)
 		return refuse(-ERR_REFUSED,
 			"%s: its kernel has no EFI stub: no UEFI machine would boot it",
 			kernel->path);
-	}
 	return efiprogram_read(kernel->path, steal_pointer(data), size, ret_kernel);
 }
 

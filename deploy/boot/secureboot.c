@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "base/util.h"
-
 /* The authorities that firmware trusts out of the box. Old machines know only the first, and the
  * newest may know only the second. */
 #define CA_2011 "Microsoft Corporation UEFI CA 2011"

@@ -56,10 +56,9 @@ static int open_part(const struct image *image, const char *path_in_image, const
 		*ret_fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 		if (!*ret_name || *ret_fd < 0 || fstat(*ret_fd, &st) < 0)
 			return report(-errno, "%s", file);
-		if (!S_ISREG(st.st_mode) || st.st_size == 0) {
+		if (!S_ISREG(st.st_mode) || st.st_size == 0)
 			return refuse(-ERR_REFUSED, "%s: is %s", file,
 				S_ISREG(st.st_mode) ? "empty" : "not a regular file");
-		}
 		*ret_file = (struct tree_file){.path = *ret_name};
 		return 0;
 	}

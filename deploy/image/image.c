@@ -65,9 +65,8 @@ static int open_volume(struct image *image, const char *path)
 	r = disk_open(path, false, &image->disk);
 	if (r == -ERR_NOT_DISK)
 		return refuse(-ERR_REFUSED, "%s: is neither a file nor a disk", path);
-	if (r < 0) {
+	if (r < 0)
 		return report(r, "%s", path);
-	}
 	all = (struct extent){0, disk_size(image->disk)};
 	r = pvd_read(image->disk, all, PVD_LBA, &pvd);
 	if (r == -ERR_FOREIGN || r == -ERR_SHORT)
@@ -212,10 +211,9 @@ static int find_content(struct image *image)
 			"%s: has only the short names of plain ISO 9660, or Joliet: make it with "
 			"Rock Ridge (xorrisofs -R)",
 			path);
-	if (!tree_has(image->volume, LIVE, true)) {
+	if (!tree_has(image->volume, LIVE, true))
 		return refuse(-ERR_REFUSED,
 			"%s: has no live/ folder: not a live image for live-boot", path);
-	}
 	read_name(image);
 	r = read_menu(image);
 	folder = r == 0 ? system_folder(image) : NULL;

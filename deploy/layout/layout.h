@@ -13,11 +13,10 @@
 #define LAYOUT_PARTITIONS 5u
 #define LAYOUT_ESP_SIZE	  (64ull * MIB)
 
-/* The partition table at both ends of the disk (UEFI 5.3.1). */
-#define LAYOUT_TABLE_PRIMARY_SIZE (34u * SECTOR_SIZE) /* MBR, header, entries */
-#define LAYOUT_TABLE_BACKUP_SIZE                                        \
-	(33u * SECTOR_SIZE) /* entries, header: the disk's last sectors \
-			     */
+/* The partition table (UEFI 5.3.1): MBR, header and entries at the start of the disk; entries and
+ * header in its last sectors. */
+#define LAYOUT_TABLE_PRIMARY_SIZE (34u * SECTOR_SIZE)
+#define LAYOUT_TABLE_BACKUP_SIZE  (33u * SECTOR_SIZE)
 
 #define LAYOUT_SESSION_SIZE MIB /* more than a kernel set needs in its slot besides its files */
 

@@ -21,6 +21,6 @@ typedef int (*threads_watch)(void *data, size_t done);
 /**
  * Process pieces 0 to @n - 1, started in this order; @buffer (THREADS_PIECE bytes, aligned for the
  * disk) is for the calling thread, the other has its own. After an error no more are started; those
- * in progress finish. Returns the first error; -ENOMEM.
+ * in progress finish. Returns the first error.
  */
 int threads_run(size_t n, threads_work work, threads_watch watch, void *data, uint8_t *buffer);

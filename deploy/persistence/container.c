@@ -101,6 +101,8 @@ static int make_up_for_memory(
 		if (slot < 0)
 			return slot;
 	}
+	log_warning(
+		"memory was short each time: guessing the passphrase is less work than intended");
 	return 0;
 }
 

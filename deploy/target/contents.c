@@ -20,14 +20,15 @@ static void copy_name(const char *name, char *to, size_t size)
 }
 
 /* Not an error if nothing is known. */
-static int identify(const struct disk *disk, struct extent extent, struct filesystem *ret_identity)
+static int identify(
+	const struct disk *disk, struct extent extent, struct filesystem *ret_filesystem)
 {
 	int r;
 
-	*ret_identity = (struct filesystem){0};
+	*ret_filesystem = (struct filesystem){0};
 	if (extent.size == 0)
 		return 0;
-	r = probe_filesystem(disk, extent, ret_identity);
+	r = probe_filesystem(disk, extent, ret_filesystem);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -120,12 +121,14 @@ int contents_read(const struct disk *disk, struct contents *ret_contents)
 	return 0;
 }
 
-static void identify_udev(const struct host *host, dev_t devno, struct filesystem *ret_identity)
+static void identify_udev(const struct host *host, dev_t devno, struct filesystem *ret_filesystem)
 {
-	udev_property(host, devno, "ID_FS_TYPE", ret_identity->type, sizeof(ret_identity->type));
 	udev_property(
-		host, devno, "ID_FS_LABEL_ENC", ret_identity->label, sizeof(ret_identity->label));
-	udev_property(host, devno, "ID_FS_UUID", ret_identity->uuid, sizeof(ret_identity->uuid));
+		host, devno, "ID_FS_TYPE", ret_filesystem->type, sizeof(ret_filesystem->type));
+	udev_property(host, devno, "ID_FS_LABEL_ENC", ret_filesystem->label,
+		sizeof(ret_filesystem->label));
+	udev_property(
+		host, devno, "ID_FS_UUID", ret_filesystem->uuid, sizeof(ret_filesystem->uuid));
 }
 
 int contents_read_udev(const struct host *host, dev_t devno, struct contents *ret_contents)

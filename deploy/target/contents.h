@@ -16,10 +16,12 @@
 
 /* Texts are safe for a terminal, anything else is a `?`. */
 struct contents {
-	int error;		 /* -errno if reading it failed: then nothing is known; else 0 */
-	char table[16];		 /* "gpt", "dos"; "" if there is none */
-	struct filesystem whole; /* on the disk as a whole: a stick without partitions, a live */
-	bool is_stick;		 /* a liveng stick, or one of Open Secure-K OS */
+	int error;	/* -errno if reading it failed: then nothing is known; else 0 */
+	char table[16]; /* "gpt", "dos"; "" if there is none */
+	/* On the disk as a whole, such as a stick without partitions or a live image; type "" if
+	 * nothing is known. */
+	struct filesystem whole;
+	bool is_stick;	    /* a liveng stick, or one of Open Secure-K OS */
 	bool is_unfinished; /* only the persistence is left: --keep-persistence was interrupted */
 	struct contents_partition {
 		unsigned int number;

@@ -20,7 +20,7 @@ struct drive_rules {
 };
 
 struct refusal {
-	int error;	   /* 0: the disk is fine; else -ERR_REFUSED, -ERR_NO_ROOM */
+	int error;	   /* 0: the disk is fine; else -ERR_REFUSED, -ERR_NO_ROOM, -ERR_BUSY */
 	char reason[256];  /* "is mounted at /media/usb" */
 	char way_out[192]; /* "unmount it first" */
 };

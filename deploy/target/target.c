@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "base/size.h"
-#include "base/text.h"
 #include "base/util.h"
 
 #define LOCK_TIMEOUT_MS 2000
@@ -243,7 +242,8 @@ static int make_file(struct target *target)
 			"%s: did not exist before, but does now: nothing was written, start again",
 			target->path);
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return report(-errno, "%s: cannot create the file", target->path);
+		return report(errno == ENOSPC ? -ERR_NO_ROOM : -errno, "%s: cannot create the file",
+			target->path);
 	target->file_dev = st.st_dev;
 	target->file_inode = st.st_ino;
 	target->is_made = true;

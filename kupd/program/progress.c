@@ -15,11 +15,11 @@ void progress_init(struct progress *progress, bool wanted)
 
 void progress_update(struct progress *progress, const char *phase, uint64_t done, uint64_t total)
 {
-	const struct rate *pace = &progress->pace;
+	const struct rate *rate = &progress->rate;
 	char is[SIZE_TEXT], all[SIZE_TEXT], text[160];
 	int length;
 
-	if (!progress->enabled || total == 0 || !rate_update(&progress->pace, phase, done, total))
+	if (!progress->enabled || total == 0 || !rate_update(&progress->rate, phase, done, total))
 		return;
 	if (done >= total) {
 		log_draw(NULL);
@@ -27,8 +27,8 @@ void progress_update(struct progress *progress, const char *phase, uint64_t done
 	}
 	length = snprintf(text, sizeof(text), "%s %3u %%, %s of %s", phase,
 		(unsigned int)(done * 100 / total), size_text(done, is), size_text(total, all));
-	if (pace->rate > 0 && length > 0 && (size_t)length < sizeof(text))
+	if (rate->bytes_per_second > 0 && length > 0 && (size_t)length < sizeof(text))
 		snprintf(text + length, sizeof(text) - (size_t)length, ", %s/s, %.0f s left",
-			size_text((uint64_t)pace->rate, is), pace->seconds_left);
+			size_text((uint64_t)rate->bytes_per_second, is), rate->seconds_left);
 	log_draw(text);
 }

@@ -12,7 +12,7 @@
 
 struct progress {
 	bool enabled;
-	struct rate pace;
+	struct rate rate;
 };
 
 /** Enabled only if standard error is a terminal. */

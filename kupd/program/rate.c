@@ -16,29 +16,29 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-bool rate_update(struct rate *pace, const char *phase, uint64_t done, uint64_t total)
+bool rate_update(struct rate *rate, const char *phase, uint64_t done, uint64_t total)
 {
 	double time = now(), elapsed;
 
-	if (!pace->phase || pace->total != total)
-		*pace = (struct rate){.phase = phase, .total = total, .started = time};
-	if (strcmp(pace->phase, phase) != 0)
-		*pace = (struct rate){.phase = phase,
+	if (!rate->phase || rate->total != total)
+		*rate = (struct rate){.phase = phase, .total = total, .started = time};
+	if (strcmp(rate->phase, phase) != 0)
+		*rate = (struct rate){.phase = phase,
 			.total = total,
 			.begun = done,
 			.started = time,
-			.rate = pace->rate};
-	elapsed = time - pace->started;
-	if (elapsed >= SETTLING && done > pace->begun)
-		pace->rate = (double)(done - pace->begun) / elapsed;
-	if (pace->rate > 0 && done <= total)
-		pace->seconds_left = (double)(total - done) / pace->rate;
+			.bytes_per_second = rate->bytes_per_second};
+	elapsed = time - rate->started;
+	if (elapsed >= SETTLING && done > rate->begun)
+		rate->bytes_per_second = (double)(done - rate->begun) / elapsed;
+	if (rate->bytes_per_second > 0 && done <= total)
+		rate->seconds_left = (double)(total - done) / rate->bytes_per_second;
 	if (done >= total) {
-		pace->phase = NULL;
+		rate->phase = NULL;
 		return true;
 	}
-	if (time - pace->told < INTERVAL)
+	if (time - rate->told < INTERVAL)
 		return false;
-	pace->told = time;
+	rate->told = time;
 	return true;
 }

@@ -9,13 +9,13 @@
 #include <stdint.h>
 
 struct rate {
-	const char *phase;   /* of the current task; NULL: none */
-	uint64_t total;	     /* its size in bytes */
-	uint64_t begun;	     /* bytes that were done when the phase began */
-	double started;	     /* seconds, monotonic clock */
-	double told;	     /* when it was last worth showing */
-	double rate;	     /* bytes per second; 0: not known yet */
-	double seconds_left; /* only with a rate */
+	const char *phase;	 /* of the current task; NULL: none */
+	uint64_t total;		 /* its size in bytes */
+	uint64_t begun;		 /* bytes that were done when the phase began */
+	double started;		 /* seconds, monotonic clock */
+	double told;		 /* when it was last worth showing */
+	double bytes_per_second; /* bytes per second; 0: not known yet */
+	double seconds_left;	 /* only with a rate */
 };
 
 /**
@@ -24,4 +24,4 @@ struct rate {
  * they have the same total, which the previous one has not reached. Returns whether this is worth
  * showing: at most ten times a second, and at the end.
  */
-bool rate_update(struct rate *pace, const char *phase, uint64_t done, uint64_t total);
+bool rate_update(struct rate *rate, const char *phase, uint64_t done, uint64_t total);

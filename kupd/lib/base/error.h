@@ -29,7 +29,7 @@ enum error {
 	ERR_NO_SUMS,	 /* a kernel set has no checksums */
 	ERR_NOT_DISK,	 /* neither a block device nor a regular file */
 	ERR_SOURCE,	 /* a source file changed or became unreadable during the write */
-	ERR_TOOL,	 /* a program or library failed, and this was reported */
+	ERR_TOOL,	 /* a program or library failed for a reason without an errno */
 	ERR_ISOFS,	 /* libisofs failed for a reason without an errno */
 };
 

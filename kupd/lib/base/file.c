@@ -17,6 +17,8 @@ int file_error(int error)
 	case ETIMEDOUT:
 	case EILSEQ:
 	case ENOLINK:
+	case EUCLEAN: /* and a file system's: of its own damage */
+	case EBADMSG:
 		return -EIO;
 	default:
 		return -error;

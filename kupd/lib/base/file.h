@@ -10,9 +10,9 @@
 
 #include "extent.h"
 
-/** Map every errno with which the block layer reports a failing medium (a bad sector, no answer, a
- * broken transfer) to -EIO: ENODATA elsewhere means the end of a file, and a medium error must not
- * be mistaken for anything else. Other values are only negated. @error is an errno, positive. */
+/** Map every errno by which the block layer reports a failing medium (a bad sector, no answer, a
+ * broken transfer), or a file system its own damage, to -EIO: so callers know one number for it.
+ * Other values are only negated. @error is an errno, positive. */
 int file_error(int error);
 
 /** Read @size bytes at byte @offset, all of them. Returns -ERR_SHORT if the file ends before;

@@ -164,5 +164,7 @@ void log_step(const char *format, ...)
 
 int report_step(int error)
 {
+	if (error == -EINTR)
+		return refuse(error, "interrupted while %s", logger.step);
 	return report(error, "failed while %s", logger.step);
 }

@@ -26,9 +26,8 @@ static int open_file(
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT)
 		return refuse(-ERR_REFUSED, "%s: no such %s%s", path, what, way_out);
-	if (fd < 0 || fstat(fd, &st) < 0) {
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return report(-errno, "%s: cannot open the %s", path, what);
-	}
 	if (!S_ISREG(st.st_mode) || st.st_size == 0)
 		return refuse(-ERR_REFUSED, "%s: the %s is %s", path, what,
 			S_ISREG(st.st_mode) ? "empty" : "not a regular file");
@@ -89,8 +88,9 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 					 ? strdup(source->kernel)
 					 : installed_kernel(source->root, candidate->release);
 	if (!candidate->kernel_path)
-		return refuse(-ERR_REFUSED, "%s/boot/vmlinuz-%s: no such kernel", source->root,
-			candidate->release);
+		return errno == ENOMEM ? -errno
+				       : refuse(-ERR_REFUSED, "%s/boot/vmlinuz-%s: no such kernel",
+						 source->root, candidate->release);
 	if (source->initrd)
 		candidate->initrd_path = strdup(source->initrd);
 	else
@@ -188,6 +188,7 @@ int candidate_digest(struct candidate *candidate, const struct observer *observe
 {
 	int r;
 
+	log_step("reading %s and %s", candidate->kernel_path, candidate->initrd_path);
 	r = digest_file(candidate->kernel_fd, candidate->kernel_path, candidate->kernel_size,
 		observer, candidate->kernel_sum);
 	if (r == 0)
@@ -208,12 +209,11 @@ static int check_kernel(const struct candidate *candidate, const struct host *ho
 	if (strcmp(kernel.release, candidate->release) != 0)
 		return refuse(-ERR_REFUSED, "%s: is a kernel of release %s, not %s", path,
 			kernel.release, candidate->release);
-	if (!kernel.is_signed && host && host_enforces_secure_boot(host)) {
+	if (!kernel.is_signed && host && host_enforces_secure_boot(host))
 		return refuse(-ERR_REFUSED,
 			"%s: is not signed, and this machine enforces Secure Boot: it would not "
 			"boot here",
 			path);
-	}
 	return 0;
 }
 
@@ -238,6 +238,7 @@ int candidate_check(const struct candidate *candidate, const struct host *host,
 {
 	int r, s;
 
+	log_step("checking %s and %s", candidate->kernel_path, candidate->initrd_path);
 	/* Check both, so that one run shows everything that is wrong. */
 	r = check_kernel(candidate, host);
 	if (r < 0 && r != -ERR_REFUSED)

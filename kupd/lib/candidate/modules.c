@@ -70,6 +70,7 @@ static void ignore_log(void *data, int priority, const char *file, int line, con
 static int dump_dependencies(struct kmod_ctx *kmod, char **ret_text)
 {
 	autoclose int fd = -1;
+	void *text;
 	size_t size;
 	int r;
 
@@ -78,7 +79,10 @@ static int dump_dependencies(struct kmod_ctx *kmod, char **ret_text)
 		return r;
 	if (dprintf(fd, "\n") < 0 || kmod_dump_index(kmod, KMOD_INDEX_MODULES_DEP, fd) < 0)
 		return -ERR_TOOL;
-	return file_read_all(fd, DEPENDENCIES_MAX, (void **)ret_text, &size);
+	r = file_read_all(fd, DEPENDENCIES_MAX, &text, &size);
+	if (r == 0)
+		*ret_text = text;
+	return r;
 }
 
 static bool is_builtin(const struct check *check, const char *name)
@@ -293,7 +297,7 @@ int modules_check(const struct initrd *initrd, const char *name, const struct lu
 			-ERR_REFUSED, "%s: the initrd has no module index (modules.dep.bin)", name);
 	kmod = kmod_new(index, &no_config);
 	if (!kmod)
-		return -ENOMEM;
+		return report(-ENOMEM, "%s: cannot check the initrd's modules", name);
 	kmod_set_log_fn(kmod, ignore_log, NULL);
 	r = dump_dependencies(kmod, &dependencies);
 	if (r < 0)

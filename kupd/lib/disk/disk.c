@@ -243,7 +243,7 @@ static bool is_aligned(uint64_t offset, const void *buffer, size_t size, size_t 
 
 int disk_read(const struct disk *disk, uint64_t offset, void *buffer, size_t size)
 {
-	return file_read(disk->fd, buffer, size, offset);
+	return target_error(file_read(disk->fd, buffer, size, offset));
 }
 
 int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, size_t size)
@@ -258,7 +258,7 @@ int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, siz
 		is_aligned(0, buffer, 0, DISK_ALIGN)) {
 		r = file_read(disk->direct_fd, buffer, size, offset);
 		if (r != -EINVAL)
-			return r;
+			return target_error(r);
 	}
 	/* Otherwise read the aligned piece around the requested bytes. */
 	if (disk->direct_fd >= 0 && end <= disk->size && size <= BOUNCE_MAX) {
@@ -269,12 +269,12 @@ int disk_read_medium(const struct disk *disk, uint64_t offset, void *buffer, siz
 		if (r == 0)
 			memcpy(buffer, (uint8_t *)bounce + (offset - start), size);
 		if (r != -EINVAL)
-			return r;
+			return target_error(r);
 	}
 
 	/* Best effort without O_DIRECT: drop the clean pages, then read. */
 	(void)posix_fadvise(disk->fd, (off_t)start, (off_t)(end - start), POSIX_FADV_DONTNEED);
-	return file_read(disk->fd, buffer, size, offset);
+	return target_error(file_read(disk->fd, buffer, size, offset));
 }
 
 int disk_write(struct disk *disk, uint64_t offset, const void *buffer, size_t size)

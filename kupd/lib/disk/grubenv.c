@@ -20,8 +20,8 @@ struct grubenv {
 	char block[GRUBENV_SIZE];  /* the wanted content */
 	char stored[GRUBENV_SIZE]; /* the content on the disk */
 	bool is_unsure[SECTORS];   /* a write failed: it is not known what is stored there */
-	char plain[GRUBENV_SIZE +
-		   1]; /* the values without escapes, each at its place in block and */
+	/* The values without escapes, each at its place in the block and ended by a 0. */
+	char plain[GRUBENV_SIZE + 1];
 };
 
 /* A line of a block, as offsets into it. */

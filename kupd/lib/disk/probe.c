@@ -2,8 +2,6 @@
 
 #include "probe.h"
 
-#include <string.h>
-
 #include "base/text.h"
 #include "base/util.h"
 
@@ -36,7 +34,8 @@ static void copy_value(blkid_probe probe, const char *name, char *to, size_t siz
 	text_make_safe(to);
 }
 
-int probe_filesystem(const struct disk *disk, struct extent extent, struct filesystem *ret_identity)
+int probe_filesystem(
+	const struct disk *disk, struct extent extent, struct filesystem *ret_filesystem)
 {
 	cleanup(probe_freep) blkid_probe probe = NULL;
 	int r;
@@ -55,9 +54,9 @@ int probe_filesystem(const struct disk *disk, struct extent extent, struct files
 		return errno ? -errno : -EIO;
 	if (r != 0)
 		return -ENOENT;
-	copy_value(probe, "TYPE", ret_identity->type, sizeof(ret_identity->type));
-	copy_value(probe, "LABEL", ret_identity->label, sizeof(ret_identity->label));
-	copy_value(probe, "UUID", ret_identity->uuid, sizeof(ret_identity->uuid));
+	copy_value(probe, "TYPE", ret_filesystem->type, sizeof(ret_filesystem->type));
+	copy_value(probe, "LABEL", ret_filesystem->label, sizeof(ret_filesystem->label));
+	copy_value(probe, "UUID", ret_filesystem->uuid, sizeof(ret_filesystem->uuid));
 	return 0;
 }
 

@@ -22,7 +22,7 @@ struct filesystem {
  * known, or ambiguous; -errno of reading.
  */
 int probe_filesystem(
-	const struct disk *disk, struct extent extent, struct filesystem *ret_identity);
+	const struct disk *disk, struct extent extent, struct filesystem *ret_filesystem);
 
 /** Read the partition table of @disk, of any kind. @ret_list is valid as long as @ret_probe, which
  * the caller frees. Does not report. Returns -ENOENT if there is none; -errno of reading. */

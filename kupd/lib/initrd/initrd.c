@@ -182,9 +182,9 @@ int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void 
 	int r;
 
 	if (!initrd)
-		return -ENOMEM;
+		return report(-ENOMEM, "%s: cannot read the initrd", name);
 	if (fstat(fd, &st) < 0)
-		return -errno;
+		return report(-errno, "%s: cannot read the initrd", name);
 	if (!S_ISREG(st.st_mode))
 		return refuse(-ERR_REFUSED, "%s: the initrd is not a regular file", name);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);

@@ -31,7 +31,7 @@ bool modindex_wants(const char *file);
 
 /**
  * Start the file @file, which modindex_wants(), replacing an earlier one; what modindex_write()
- * gets from now on goes there. Both report. Return -errno, but never -ENOSPC.
+ * gets from now on goes there. Both report. Return -errno.
  */
 int modindex_begin(struct modindex *index, const char *file);
 int modindex_write(struct modindex *index, const uint8_t *bytes, size_t size);

@@ -81,13 +81,13 @@ static int import_error(int isofs_code)
 	return r == 0 || r == -ENOMEM || r == -EAGAIN || r == -EIO ? r : -ERR_DAMAGED;
 }
 
-static int instream_open(IsoDataSource *source)
+static int source_open(IsoDataSource *source)
 {
 	(void)source;
 	return ISO_SUCCESS;
 }
 
-static int instream_close(IsoDataSource *source)
+static int source_close(IsoDataSource *source)
 {
 	(void)source;
 	return ISO_SUCCESS;
@@ -142,8 +142,8 @@ static IsoDataSource *source_new(struct volume *volume)
 	if (!source)
 		return NULL;
 	source->refcount = 1;
-	source->open = instream_open;
-	source->close = instream_close;
+	source->open = source_open;
+	source->close = source_close;
 	source->read_block = source_read;
 	source->free_data = source_free;
 	source->data = volume;

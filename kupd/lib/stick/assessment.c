@@ -51,6 +51,7 @@ static int write_block(struct stick *stick, int set)
 {
 	int r = set;
 
+	log_step("setting the boot assessment");
 	if (r == -ERR_FULL)
 		return refuse(r,
 			"%s: %s on partition %d is full: remove variables with grub-editenv",

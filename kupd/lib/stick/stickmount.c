@@ -3,7 +3,6 @@
 #include "stickmount.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
