@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # build.sh DIR: build the packages, including the source package, and put them into DIR. Builds what git
-# tracks, in a copy below DIR, with the changelog's time: two builds give the same packages.
+# tracks, and what it would track (not ignored), in a copy below DIR, with the changelog's time: two builds give
+# the same packages.
 
 set -eu
 umask 022

@@ -76,7 +76,7 @@ static void print_help(const struct verb *verbs)
 	     "  -n, --dry-run            check everything, report what would be done\n"
 	     "\n"
 	     "Other verbs:\n"
-	     "  --undo                   rollback: go forward again to the abandoned set\n"
+	     "  --undo                   rollback: go forward again to the undone set\n"
 	     "  --once ENTRY             next: previous, fallback or standard, for one boot\n"
 	     "  --booted ENTRY           bless: what came up, for --disk or --partition\n"
 	     "  --short                  status: a line or two, and only if there is news\n"

@@ -54,7 +54,7 @@ static int diagnose(const struct kupd_run *run, const struct stick *stick,
 }
 
 /*
- * Go back to the previous set, or forward again to the one that a rollback abandoned, if it is
+ * Go back to the previous set, or forward again to the one that a rollback left (undone), if it is
  * whole and not known to fail. It gets a trial unless the boot assessment marks it as proven: the
  * menu may have tried it already.
  */

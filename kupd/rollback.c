@@ -119,8 +119,8 @@ int rollback_switch(const struct kupd_run *run, struct stick *stick,
 	return r == 0 ? rollback_commit(stick, inventory, on_trial) : r;
 }
 
-/* Go forward again to the set that a rollback abandoned: @on_trial as after an update, else as it
- * was before that rollback. */
+/* Go forward again to the set that a rollback left (undone): @on_trial as after an update, else as
+ * it was before that rollback. */
 static int forward_switch(const struct kupd_run *run, struct stick *stick,
 	const struct inventory *inventory, bool on_trial)
 {
