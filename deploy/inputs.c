@@ -119,7 +119,6 @@ int inputs_open(const struct deploy_options *options, bool encrypted,
 		r = check_kernel_size(&inputs);
 	if (r == 0)
 		r = check_parameters(&inputs);
-	log_step("choosing the boot loaders");
 	if (r == 0)
 		r = loaders_choose(
 			inputs.image, &inputs.set.kernel, options->preloader, &inputs.loaders);

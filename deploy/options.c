@@ -99,7 +99,7 @@ static void print_help(const struct deploy_verb *verbs)
 	     "  -n, --dry-run            check everything, report what would be written\n"
 	     "\n"
 	     "Output:\n"
-	     "  -q, --quiet              errors and warnings only\n"
+	     "  -q, --quiet              errors, warnings and the result only\n"
 	     "  -v, --verbose            every step\n"
 	     "  --json                   the result as JSON on standard output\n"
 	     "  --progress-fd N          progress as lines of JSON on descriptor N\n"

@@ -82,7 +82,7 @@ static void print_help(const struct verb *verbs)
 	     "  --short                  status: a line or two, and only if there is news\n"
 	     "\n"
 	     "Output:\n"
-	     "  -q, --quiet              errors and warnings only\n"
+	     "  -q, --quiet              errors, warnings and the result only\n"
 	     "  -v, --verbose            every step\n"
 	     "  --json                   the result as JSON on standard output\n"
 	     "  -h, --help               this text\n"

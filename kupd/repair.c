@@ -50,6 +50,8 @@ static int diagnose(const struct kupd_run *run, const struct stick *stick,
 		return refuse(r, "interrupted: nothing was changed");
 	if (r == 0 || r == -ERR_NO_SUMS)
 		*ret_state = assessment_tries(stick) == 0 ? STATE_FAILED : STATE_WHOLE;
+	else if (!kernelset_is_lost(r))
+		return run_failed(stick, "cannot read the current kernel set", r);
 	return 0;
 }
 

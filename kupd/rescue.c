@@ -32,7 +32,8 @@ int rescue_is_needed(const struct stick *stick)
 	return r == -ERR_FOREIGN || r == -ERR_DAMAGED ? 1 : r;
 }
 
-/* Is the tree of @pvd whole, and does it have the stick's label? 1, 0, or -errno. */
+/* Is the tree of @pvd whole, and does it have the stick's label? 1, 0, or -errno: what could not be
+ * examined must not be overwritten. */
 static int read_tree(const struct kupd_run *run, const struct stick *stick, const struct pvd *pvd,
 	struct tree *ret)
 {
@@ -47,12 +48,12 @@ static int read_tree(const struct kupd_run *run, const struct stick *stick, cons
 		r = kernelset_read(volume, KERNELSET_CURRENT, &tree.set);
 	if (r == 0)
 		r = kernelset_verify(stick->disk, &tree.set, &run->observer);
-	if (r == 0)
-		tree.has_old = kernelset_read(volume, KERNELSET_PREVIOUS, &tree.old) == 0;
-	if (r == -EINTR || r == -ENOMEM)
-		return r;
 	if (r < 0)
-		return 0;
+		return kernelset_is_lost(r) ? 0 : r;
+	r = kernelset_read(volume, KERNELSET_PREVIOUS, &tree.old);
+	if (r < 0 && !kernelset_is_lost(r))
+		return r;
+	tree.has_old = r == 0;
 	*ret = tree;
 	return 1;
 }

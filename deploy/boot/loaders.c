@@ -135,6 +135,7 @@ int loaders_choose(const struct image *image, const struct tree_file *kernel, co
 	cleanup(loaders_freep) struct loaders *loaders = calloc(1, sizeof(*loaders));
 	int r;
 
+	log_step("choosing the boot loaders");
 	if (!loaders)
 		return -ENOMEM;
 	r = read_kernel(kernel, &loaders->kernel);

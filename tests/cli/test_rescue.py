@@ -4,7 +4,8 @@
 
 import pytest
 
-from programs import NOT_STICK, REFUSED, VERIFY, install, kupd, update
+from iotrace import read_log
+from programs import NOT_STICK, PROGRAM, REFUSED, VERIFY, install, kupd, update
 from proof import assert_holds, damage_root, identity, untouched
 from stick import BLOCK, PVD
 
@@ -41,6 +42,23 @@ def two_sets(new_stick, small_sets):
     update(stick, small_sets[1])
     kupd("bless", "--disk", stick.path)
     return stick
+
+
+def test_what_could_not_be_examined_is_not_overwritten(two_sets, small_sets, root, tmp_path, tools):
+    """A call that fails for a reason that says nothing of the medium: the sets in the slots stay, whichever it is."""
+    behead(two_sets)
+    content = two_sets.read(2, PVD + 2 * BLOCK, two_sets.partition(2)[1] - PVD - 2 * BLOCK)
+    failed = 0
+    for n in range(1, 200):
+        stick = two_sets.copy(tmp_path / "copy.img")
+        done = tools.record(stick, tmp_path / "log", PROGRAM, "repair", "--disk", stick.path, "--root", root,
+                            fault=f"read:{n}:ENODEV:once")
+        assert stick.read(2, PVD + 2 * BLOCK, len(content)) == content, f"read {n}: {done.stderr}"
+        assert done.returncode != 0 or stick.grub_has(small_sets[1]), f"read {n}: {done.stderr}"
+        failed += done.returncode != 0
+        if not any(r.kind == "!" for r in read_log(tmp_path / "log")):
+            break
+    assert failed > 5 and done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("spoil", [behead, garble])

@@ -59,26 +59,26 @@ static bool fails(enum kind kind, const char *name)
 }
 
 /* What the programs call goes to __wrap_NAME, and __real_NAME is the C library's. */
-#define WRAP_ALLOC(name, result, parameters, arguments) \
-	result __real_##name parameters;                \
-	result __wrap_##name parameters;                \
-	result __wrap_##name parameters                 \
-	{                                               \
-		if (!fails(ALLOC, #name))               \
-			return __real_##name arguments; \
-		errno = ENOMEM;                         \
-		return NULL;                            \
+#define WRAP(kind, name, result, parameters, arguments, number, failure) \
+	result __real_##name parameters;                                 \
+	result __wrap_##name parameters;                                 \
+	result __wrap_##name parameters                                  \
+	{                                                                \
+		if (!fails(kind, #name))                                 \
+			return __real_##name arguments;                  \
+		errno = number;                                          \
+		return failure;                                          \
 	}
 
-WRAP_ALLOC(malloc, void *, (size_t size), (size))
-WRAP_ALLOC(calloc, void *, (size_t n, size_t size), (n, size))
-WRAP_ALLOC(realloc, void *, (void *p, size_t size), (p, size))
-WRAP_ALLOC(strdup, char *, (const char *text), (text))
-WRAP_ALLOC(reallocarray, void *, (void *p, size_t n, size_t size), (p, n, size))
-WRAP_ALLOC(open_memstream, FILE *, (char **p, size_t *size), (p, size))
-WRAP_ALLOC(fdopen, FILE *, (int fd, const char *mode), (fd, mode))
-WRAP_ALLOC(realpath, char *, (const char *path, char *resolved), (path, resolved))
-WRAP_ALLOC(strndup, char *, (const char *text, size_t size), (text, size))
+WRAP(ALLOC, malloc, void *, (size_t size), (size), ENOMEM, NULL)
+WRAP(ALLOC, calloc, void *, (size_t n, size_t size), (n, size), ENOMEM, NULL)
+WRAP(ALLOC, realloc, void *, (void *p, size_t size), (p, size), ENOMEM, NULL)
+WRAP(ALLOC, strdup, char *, (const char *text), (text), ENOMEM, NULL)
+WRAP(ALLOC, reallocarray, void *, (void *p, size_t n, size_t size), (p, n, size), ENOMEM, NULL)
+WRAP(ALLOC, open_memstream, FILE *, (char **p, size_t *size), (p, size), ENOMEM, NULL)
+WRAP(ALLOC, fdopen, FILE *, (int fd, const char *mode), (fd, mode), ENOMEM, NULL)
+WRAP(ALLOC, realpath, char *, (const char *path, char *resolved), (path, resolved), ENOMEM, NULL)
+WRAP(ALLOC, strndup, char *, (const char *text, size_t size), (text, size), ENOMEM, NULL)
 
 int __real_posix_memalign(void **p, size_t alignment, size_t size);
 int __wrap_posix_memalign(void **p, size_t alignment, size_t size);
@@ -110,50 +110,17 @@ int __wrap_asprintf(char **p, const char *format, ...)
 	return r;
 }
 
-ssize_t __real_getdelim(char **line, size_t *size, int end, FILE *stream);
-ssize_t __wrap_getdelim(char **line, size_t *size, int end, FILE *stream);
-ssize_t __wrap_getdelim(char **line, size_t *size, int end, FILE *stream)
-{
-	if (!fails(ALLOC, "getdelim"))
-		return __real_getdelim(line, size, end, stream);
-	errno = ENOMEM;
-	return -1;
-}
-
-#define WRAP_FILE(name, parameters, arguments, error)   \
-	int __real_##name parameters;                   \
-	int __wrap_##name parameters;                   \
-	int __wrap_##name parameters                    \
-	{                                               \
-		if (!fails(FILES, #name))               \
-			return __real_##name arguments; \
-		errno = error;                          \
-		return -1;                              \
-	}
-
-WRAP_FILE(ftruncate64, (int fd, off_t size), (fd, size), ENOSPC)
-WRAP_FILE(memfd_create, (const char *name, unsigned int flags), (name, flags), ENOSPC)
-WRAP_FILE(mkostemp64, (char *path, int flags), (path, flags), ENOSPC)
-
-ssize_t __real_pwrite64(int fd, const void *bytes, size_t size, off_t offset);
-ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t size, off_t offset);
-ssize_t __wrap_pwrite64(int fd, const void *bytes, size_t size, off_t offset)
-{
-	if (!fails(WRITES, "pwrite"))
-		return __real_pwrite64(fd, bytes, size, offset);
-	errno = ENOSPC;
-	return -1;
-}
-
-ssize_t __real_write(int fd, const void *bytes, size_t size);
-ssize_t __wrap_write(int fd, const void *bytes, size_t size);
-ssize_t __wrap_write(int fd, const void *bytes, size_t size)
-{
-	if (!fails(WRITES, "write"))
-		return __real_write(fd, bytes, size);
-	errno = ENOSPC;
-	return -1;
-}
+WRAP(ALLOC, getdelim, ssize_t, (char **line, size_t *size, int end, FILE *stream),
+	(line, size, end, stream), ENOMEM, -1)
+WRAP(FILES, mkdtemp, char *, (char *path), (path), ENOSPC, NULL)
+WRAP(FILES, fopen64, FILE *, (const char *path, const char *mode), (path, mode), EMFILE, NULL)
+WRAP(WRITES, pwrite64, ssize_t, (int fd, const void *bytes, size_t size, off_t offset),
+	(fd, bytes, size, offset), ENOSPC, -1)
+WRAP(WRITES, write, ssize_t, (int fd, const void *bytes, size_t size), (fd, bytes, size), ENOSPC,
+	-1)
+WRAP(FILES, ftruncate64, int, (int fd, off_t size), (fd, size), ENOSPC, -1)
+WRAP(FILES, memfd_create, int, (const char *name, unsigned int flags), (name, flags), ENOSPC, -1)
+WRAP(FILES, mkostemp64, int, (char *path, int flags), (path, flags), ENOSPC, -1)
 
 static mode_t mode_of(int flags, va_list arguments)
 {
@@ -196,26 +163,6 @@ int __wrap_openat64(int folder, const char *path, int flags, ...)
 		return __real_openat64(folder, path, flags, mode);
 	errno = file_error(flags);
 	return -1;
-}
-
-char *__real_mkdtemp(char *path);
-char *__wrap_mkdtemp(char *path);
-char *__wrap_mkdtemp(char *path)
-{
-	if (!fails(FILES, "mkdtemp"))
-		return __real_mkdtemp(path);
-	errno = ENOSPC;
-	return NULL;
-}
-
-FILE *__real_fopen64(const char *path, const char *mode);
-FILE *__wrap_fopen64(const char *path, const char *mode);
-FILE *__wrap_fopen64(const char *path, const char *mode)
-{
-	if (!fails(FILES, "fopen"))
-		return __real_fopen64(path, mode);
-	errno = EMFILE;
-	return NULL;
 }
 
 static _Noreturn void die(const char *what)

@@ -66,7 +66,9 @@ static int choose_release(
 	if (source->kernel)
 		return release_of_file(source->kernel, ret_release);
 	if (installed_newest(source->root, NULL, ret_release) < 0)
-		return refuse(-ERR_REFUSED, "%s/boot: no kernel found: install one with apt",
+		return refuse(-ERR_REFUSED,
+			"%s/boot: no kernel found: install one with apt, or name another system "
+			"with --root, or files with --kernel and --initrd",
 			source->root);
 	return 0;
 }
@@ -95,7 +97,8 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 		candidate->initrd_path = strdup(source->initrd);
 	else
 		candidate->initrd_path = installed_initrd(source->root, candidate->release);
-	way_out = text_new(": build it with " INITRD_BUILD, candidate->release);
+	way_out = text_new(
+		": build it with " INITRD_BUILD ", or name one with --initrd", candidate->release);
 	if (!candidate->initrd_path || !way_out)
 		return -ENOMEM;
 

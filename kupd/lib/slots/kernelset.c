@@ -305,3 +305,20 @@ int kernelset_sums_text(
 			    kernel_sum, initrd_sum, release_sum),
 		ret_text);
 }
+
+bool kernelset_is_lost(int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -EIO:
+	case -ERR_DAMAGED:
+	case -ERR_FOREIGN:
+	case -ERR_NO_SUMS:
+	case -ERR_SHORT:
+	case -ERR_TOO_LARGE:
+	case -ERR_VERIFY:
+		return true;
+	default:
+		return false;
+	}
+}

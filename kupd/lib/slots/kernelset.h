@@ -79,3 +79,8 @@ int kernelset_release_text(const char *release, char **ret_text);
 /** The text from which the boot menu reads the release: an environment block that sets
  * `liveng_release`. @release may end with a newline. The caller frees it. Returns -ENOMEM. */
 int kernelset_menu_text(const char *release, char **ret_text);
+
+/** Does @error, of reading or verifying a set, mean that the set is of no use? Otherwise it could
+ * not be examined, which says nothing about it: no memory, a device that is gone, an interruption.
+ */
+bool kernelset_is_lost(int error);
