@@ -102,8 +102,8 @@ deps:
 	@missing=$$(for p in $(BUILD_PACKAGES) $(CHECK_PACKAGES) $(SLOW_PACKAGES); do \
 		dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	[ -z "$$missing" ] && exit; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-	$$sudo apt-get update -q && $$sudo env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -qy --no-install-recommends $$missing
+	$$sudo env DEBIAN_FRONTEND=noninteractive tests/data/archive.sh sh -c \
+		'apt-get update -q && exec apt-get install -qy --no-install-recommends "$$@"' apt-get $$missing
 
 # Debian's pytest, whatever python3 comes first. Two workers: the virtual machines beside the rest.
 PYTEST = /usr/bin/python3 -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider
@@ -112,10 +112,11 @@ PYTEST = /usr/bin/python3 -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider
 # matches (pytest -k). check-vm: everything; PART=K/N: the Kth of N parts; what passed on this commit is skipped.
 check-fast: deps
 	$(MAKE) -j 2 all unit $(BUILD)/material/stamp
-	$(PYTEST) -m 'not (slow or full or sanitized)' $(if $(K),-k '$(K)') tests/cli tests/unit tests/test_source.py
+	$(PYTEST) -m 'not (slow or full)' $(if $(K),-k '$(K)') tests/cli tests/unit tests/test_source.py
+check check-vm: export LIVENG_PROGRAMS = build/san
 check: IMAGES = live.iso
 check: check-build
-	$(PYTEST) -m 'not full' tests/vm tests/test_sanitized.py tests/cli tests/hooks tests/unit tests/test_source.py
+	$(PYTEST) -m 'not full' tests/vm tests/hooks tests/cli tests/unit tests/test_source.py
 check-vm: IMAGES = live.iso plain.iso live-trixie.iso
 check-vm: check-build
 	LIVENG_MODEL_STATES=1200 $(PYTEST) --resume $(if $(PART),--part $(PART)) tests; \

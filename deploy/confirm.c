@@ -129,12 +129,12 @@ static int ask(FILE *tty, const struct target *target, const struct stick_plan *
 
 	fprintf(tty, "%s on it will be lost.\n", what_is_lost(plan));
 	for (unsigned int i = 0; i < TRIES; i++) {
+		/* Anything typed before the question is not an answer to it. */
+		(void)tcflush(fileno(tty), TCIFLUSH);
 		fputs("To continue, type its name, ", tty);
 		text_print(tty, name);
 		fputs(": ", tty);
 		fflush(tty);
-		/* Anything typed before the question is not an answer to it. */
-		(void)tcflush(fileno(tty), TCIFLUSH);
 		r = read_answer(tty, observer, answer, sizeof(answer));
 		if (r < 0 || !answer[0])
 			break;

@@ -4,6 +4,7 @@ line."""
 
 import json
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -20,9 +21,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     config.addinivalue_line("markers", "full: left out of `make check`, part of `make check-vm`")
     config.addinivalue_line("markers", "either: `full` in all suites but the first")
-    config.addinivalue_line("markers", "sanitized: on the build with sanitizers")
     config.addinivalue_line("markers", "slow: left out of `make check-fast`")
     config.passed = set()
     if hasattr(config, "workerinput"):

@@ -10,7 +10,7 @@ import liveimage
 import stick as sticks
 from iotrace import Tools
 from material import MATERIAL, Material
-from programs import DEPLOYER, ENVIRONMENT, PROGRAM, SIZE, deploy
+from programs import DEPLOYER, ENVIRONMENT, PLAIN_DEPLOYER, PLAIN_PROGRAM, PROGRAM, SIZE, deploy
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +98,7 @@ def material():
 
 
 def pytest_configure(config):
-    for program in PROGRAM, DEPLOYER:
+    for program in PROGRAM, DEPLOYER, PLAIN_PROGRAM, PLAIN_DEPLOYER:
         if not program.exists():
             raise pytest.UsageError(f"{program} is not built: make")
 

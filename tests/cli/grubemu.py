@@ -15,6 +15,8 @@ import subprocess
 import termios
 import time
 
+from programs import PATIENCE
+
 COLUMNS = 300  # no line is wrapped
 
 PRELUDE = """
@@ -100,7 +102,7 @@ def run(sticks, keys="", boot=0, timeout=0):
                                env={**os.environ, "TERM": "vt100"})
     os.close(slave)
     said = b""
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     try:
         while time.monotonic() < end:
             if select.select([master], [], [], 0.1)[0]:

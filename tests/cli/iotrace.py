@@ -7,9 +7,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from programs import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests/data"
-PROGRAM = Path(os.environ.get("LIVENGKUPD", ROOT / "build/livengkupd"))
 EXIT_CODES = range(8)  # those that the manual page documents
 RECORD = struct.Struct("=QQQ")
 
@@ -87,7 +88,7 @@ class Tools:
         env["ASAN_OPTIONS"] = "verify_asan_link_order=0:" + env.get("ASAN_OPTIONS", "")
         return env
 
-    def record(self, stick, log, *argv, fault="", timeout=180, environment=None):
+    def record(self, stick, log, *argv, fault="", timeout=PATIENCE, environment=None):
         """Run a program on the stick; its calls go to `log`, and the fault into its calls."""
         Path(log).unlink(missing_ok=True)
         env = {**self.environment(stick, fault, base=environment), "IOTRACE_LOG": str(log)}

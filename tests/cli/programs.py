@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The programs, and how a test runs them.
 
-LIVENGKUPD and LIVENG_DEPLOY name the programs (those in build/ if not set).
+LIVENG_PROGRAMS is the folder of the programs, build if not set. `make check` tests those of build/san, but for the
+tests that put faults into a program's calls by a preloaded library: the address sanitizer does not bear that.
 """
 
 import json
@@ -12,9 +13,13 @@ from pathlib import Path
 import stick as sticks
 
 TOP = Path(__file__).resolve().parents[2]
-PROGRAM = Path(os.environ.get("LIVENGKUPD", TOP / "build/livengkupd")).resolve()
-DEPLOYER = Path(os.environ.get("LIVENG_DEPLOY", TOP / "build/liveng-deploy")).resolve()
+PROGRAMS = TOP / os.environ.get("LIVENG_PROGRAMS", "build")
+PROGRAM, DEPLOYER = PROGRAMS / "livengkupd", PROGRAMS / "liveng-deploy"
+PLAIN_PROGRAM, PLAIN_DEPLOYER = TOP / "build/livengkupd", TOP / "build/liveng-deploy"
 PUBLISHED = TOP / "tests/data/published-stick.sh"
+
+# Seconds after which something hangs, on however slow and busy a machine.
+PATIENCE = 180
 
 # Exit codes, as documented in --help.
 DONE, FAILED, USAGE, NOT_STICK, REFUSED, NO_ROOM, VERIFY, BUSY = range(8)
@@ -51,8 +56,8 @@ def start(*arguments, program=PROGRAM, prefix=(), **kwargs):
                             errors="surrogateescape", **kwargs)
 
 
-def finish(process, timeout=180):
-    out, err = (text or "" for text in process.communicate(timeout=timeout))
+def finish(process):
+    out, err = (text or "" for text in process.communicate(timeout=PATIENCE))
     assert "Sanitizer" not in err and "runtime error" not in err, err
     assert process.returncode >= 0, f"killed by signal {-process.returncode}\n{err}"
     return Result(process.returncode, out, err)

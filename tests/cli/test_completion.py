@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from programs import deployer, finish, kupd, start
+from programs import PATIENCE, deployer, finish, kupd, start
 
 TOP = Path(__file__).resolve().parents[2]
 COMPLETIONS = {"livengkupd": TOP / "kupd/livengkupd.bash-completion",
@@ -37,7 +37,7 @@ def complete(line, folder, **environment):
         words.append("")
     answer = subprocess.run(
         ["bash", "--norc", "-c", ASK, "bash", COMPLETIONS[words[0]], line, *words], cwd=folder,
-        env={**os.environ, **environment}, stdout=subprocess.PIPE, encoding="utf-8", timeout=20,
+        env={**os.environ, **environment}, stdout=subprocess.PIPE, encoding="utf-8", timeout=PATIENCE,
         check=False)
     return set(answer.stdout.split("\n")) - {""}
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import pytest
 
 import stick as sticks
-from programs import REFUSED, kupd, update
-from iotrace import PROGRAM, ROOT, read_log, write_log
+from programs import PLAIN_PROGRAM, REFUSED, kupd, update
+from iotrace import ROOT, read_log, write_log
 
 SAMPLES = 480
 
@@ -30,12 +30,12 @@ class Scene:
 
 
 def update_argv(stick, kernel_set):
-    return [PROGRAM, "update", "--disk", stick.path, "--kernel", kernel_set.kernel,
+    return [PLAIN_PROGRAM, "update", "--disk", stick.path, "--kernel", kernel_set.kernel,
             "--initrd", kernel_set.initrd, kernel_set.release, "-q"]
 
 
 def rollback_argv(stick):
-    return [PROGRAM, "rollback", "--disk", stick.path, "-q"]
+    return [PLAIN_PROGRAM, "rollback", "--disk", stick.path, "-q"]
 
 
 def step(stick, kernel_set):
@@ -188,7 +188,7 @@ def test_power_cut_in_bless(tools, new_stick, small_sets, tmp_path, record_prope
     update(stick, small_sets[1], "-q")
     scene = Scene(stick, small_sets, small_sets[0])
     after, log = record(tools, scene,
-                        lambda s: [PROGRAM, "bless", "--disk", s.path, "-q"], tmp_path)
+                        lambda s: [PLAIN_PROGRAM, "bless", "--disk", s.path, "-q"], tmp_path)
     verdict = check(tools, scene, log, after, grub_every=1)
     note(record_property, verdict)
     assert verdict.last is small_sets[1]
@@ -299,17 +299,15 @@ def test_a_build_that_commits_before_the_flush_is_caught(tools, new_stick, small
         if (ROOT / folder).exists():
             shutil.copytree(ROOT / folder, source / folder)
     shutil.copy(ROOT / "Makefile", source)
-    sanitized = PROGRAM.parent.name == "san"
-    build = source / "build/san" if sanitized else source / "build"
-    if (PROGRAM.parent / "kupd").exists():  # with their times: only what differs is compiled
-        shutil.copytree(PROGRAM.parent / "kupd", build / "kupd")
+    build = source / "build"
+    if (ROOT / "build/kupd").exists():  # with their times: only what differs is compiled
+        shutil.copytree(ROOT / "build/kupd", build / "kupd")
     slot = source / "kupd/lib/slots/slot.c"
     write = slot.read_text().partition("\nint slot_write(")
     assert "disk_flush(disk)" in write[2], "slot_write() flushes in another way now"
     slot.write_text(write[0] + write[1] + write[2].replace("disk_flush(disk)", "0", 1))
     env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "BUILD")}
-    subprocess.run(["make", "-s", "-C", source, build.relative_to(source) / "livengkupd",
-                    *(["SAN=1"] if sanitized else [])], env=env, check=True)
+    subprocess.run(["make", "-s", "-C", source, "build/livengkupd"], env=env, check=True)
 
     # Without grubenv nothing else is flushed between body and commit.
     scene = update_scene("fresh stick without grubenv", new_stick, small_sets)

@@ -17,7 +17,7 @@ import pytest
 
 import liveimage
 import stick as sticks
-from programs import DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, SIZE, VERIFY
+from programs import DONE, ENVIRONMENT, FAILED, NO_ROOM, PATIENCE, PLAIN_DEPLOYER, SIZE, VERIFY
 from proof import state_of
 from iotrace import read_log
 from stick import SECTOR, run
@@ -26,7 +26,7 @@ TABLE = 34 * SECTOR  # protective MBR, header and entries; one sector less at th
 
 
 def argv(image, target, *arguments):
-    return [DEPLOYER, "--yes", "--quiet", *arguments, image, target]
+    return [PLAIN_DEPLOYER, "--yes", "--quiet", *arguments, image, target]
 
 
 def tables(path):
@@ -240,7 +240,7 @@ def test_ctrl_c(after, live_image, tmp_path):
                                env=ENVIRONMENT, stderr=subprocess.PIPE, start_new_session=True)
     time.sleep(0.01 + after)
     os.killpg(process.pid, signal.SIGINT)
-    said = process.communicate(timeout=180)[1].decode()
+    said = process.communicate(timeout=PATIENCE)[1].decode()
     if process.returncode == DONE:
         assert is_whole(sticks.Stick(path), live_image)
     else:

@@ -20,7 +20,7 @@ from test_deploy import assert_sound, entries, files, grub_cfg
 def refused(image, tmp_path):
     """Before a file is created, and without waiting for long."""
     target = tmp_path / "new.img"
-    result = finish(start("--size", SIZE, image, target, program=DEPLOYER), timeout=20)
+    result = finish(start("--size", SIZE, image, target, program=DEPLOYER))
     assert result.code in (FAILED, REFUSED), result
     assert result.err.startswith(f"liveng-deploy: {image}") and not target.exists()
 
@@ -89,7 +89,7 @@ def test_damage_at_random(live_image, deployed, tmp_path):
         for _ in range(pick.choice((1, 3, 30))):
             content[pick.choice(blocks) * BLOCK + pick.randrange(600)] ^= 1 << pick.randrange(8)
         (tmp_path / "a.iso").write_bytes(content)
-        result = finish(start("--dry-run", tmp_path / "a.iso", deployed.path, program=DEPLOYER), 20)
+        result = finish(start("--dry-run", tmp_path / "a.iso", deployed.path, program=DEPLOYER))
         codes.add(result.code)
         assert result.code in (0, FAILED, REFUSED), f"seed {seed}: {result}"
         assert result.code == 0 or result.err.startswith("liveng-deploy: "), f"seed {seed}: {result}"

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 import liveimage
-from programs import BUSY, DONE, FAILED, NO_ROOM, NOT_STICK, REFUSED, SIZE, USAGE, deploy, deployer
+from programs import BUSY, DONE, FAILED, NOT_STICK, NO_ROOM, PATIENCE, REFUSED, SIZE, USAGE, deploy, deployer
 from proof import untouched
 from stick import MIB, run, tiny_kernel
 
@@ -225,7 +225,7 @@ def test_a_fifo_as_loader(live_image, deployed, tmp_path):
     os.mkfifo(tmp_path / "PreLoader.efi")
     with untouched(deployed.path):
         deployer("--yes", "--preloader", tmp_path, live_image, deployed.path, code=FAILED,
-                 says="PreLoader.efi", prefix=("timeout", "-s", "KILL", "20"))
+                 says="PreLoader.efi", prefix=("timeout", "-s", "KILL", str(PATIENCE)))
 
 
 def test_an_existing_file_is_too_small(live_image, tmp_path):

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 import stick as sticks
-from programs import (BUSY, DEPLOYER, DONE, FAILED, NO_ROOM, NOT_STICK, REFUSED, SIZE, deployer, finish,
-                      start)
+from programs import BUSY, DEPLOYER, DONE, FAILED, NOT_STICK, NO_ROOM, PATIENCE, REFUSED, SIZE, deployer, finish, start
 from proof import untouched
 from test_deploy_targets import answer, new_file
 
@@ -151,7 +150,7 @@ def test_an_interruption_ends_all(live_image, tmp_path, number):
                     program=DEPLOYER, start_new_session=True,
                     prefix=["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=pwrite64",
                             "-e", "inject=pwrite64:delay_exit=20000"])
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while len(list(tmp_path.glob("*.img"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     children = f"/proc/{process.pid}/task/{process.pid}/children"
@@ -169,7 +168,7 @@ def test_if_the_first_process_dies_the_others_end(live_image, tmp_path):
                     prefix=["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=pwrite64",
                             "-e", "inject=pwrite64:delay_exit=100000"])
     children = f"/proc/{process.pid}/task/{process.pid}/children"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with open(children, encoding="ascii") as f:
             first = f.read().split()
@@ -180,7 +179,7 @@ def test_if_the_first_process_dies_the_others_end(live_image, tmp_path):
             break
         time.sleep(0.02)
     os.kill(int(first[0]), signal.SIGKILL)
-    err = process.communicate(timeout=180)[1]  # strace waits for all of them
+    err = process.communicate(timeout=PATIENCE)[1]  # strace waits for all of them
     assert "ready to boot" not in err
     assert list(tmp_path.glob("*.img")) == []
 

@@ -15,7 +15,7 @@ import time
 import pytest
 
 import stick as sticks
-from programs import (BUSY, DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, REFUSED, SIZE, USAGE, Result,
+from programs import (BUSY, DEPLOYER, DONE, ENVIRONMENT, FAILED, NO_ROOM, PATIENCE, REFUSED, SIZE, USAGE, Result,
                       deployer, finish, kupd, start, update)
 from proof import untouched
 from stick import MIB, run
@@ -36,7 +36,7 @@ def answer(*arguments, answers):
         os.execve(DEPLOYER, [DEPLOYER, *map(str, arguments)], ENVIRONMENT)
     seen, asked = b"", 0
     answers = list(answers)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             piece = os.read(fd, 4096)
@@ -45,7 +45,6 @@ def answer(*arguments, answers):
         seen += piece
         if seen.count(b"type its name") > asked and seen.endswith(b": ") and answers:
             asked += 1
-            time.sleep(0.05)  # what was typed before is discarded
             reply = answers.pop(0)
             reply = reply() if callable(reply) else reply
             if isinstance(reply, signal.Signals):

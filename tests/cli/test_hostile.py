@@ -9,9 +9,10 @@ import signal
 import pytest
 
 import stick as sticks
-from programs import DONE, FAILED, NO_ROOM, REFUSED, USAGE, VERIFY, finish, install, kupd, start, update
+from programs import (DONE, FAILED, NO_ROOM, PLAIN_PROGRAM, PROGRAM, REFUSED, USAGE, VERIFY, finish, install, kupd,
+                      start, update)
 from proof import assert_holds, damage, identity, kernel_place, outside, untouched
-from iotrace import PROGRAM, read_log
+from iotrace import read_log
 
 TERMINATOR = 17 * sticks.BLOCK  # ends the volume descriptors, in bytes of partition 2
 
@@ -212,7 +213,7 @@ def test_a_failure_after_the_switch_says_what_is_current(stick, small_sets, tool
     copy = stick.copy(tmp_path / "copy.img")
     new = small_sets[1]
     log = tmp_path / "log"
-    done = tools.record(copy, log, PROGRAM, "update", "--disk", copy.path, "--kernel", new.kernel,
+    done = tools.record(copy, log, PLAIN_PROGRAM, "update", "--disk", copy.path, "--kernel", new.kernel,
                         "--initrd", new.initrd)
     assert done.returncode == DONE
     writes = [r for r in read_log(log) if r.kind == "W"]

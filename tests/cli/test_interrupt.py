@@ -10,7 +10,7 @@ import time
 import pytest
 
 import stick as sticks
-from programs import FAILED, finish, kupd, start, update
+from programs import FAILED, PATIENCE, finish, kupd, start, update
 from proof import assert_holds, identity, state_of
 
 
@@ -29,7 +29,7 @@ def slowly(stick, kernel_set, calls, tmp_path):
 
 
 def wait_for(condition):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not (result := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.02)

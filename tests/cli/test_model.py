@@ -22,7 +22,7 @@ import pytest
 import bootmenu
 import grubemu
 import stick as sticks
-from programs import DONE, NOT_STICK, PROGRAM, REFUSED, VERIFY, install, kupd, update
+from programs import DONE, NOT_STICK, PLAIN_PROGRAM, REFUSED, VERIFY, install, kupd, update
 from proof import kernel_place
 from iotrace import read_log
 
@@ -154,7 +154,7 @@ class World:
     def record(self, state, words):
         self.put(state)
         log = self.stick.path.with_suffix(".log")
-        done = self.tools.record(self.stick, log, PROGRAM, *words, "--disk", self.stick.path,
+        done = self.tools.record(self.stick, log, PLAIN_PROGRAM, *words, "--disk", self.stick.path,
                                  "-q", *(["--root", self.root] if words[0] not in
                                          ("rollback", "next") else []))
         assert done.returncode in (DONE, NOT_STICK, REFUSED, VERIFY), (words, state, done.stderr)

@@ -14,7 +14,7 @@ import pytest
 
 import liveimage
 import luks
-from programs import (DEPLOYER, DONE, ENVIRONMENT, FAILED, REFUSED, SIZE, USAGE, deploy, deployer, finish,
+from programs import (DEPLOYER, DONE, ENVIRONMENT, FAILED, PATIENCE, REFUSED, SIZE, USAGE, deploy, deployer, finish,
                       start)
 from proof import untouched
 from stick import MIB, Stick, run
@@ -186,7 +186,7 @@ class Typist:
         self.shown = ""
 
     def wait_for(self, words, times=1):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while self.shown.count(words) < times:
             assert time.monotonic() < deadline, self.shown
             self.shown += os.read(self.fd, 4096).decode()
@@ -250,7 +250,7 @@ def test_ctrl_c_while_the_key_is_made_leaves_the_target_alone(live_image, used, 
     with untouched(used.path):
         process = start("--yes", "--encrypt", "--passphrase-file", phrase, live_image, used.path,
                         program=DEPLOYER)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while not holds_memory(process):
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.005)

@@ -5,7 +5,7 @@
 import pytest
 
 from iotrace import read_log
-from programs import NOT_STICK, PROGRAM, REFUSED, VERIFY, install, kupd, update
+from programs import NOT_STICK, PLAIN_PROGRAM, REFUSED, VERIFY, install, kupd, update
 from proof import assert_holds, damage_root, identity, untouched
 from stick import BLOCK, PVD
 
@@ -51,7 +51,7 @@ def test_what_could_not_be_examined_is_not_overwritten(two_sets, small_sets, roo
     failed = 0
     for n in range(1, 200):
         stick = two_sets.copy(tmp_path / "copy.img")
-        done = tools.record(stick, tmp_path / "log", PROGRAM, "repair", "--disk", stick.path, "--root", root,
+        done = tools.record(stick, tmp_path / "log", PLAIN_PROGRAM, "repair", "--disk", stick.path, "--root", root,
                             fault=f"read:{n}:ENODEV:once")
         assert stick.read(2, PVD + 2 * BLOCK, len(content)) == content, f"read {n}: {done.stderr}"
         assert done.returncode != 0 or stick.grub_has(small_sets[1]), f"read {n}: {done.stderr}"

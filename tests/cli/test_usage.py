@@ -11,7 +11,8 @@ import threading
 import pytest
 
 import stick as sticks
-from programs import DEPLOYER, DONE, ENVIRONMENT, FAILED, NOT_STICK, PROGRAM, REFUSED, USAGE, install, kupd, update
+from programs import (DEPLOYER, DONE, ENVIRONMENT, FAILED, NOT_STICK, PATIENCE, PROGRAM, REFUSED, USAGE, install,
+                      kupd, update)
 from proof import untouched
 
 VERBS = ["update", "status", "verify", "rollback", "next", "bless", "repair"]
@@ -145,7 +146,7 @@ def test_a_terminal_shows_progress_with_rate_and_time_left(new_stick, tmp_path):
         "strace", "-f", "-o", "/dev/null", "-e", "trace=pwrite64",
         "-e", "inject=pwrite64:delay_exit=200000"])
     os.close(theirs)
-    reader.join(timeout=20)
+    reader.join(timeout=PATIENCE)
     text = b"".join(shown).decode()
     assert re.search(r"writing +\d+ %, \d+\.\d [kM]B of 2\d\.\d MB, \d+\.\d [kM]B/s, \d+ s left", text)
     assert re.search("wrote 6.1.0-7-amd64", text.splitlines()[-1])

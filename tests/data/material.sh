@@ -20,6 +20,7 @@
 set -eu
 
 dir=${1:?usage: material.sh DIR}
+fetch=$(cd "$(dirname "$0")" && pwd)/archive.sh
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 cd "$dir"
@@ -55,7 +56,7 @@ releases() {
 # download PACKAGE...: with dependencies, into the folder of archives.
 download() {
 	# shellcheck disable=SC2086
-	apt-get $private -y --no-remove --download-only install "$@" > "$work/log/download" 2>&1 ||
+	"$fetch" apt-get $private -y --no-remove --download-only install "$@" > "$work/log/download" 2>&1 ||
 		{ cat "$work/log/download" >&2; return 1; }
 }
 
@@ -74,11 +75,11 @@ arm64() {
 	set -- -q -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o "Dir::State=$state" \
 		-o "Dir::State::status=$state/status" -o "Dir::Cache=$state" -o Acquire::Languages=none \
 		-o APT::Sandbox::User= -o Debug::NoLocking=1
-	apt-get "$@" update || return 1
+	"$fetch" apt-get "$@" -o APT::Update::Error-Mode=any update || return 1
 	release=$(apt-cache "$@" search --names-only "^linux-image-${old%%-*}-[^ ]*[0-9]-arm64\$" |
 		sed 's/^linux-image-\([^ ]*\) .*/\1/' | sort -V | tail -n 1)
 	[ "$release" ] || return 1
-	(cd "$work/archives" && apt-get "$@" download "linux-image-$release") || return 1
+	(cd "$work/archives" && "$fetch" apt-get "$@" download "linux-image-$release") || return 1
 	kernel "linux-image-$release" "vmlinuz-$release" "vmlinuz-$release" || return 1
 	echo "$release" > "$state/release"
 }
@@ -156,7 +157,7 @@ new=$2
 
 # shellcheck disable=SC2086
 download $base $live $crypt "linux-image-$old" "linux-image-$new"
-(cd "$work/archives" && apt-get -q -o APT::Sandbox::User= download "linux-image-$new-unsigned") \
+(cd "$work/archives" && "$fetch" apt-get -q -o APT::Sandbox::User= download "linux-image-$new-unsigned") \
 	> "$work/log/unsigned" 2>&1
 
 arm64 > "$work/log/arm64" 2>&1 &

@@ -16,6 +16,7 @@ set -eu
 [ $# = 2 ] || { echo "usage: $0 SUITE DIR" >&2; exit 2; }
 [ "$(id -u)" = 0 ] || exec sudo -- "$0" "$@"
 suite=$1
+fetch=$(cd "$(dirname "$0")/../data" && pwd)/archive.sh
 rm -rf --one-file-system "$2"
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
@@ -30,9 +31,10 @@ mirror()
 
 inside()
 {
-	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive \
+	$again env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive \
 		chroot "$root" "$@"
 }
+again=
 
 # shellcheck source=/dev/null
 codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
@@ -41,7 +43,8 @@ main=$(mirror "$codename") security=$(mirror "$codename-security")
 
 # Nobody here asks for most of a kernel's modules; live-boot's hook would take all network drivers.
 # shellcheck disable=SC2016
-mmdebstrap --quiet --mode=root --variant=apt --skip=cleanup/apt/lists,check/qemu \
+"$fetch" sh -c 'rm -rf --one-file-system "$0" && exec "$@"' "$root" \
+	mmdebstrap --quiet --mode=root --variant=apt --skip=cleanup/apt/lists,check/qemu \
 	--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
 	--aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
 	--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' \
@@ -69,12 +72,14 @@ old=$(inside apt-cache search --names-only '^linux-image-[0-9][^ ]*[0-9]-amd64$'
 printf '%s\n' usb-storage uas xhci-hcd xhci-pci isofs > "$root/etc/initramfs-tools/modules"
 
 # What the package under test depends on, and what the tests install and upgrade.
+again=$fetch
 {
 	inside apt-get -qy install "linux-image-$old" cryptsetup-initramfs libisofs6 libjson-c5
 	inside apt-get -qy --download-only install linux-image-amd64
 	inside apt-get -qy --download-only --reinstall install "linux-image-$old" cryptsetup-initramfs \
 		live-boot live-boot-initramfs-tools
 } > "$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
+again=
 
 # Each build of an initrd is counted; it is also the moment when the power may go.
 inside dpkg-divert --quiet --local --rename /usr/sbin/mkinitramfs

@@ -123,11 +123,12 @@ def test_repair_waits_for_apt(system):
     unit = (TOP / "debian/linux-image-liveng-common.liveng-repair.service").read_text()
     wait = re.search(r"^ExecStartPre=-(.*)$", unit, re.MULTILINE)[1]
     done = system.run(f"""
-        apt-get -qqy -o DPkg::Pre-Invoke::='touch /at-work && sleep 3' \
+        apt-get -qqy -o DPkg::Pre-Invoke::='touch /at-work; until [ -e /go-on ]; do sleep 0.1; done' \
             install --reinstall cryptsetup-initramfs > /log 2>&1 &
         until [ -e /at-work ]; do sleep 0.1; done
         livengkupd --disk /stick.img repair
         echo $?
+        touch /go-on
         {wait} && livengkupd --disk /stick.img repair && grep wrote /log""")
     at_once, code, later, apt = done.text.splitlines()
     assert re.search(r"apt or dpkg is running \(process [0-9]+\): repair when it is done", at_once)

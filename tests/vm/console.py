@@ -11,8 +11,9 @@ class Failure(Exception):
 
 
 def patience(seconds):
-    """How long to wait for something that takes at most @seconds on an otherwise idle machine."""
-    return seconds * max(1.0, os.getloadavg()[0] / os.cpu_count())
+    """How long to wait for something that takes at most @seconds on an otherwise idle machine; the load may
+    have begun just now."""
+    return seconds * max(4.0, os.getloadavg()[0] / os.cpu_count())
 
 
 def plain(text):

@@ -35,6 +35,7 @@ unset LIVENG_INSIDE
 
 # One build at a time: they share what they have fetched.
 start=$PWD
+fetch=$(cd "$(dirname "$0")/../data" && pwd)/archive.sh
 work=$(dirname "$out")/live-build.$suite
 mkdir -p "$work"
 exec 9> "$work/lock"
@@ -66,7 +67,7 @@ archive()
 		-o Dir::State="$work/apt" -o Dir::State::status=/dev/null -o Dir::Cache="$work/apt/cache" \
 		-o APT::Architecture=amd64 -o Acquire::Languages=none
 }
-archive apt-get update
+archive "$fetch" apt-get -o APT::Update::Error-Mode=any update
 newest=$(archive apt-cache show linux-image-amd64 |
 	sed -n 's/^Depends: linux-image-\([0-9][^ ]*\)-amd64.*/\1/p' | sort -V | tail -n 1)
 old=$(archive apt-cache pkgnames linux-image- | sed -n 's/^linux-image-\([0-9][^ ]*[0-9]\)-amd64$/\1/p' |
@@ -211,7 +212,7 @@ END
 mkdir -p config/includes.chroot_after_packages/etc
 echo 'nameserver 10.0.2.3' > config/includes.chroot_after_packages/etc/resolv.conf
 
-if ! lb build > log 2>&1; then
+if ! "$fetch" sh -c 'lb clean && lb build' > log 2>&1; then
 	tail -n 50 log >&2
 	echo "$0: live-build failed, see $work/log" >&2
 	exit 1

@@ -69,7 +69,8 @@ class Machine(Console):
 
     @folder keeps `NAME.serial` (all that came over the serial line), the firmware's variables and, after
     a failure, `NAME.png` (the screen) and `NAME.cpu` (where its processors were). @others are more disks
-    in USB ports. @snapshot: go on where `save` was called, with that stick as it was then.
+    in USB ports. @snapshot: go on where `save` was called, with that stick as it was then, and the variables
+    beside it.
     """
 
     def __init__(self, stick, folder, name, firmware="secureboot", others=(), snapshot=None,
@@ -81,7 +82,7 @@ class Machine(Console):
         code, variables, machine = FIRMWARE[firmware]
         command = ["qemu-system-x86_64", *accelerator(), *machine, "-smp", "2", "-m", "2G"]
         if code:
-            own = Path(folder, f"{firmware}.qcow2")
+            own = Path(Path(stick).parent if snapshot else folder, f"{firmware}.qcow2")
             if not own.exists():
                 overlay(OVMF / variables, own)
             command += self._drive("if=pflash,readonly=on", OVMF / code)

@@ -5,6 +5,7 @@ it, have apt upgrade its kernel."""
 import json
 import os
 import re
+import shlex
 import subprocess
 
 from console import Failure
@@ -12,6 +13,7 @@ from qemu import BUILD, FASTER
 
 PASSPHRASE = "correct horse battery staple"
 ROOT = BUILD.parent
+ARCHIVE = ROOT / "tests/data/archive.sh"
 
 # What our trigger says first, and what its end looks like.
 BUILDING = r"update-initramfs: Generating /boot/initrd\.img-(\S+)"
@@ -83,12 +85,12 @@ def guards(machine):
 
 
 def begin_upgrade(machine, packages="--with-new-pkgs upgrade"):
-    """Have apt begin what it calls an upgrade, once there is a network and an archive at its other end:
-    apt-get update calls it a success if it reached nobody."""
-    machine.run("for i in $(seq 120); do ip route | grep -q ^default && break; sleep 1; done", 300)
-    machine.run("(for i in $(seq 10); do apt-get update -q=2 -o APT::Update::Error-Mode=any && exit; sleep 15; done;"
-                " exit 1)", 900)
-    machine.start(f"DEBIAN_FRONTEND=noninteractive apt-get -y -q -o Acquire::Retries=10 {packages}")
+    """Have apt begin what it calls an upgrade, once there is a network, an archive at its other end that gives all
+    it takes: apt-get update calls it a success if it reached nobody."""
+    machine.run("until ip route | grep -q ^default; do sleep 1; done", 300)
+    fetch = f"sh -c {shlex.quote(ARCHIVE.read_text())} archive.sh apt-get -y -q=2"
+    machine.run(f"{fetch} -o APT::Update::Error-Mode=any update && {fetch} --download-only {packages}", 1200)
+    machine.start(f"DEBIAN_FRONTEND=noninteractive apt-get -y -q {packages}")
 
 
 def finish_upgrade(machine):
@@ -127,11 +129,9 @@ def wait_until_blessed(machine):
         raise Failure(f"the set is still on trial, {found['assessment']}:\n{said}")
 
 
-def record(record_property, machine, firmware, encrypted, suite, before, after):
-    """Keep for the matrix what was tested, of which versions."""
+def tested(machine, firmware, encrypted, suite, before, after):
+    """What the matrix keeps of an upgrade: on what, from which release to which, with what versions."""
     versions = machine.run("dpkg-query -Wf '${Package} ${Version}\\n' apt live-boot initramfs-tools"
                            " linux-image-liveng-common; printf 'Debian '; cat /etc/debian_version")
-    for name, value in {"firmware": firmware, "persistence": "LUKS" if encrypted else "clear",
-                        "suite": suite, "from": before, "to": after,
-                        "versions": versions.splitlines()}.items():
-        record_property(name, value)
+    return {"firmware": firmware, "persistence": "LUKS" if encrypted else "clear", "suite": suite,
+            "from": before, "to": after, "versions": versions.splitlines()}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from console import patience
 from qemu import accelerator
 
 TOP = Path(__file__).resolve().parents[2]
@@ -28,7 +29,7 @@ for module in xhci-pci usb-storage uas sd_mod sr_mod nvme virtio_blk virtio_pci 
 	modprobe $module
 done
 n=0
-while [ $n -lt 60 ] && ! [ -e /dev/sde -a -e /dev/vda -a -e /dev/nvme0n1 -a \\
+while [ $n -lt 600 ] && ! [ -e /dev/sde -a -e /dev/vda -a -e /dev/nvme0n1 -a \\
 		-e /dev/mmcblk0 ]; do
 	sleep 1
 	n=$((n + 1))
@@ -99,7 +100,7 @@ def fixture_listed(tmp_path_factory):
          "-display", "none", "-serial", f"file:{folder}/console", "-serial", f"file:{folder}/list",
          "-kernel", kernel, "-initrd", folder / "initrd", "-nic", "none",
          "-append", "console=ttyS0 quiet rdinit=/start panic=-1", *drives(folder)],
-        check=True, timeout=300)
+        check=True, timeout=patience(300))
     return json.loads((folder / "list").read_text())["disks"]
 
 

@@ -15,14 +15,14 @@ def test_a_stick_without_kernel_partition_repairs_itself(upgraded, folder, firmw
     start, size = story.partition(upgraded.image, 2)
     subprocess.run(["qemu-io", "-c", f"write -q -z {start} {size}", stick], check=True)
     with Machine(stick, folder, "boot", firmware, network=False) as machine:
-        machine.wait_for_boot()
+        machine.wait_for_boot(story.PASSPHRASE)
         assert story.release(machine) == upgraded.before
         assert "liveng-fallback" in machine.run("cat /proc/cmdline")
         said = story.wait_for_service(machine, "liveng-repair")
         assert story.status(machine)["current"]["release"] == upgraded.after, said
         said = machine.login()
         assert "This is the fallback boot" in said and f"The next boot takes {upgraded.after}" in said
-        machine.reboot()
+        machine.reboot(story.PASSPHRASE)
         assert story.release(machine) == upgraded.after
         story.wait_until_blessed(machine)
         assert "fallback" not in machine.login()

@@ -19,7 +19,7 @@ def boots_until_up(machine):
     good. Returns how many boots it took."""
     for boot in range(1, 6):
         try:
-            machine.wait_for_boot(timeout=180)
+            machine.wait_for_boot(story.PASSPHRASE, 180)
         except Failure:
             machine.reset()
             continue
@@ -52,7 +52,7 @@ def test_a_kernel_that_does_not_come_up_is_given_up(upgraded, folder, firmware, 
             assert boots <= 5 and "liveng-fallback" in said
             assert story.release(machine) == upgraded.before
             said = story.wait_for_service(machine, "liveng-repair")
-            machine.reboot()
+            machine.reboot(story.PASSPHRASE)
             assert story.release(machine) == upgraded.after, said
         else:
             assert boots == 4 and "liveng.boot=previous" in said
@@ -62,6 +62,6 @@ def test_a_kernel_that_does_not_come_up_is_given_up(upgraded, folder, firmware, 
         assert old_too or (found["tries"] is None and found["failed"]), said
         assert old_too or f"The kernel {upgraded.after} did not come up" in machine.login()
         machine.run("livengkupd verify", 600)
-        machine.reboot()
+        machine.reboot(story.PASSPHRASE)
         assert story.release(machine) == upgraded.after
         assert "liveng.boot" not in machine.run("cat /proc/cmdline")

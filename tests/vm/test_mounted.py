@@ -15,7 +15,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "cli"))
 
 import stick as sticks  # noqa: E402
 from material import MATERIAL, Material  # noqa: E402
-from programs import PROGRAM  # noqa: E402
+from programs import PLAIN_PROGRAM  # noqa: E402
 
 INIT = r"""#!/usr/bin/busybox sh
 /usr/bin/busybox --install -s /usr/bin 2> /dev/null
@@ -54,8 +54,8 @@ poweroff -f
 
 def make_initrd(path, kernel_set, folder):
     """The initrd of a real kernel, with livengkupd, a kernel set and INIT in it."""
-    libraries = re.findall(r"/\S+", sticks.run("ldd", PROGRAM).decode())
-    places = {"usr/sbin/livengkupd": PROGRAM, "new/vmlinuz": kernel_set.kernel, "new/initrd.img": kernel_set.initrd,
+    libraries = re.findall(r"/\S+", sticks.run("ldd", PLAIN_PROGRAM).decode())
+    places = {"usr/sbin/livengkupd": PLAIN_PROGRAM, "new/vmlinuz": kernel_set.kernel, "new/initrd.img": kernel_set.initrd,
               **{"usr" + name.removeprefix("/usr"): Path(name) for name in libraries}}
     for place, source in places.items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,8 @@ def test_a_stick_gets_liveng_from_an_apt_source(folder, record_property):
         assert written != before
         machine.reboot(story.PASSPHRASE)
         assert story.release(machine) == written
-        story.record(record_property, machine, "secureboot", True, "bookworm", before, written)
+        for fact in story.tested(machine, "secureboot", True, "bookworm", before, written).items():
+            record_property(*fact)
         assert story.identity(machine) == ids
         assert story.guards(machine) == {"Secure Boot": True, "lockdown": True, "LUKS": True}
         story.wait_until_blessed(machine)

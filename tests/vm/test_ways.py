@@ -73,12 +73,12 @@ def test_of_two_sticks_that_one_is_written_that_runs_from_memory_and_the_other_i
 
 @pytest.mark.parametrize("part", [0.2, 0.5])
 def test_a_stick_that_is_pulled_while_it_is_written_boots(upgraded, folder, part):
-    with Machine(upgraded.stick, folder, "pulled", "bios", snapshot="writing") as machine:
+    with Machine(upgraded.stick, folder, "pulled", upgraded.firmware, snapshot="writing") as machine:
         time.sleep(part * upgraded.writing)
         machine.pull()
         machine.wait_for(r"(?i)error|cannot|failed", 300)
     stick = overlay(upgraded.stick, folder / "stick.qcow2")
     with Machine(stick, folder, "after", "bios") as machine:
-        machine.wait_for_boot()
+        machine.wait_for_boot(story.PASSPHRASE)
         assert story.release(machine) in (upgraded.before, upgraded.after)
         machine.run("livengkupd verify", 600)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One upgrade that many tests start from: a stick in the clear, BIOS, and what it was like on the way."""
+"""One upgrade that many tests start from: an encrypted stick, Secure Boot, and what it was like on the way."""
 
 import fcntl
 import json
@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import story
 from qemu import BUILD, Machine, overlay
@@ -21,19 +22,23 @@ WATCH = ("(until pgrep -f '^[^ ]*livengkupd .*update' > /dev/null; do sleep 0.2;
 @dataclass
 class Upgraded:
     """@building and @writing: snapshots of the machine in `stick.qcow2`, and how many seconds it then
-    took to the end of that. @said: what apt said from the initrd's build on. `upgraded.img` is the stick
-    after the first boot of the new kernel."""
+    took to the end of that. @said: what apt said from the initrd's build on. @self_blessed: the assessment
+    after a `bless` by the boot that wrote the set. `upgraded.img` is the stick after the first boot of the
+    new kernel."""
 
     before: str
     after: str
     said: str
-    building: float = 0
-    writing: float = 0
-    kept: str = ""
-    ids_kept: bool = False
-    guards: dict = None
+    building: float
+    writing: float
+    kept: str
+    ids_kept: bool
+    guards: dict
+    self_blessed: str
+    tested: dict
     run: str = ""
 
+    firmware = "secureboot"
     stick = FOLDER / "stick.qcow2"
     image = FOLDER / "upgraded.img"
 
@@ -58,9 +63,10 @@ class Upgraded:
     @classmethod
     def _make(cls, live_image):
         factory = FOLDER / "factory.img"
-        story.deploy(live_image, factory)
-        with Machine(overlay(factory, cls.stick), FOLDER, "upgrade", "bios") as machine:
-            machine.wait_for_boot()
+        story.deploy(live_image, factory, encrypted=True)
+        Path(FOLDER, f"{cls.firmware}.qcow2").unlink(missing_ok=True)  # an earlier run's
+        with Machine(overlay(factory, cls.stick), FOLDER, "upgrade", cls.firmware) as machine:
+            machine.wait_for_boot(story.PASSPHRASE)
             before, ids = story.release(machine), story.identity(machine)
             machine.run("echo kept > /root/kept; " + WATCH)
             story.begin_upgrade(machine)
@@ -72,10 +78,14 @@ class Upgraded:
             times.append(time.monotonic())
             said = story.finish_upgrade(machine)
             times.append(time.monotonic())
-            machine.reboot()
-            made = cls(before, story.release(machine), said, times[1] - times[0], times[2] - times[1],
+            machine.run("livengkupd bless")
+            self_blessed = story.status(machine)["assessment_state"]
+            machine.reboot(story.PASSPHRASE)
+            after = story.release(machine)
+            made = cls(before, after, said, times[1] - times[0], times[2] - times[1],
                        machine.run("cat /root/kept"), story.identity(machine) == ids,
-                       story.guards(machine))
+                       story.guards(machine), self_blessed,
+                       story.tested(machine, cls.firmware, True, "bookworm", before, after))
             story.wait_until_blessed(machine)
             machine.power_off()
         subprocess.run(["qemu-img", "convert", "-O", "raw", cls.stick, cls.image], check=True)
