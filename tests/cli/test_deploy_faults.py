@@ -121,19 +121,19 @@ def repeat(tools, live_image, deployed, tmp_path):
 # then. With faults that stay nothing can be taken back, but what has a table is whole.
 ALL = {"whole", "empty", "no table", "as before"}
 FAULTS = {
-    "read:EIO:once": (24, {DONE, FAILED}, {"whole", "empty", "as before"}),
-    "read:short:once": (48, {DONE, FAILED}, {"whole", "empty", "as before"}),
-    "write:EIO:once": (1, {FAILED}, {"empty"}),
-    "write:short:once": (3, {DONE, FAILED}, {"whole", "empty"}),
-    "write:lost:once": (2, {DONE, VERIFY}, {"whole", "empty"}),
-    "write:ENOSPC:on": (3, {NO_ROOM}, ALL),
+    "read:EIO:once": (48, {DONE, FAILED}, {"whole", "empty", "as before"}),
+    "read:short:once": (96, {DONE, FAILED}, {"whole", "empty", "as before"}),
+    "write:EIO:once": (5, {FAILED}, {"empty"}),
+    "write:short:once": (7, {DONE, FAILED}, {"whole", "empty"}),
+    "write:lost:once": (5, {DONE, VERIFY}, {"whole", "empty"}),
+    "write:ENOSPC:on": (7, {NO_ROOM}, ALL),
     "write:EROFS:on": (9, {FAILED}, ALL),
-    "write:sigterm:once": (1, {DONE, FAILED}, {"whole", "empty"}),
+    "write:sigterm:once": (5, {DONE, FAILED}, {"whole", "empty"}),
     "flush:EIO:once": (1, {FAILED}, {"empty"}),
     "flush:sigterm:once": (1, {DONE, FAILED}, {"whole", "empty"}),
     "open:EIO:once": (1, {DONE, FAILED}, {"whole", "as before"}),
-    "any:ENODEV:on": (12, {FAILED}, ALL),
-    "any:sigterm:once": (24, {DONE, FAILED}, {"whole", "empty", "as before"}),
+    "any:ENODEV:on": (48, {FAILED}, ALL),
+    "any:sigterm:once": (48, {DONE, FAILED}, {"whole", "empty", "as before"}),
 }
 
 

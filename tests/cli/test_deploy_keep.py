@@ -14,7 +14,7 @@ from programs import DONE, FAILED, NO_ROOM, NOT_STICK, PUBLISHED, REFUSED, deplo
 from proof import assert_holds, untouched
 from stick import MIB, run
 from test_deploy import assert_table_is_sound, entries
-from test_deploy_faults import Repeat, crash_states, is_whole
+from test_deploy_faults import Repeat, choose, crash_states, is_whole
 
 
 @pytest.fixture(scope="module")
@@ -184,13 +184,14 @@ def repeat(tools, used, live_image, new_image, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["write:EIO:once", "write:sigterm:once", "write:ENODEV:on",
-                                   "flush:EIO:once"])
-def test_fault_at_every_call(fault, repeat, used):
+@pytest.mark.parametrize("others", [False, pytest.param(True, marks=pytest.mark.full)])
+@pytest.mark.parametrize("fault, share", [("write:EIO:once", 5), ("write:sigterm:once", 5), ("write:ENODEV:on", 5),
+                                          ("flush:EIO:once", 2)])
+def test_fault_at_every_call(fault, share, others, repeat, used):
     kind, rest = fault.split(":", 1)
     before = kept(used)
     states = Counter()
-    for n in range(1, repeat.calls()[kind] + 1):
+    for n in choose(repeat.calls()[kind], share, others):
         done, records = repeat.run(f"{kind}:{n}:{rest}")
         assert done.returncode in (DONE, FAILED)
         state = found_again(repeat, records, before)

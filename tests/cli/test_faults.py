@@ -115,12 +115,12 @@ FAULTS = {
 
 
 # The others make much the same calls.
-MARKS = {"third update": [pytest.mark.slow], "rollback on trial": [pytest.mark.slow], "old stick with grubenv": [pytest.mark.slow]}
+QUICK = {"third update", "rollback on trial"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=MARKS.get(name, [pytest.mark.slow, pytest.mark.full])) for name in RUNS])
+    pytest.param(name, marks=[pytest.mark.slow, *([] if name in QUICK else [pytest.mark.full])]) for name in RUNS])
 def test_fault_at_every_call(name, fault, tools, new_stick, small_sets, tmp_path):
     make, result = RUNS[name]
     scene = make(name, new_stick, small_sets)

@@ -32,6 +32,7 @@ def test_every_compiler_call_is_hardened():
     run("blhc", BUILD / "deb/log")
 
 
+@pytest.mark.full
 def test_two_builds_are_the_same(tmp_path):
     """In another folder, time zone and language, with another umask; and from the source package, without git."""
     other = tmp_path / "another/folder"
