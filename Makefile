@@ -126,7 +126,7 @@ check-vm: check-build
 check-build: deps
 	$(MAKE) -j 2 all unit
 	$(MAKE) -j 2 all unit SAN=1
-	$(MAKE) -j 3 $(BUILD)/packages.stamp $(addprefix $(BUILD)/,$(IMAGES:%=vm/%) hooks/bookworm/stamp \
+	$(MAKE) -j 4 $(BUILD)/packages.stamp $(addprefix $(BUILD)/,$(IMAGES:%=vm/%) hooks/bookworm/stamp \
 		hooks/trixie/stamp material/stamp)
 
 $(BUILD)/material/stamp: tests/data/material.sh

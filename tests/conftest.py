@@ -40,7 +40,8 @@ def pytest_configure_node(node):
 
 
 def git(*arguments):
-    return subprocess.run(["git", *arguments], cwd=TOP, capture_output=True, encoding="utf-8", check=False).stdout.strip()
+    done = subprocess.run(["git", *arguments], cwd=TOP, capture_output=True, encoding="utf-8", check=False)
+    return done.stdout.strip()
 
 
 def record_of_commit():
@@ -77,20 +78,18 @@ def costs():
 
 
 def part_of(items, part, parts):
-    """The tests of one part: the longest first, each into the part that has least to do. Those that wait for
-    the same virtual machine stay together."""
-    known, units = costs(), {}
-    for item in items:
-        key = "upgraded" if "upgraded" in getattr(item, "fixturenames", ()) else name_of(item)
-        units.setdefault(key, []).append(item)
-    weighed = sorted(((sum(known.get(name_of(i), SECONDS) for i in unit), key) for key, unit in units.items()),
-                     key=lambda entry: (-entry[0], entry[1]))
-    loads, chosen = [0] * parts, set()
-    for seconds, key in weighed:
-        least = loads.index(min(loads))
-        loads[least] += seconds
-        if least == part - 1:
-            chosen.update(units[key])
+    """The tests of one part: the longest first, each into the part that has least to do. Those that go on from the
+    same upgrade run one after the other, beside the rest: the two kinds are shared out separately."""
+    known, chosen = costs(), set()
+    for kind in True, False:
+        loads = [0] * parts
+        weighed = sorted((-known.get(name_of(item), SECONDS), number) for number, item in enumerate(items)
+                         if ("upgraded" in getattr(item, "fixturenames", ())) == kind)
+        for negative, number in weighed:
+            least = loads.index(min(loads))
+            loads[least] -= negative
+            if least == part - 1:
+                chosen.add(items[number])
     return chosen
 
 

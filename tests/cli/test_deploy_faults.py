@@ -108,7 +108,7 @@ class Repeat:
 def choose(n, share, others):
     """Which of `n` calls get a fault: every nth, and the last ones, which write and check the
     table; or all others."""
-    sample = {*range(1, n + 1, share), *range(max(1, n - 12), n + 1)}
+    sample = {*range(1, n + 1, share), *range(max(1, n - 6), n + 1)}
     return sorted({*range(1, n + 1)} - sample if others else sample)
 
 
@@ -121,14 +121,14 @@ def repeat(tools, live_image, deployed, tmp_path):
 # then. With faults that stay nothing can be taken back, but what has a table is whole.
 ALL = {"whole", "empty", "no table", "as before"}
 FAULTS = {
-    "read:EIO:once": (48, {DONE, FAILED}, {"whole", "empty", "as before"}),
+    "read:EIO:once": (96, {DONE, FAILED}, {"whole", "empty", "as before"}),
     "read:short:once": (96, {DONE, FAILED}, {"whole", "empty", "as before"}),
-    "write:EIO:once": (5, {FAILED}, {"empty"}),
-    "write:short:once": (7, {DONE, FAILED}, {"whole", "empty"}),
-    "write:lost:once": (5, {DONE, VERIFY}, {"whole", "empty"}),
+    "write:EIO:once": (9, {FAILED}, {"empty"}),
+    "write:short:once": (13, {DONE, FAILED}, {"whole", "empty"}),
+    "write:lost:once": (9, {DONE, VERIFY}, {"whole", "empty"}),
     "write:ENOSPC:on": (7, {NO_ROOM}, ALL),
     "write:EROFS:on": (9, {FAILED}, ALL),
-    "write:sigterm:once": (5, {DONE, FAILED}, {"whole", "empty"}),
+    "write:sigterm:once": (9, {DONE, FAILED}, {"whole", "empty"}),
     "flush:EIO:once": (1, {FAILED}, {"empty"}),
     "flush:sigterm:once": (1, {DONE, FAILED}, {"whole", "empty"}),
     "open:EIO:once": (1, {DONE, FAILED}, {"whole", "as before"}),

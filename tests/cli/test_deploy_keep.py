@@ -185,7 +185,7 @@ def repeat(tools, used, live_image, new_image, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("others", [False, pytest.param(True, marks=pytest.mark.full)])
-@pytest.mark.parametrize("fault, share", [("write:EIO:once", 5), ("write:sigterm:once", 5), ("write:ENODEV:on", 5),
+@pytest.mark.parametrize("fault, share", [("write:EIO:once", 9), ("write:sigterm:once", 9), ("write:ENODEV:on", 9),
                                           ("flush:EIO:once", 2)])
 def test_fault_at_every_call(fault, share, others, repeat, used):
     kind, rest = fault.split(":", 1)

@@ -30,7 +30,7 @@ BOOTS = 6       # after this many at the latest something is up
 SETTLED = 14    # and after this many on a good set: each bad one may have used its boots
 
 # States of a story; where there are more, those are walked that are found first.
-LIMIT = int(os.environ.get("LIVENG_MODEL_STATES", 100))
+LIMIT = int(os.environ.get("LIVENG_MODEL_STATES", 60))
 
 
 def records(data, start, size):

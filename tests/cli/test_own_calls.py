@@ -40,7 +40,7 @@ VERBS = {
 }
 
 
-@pytest.mark.parametrize("share", shares(7))
+@pytest.mark.parametrize("share", shares(13))
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("verb", VERBS)
 def test_livengkupd_says_what_failed(new_stick, small_sets, tmp_path, verb, kind, share):
@@ -50,7 +50,7 @@ def test_livengkupd_says_what_failed(new_stick, small_sets, tmp_path, verb, kind
     fail_in_turn("livengkupd", kind, share, stick.path, copy, "--disk", copy, *given, *VERBS[verb])
 
 
-@pytest.mark.parametrize("share", shares(7))
+@pytest.mark.parametrize("share", shares(13))
 @pytest.mark.parametrize("kind", KINDS)
 def test_repair_of_a_lost_volume_says_what_failed(new_stick, small_sets, tmp_path, kind, share):
     stick, copy = new_stick(), tmp_path / "copy.img"
@@ -66,7 +66,7 @@ DEPLOYMENTS = {
 }
 
 
-@pytest.mark.parametrize("share", shares(97))
+@pytest.mark.parametrize("share", shares(199))
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("way", DEPLOYMENTS)
 def test_liveng_deploy_says_what_failed(live_image, tmp_path, way, kind, share):
@@ -75,7 +75,7 @@ def test_liveng_deploy_says_what_failed(live_image, tmp_path, way, kind, share):
     if way == "encrypted":
         arguments += ["--passphrase-file", tmp_path / "passphrase"]
     copy = tmp_path / "stick.img"
-    share = max(share // 12, 1) if kind == "file" else share
+    share = max(share // 24, 1) if kind == "file" else share
     fail_in_turn("liveng-deploy", kind, share, "-", copy, *arguments, live_image, copy)
 
 

@@ -78,6 +78,8 @@ again=$fetch
 	inside apt-get -qy --download-only install linux-image-amd64
 	inside apt-get -qy --download-only --reinstall install "linux-image-$old" cryptsetup-initramfs \
 		live-boot live-boot-initramfs-tools
+	inside apt-get -qy --download-only install xorriso mtools dosfstools e2fsprogs fdisk grub-common \
+		grub-efi-amd64-bin
 } > "$dir/log" 2>&1 || { cat "$dir/log" >&2; exit 1; }
 again=
 

@@ -46,6 +46,7 @@ def test_power_cut_while_the_initrd_is_built(bare):
     assert bare.run("dpkg --audit").text == ""
 
 
+@pytest.mark.either
 def test_kernel_and_initrd_packages_in_one_run_make_one_write(system):
     done = system.apt(f"install --reinstall linux-image-{system.new} cryptsetup-initramfs live-boot "
                       "live-boot-initramfs-tools")

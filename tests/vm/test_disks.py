@@ -15,6 +15,8 @@ from qemu import accelerator
 
 TOP = Path(__file__).resolve().parents[2]
 PROGRAM = TOP / "build/liveng-deploy"
+
+pytestmark = pytest.mark.xdist_group("disks")  # one machine for all
 MATERIAL = TOP / "build/material"
 
 # The second serial line is for the program alone.

@@ -22,6 +22,9 @@ def test_a_stick_without_kernel_partition_repairs_itself(upgraded, folder, firmw
         assert story.status(machine)["current"]["release"] == upgraded.after, said
         said = machine.login()
         assert "This is the fallback boot" in said and f"The next boot takes {upgraded.after}" in said
+        if firmware == "bios":
+            machine.run("livengkupd verify", 600)
+            return
         machine.reboot(story.PASSPHRASE)
         assert story.release(machine) == upgraded.after
         story.wait_until_blessed(machine)
