@@ -70,8 +70,15 @@ def versions(results):
     return ["", *(f"{SUITE[suite]}: {', '.join(lines)}." for suite, lines in found.items())] if found else []
 
 
+def exists(test):
+    """Is there still a test of that name?"""
+    file, _, function = test.partition("::")
+    path = KEPT.parent / file
+    return path.exists() and f"def {function.partition('[')[0]}(" in path.read_text()
+
+
 def main():
-    kept = {r["test"]: r for r in json.loads(KEPT.read_text())} if KEPT.exists() else {}
+    kept = {r["test"]: r for r in json.loads(KEPT.read_text()) if exists(r["test"])} if KEPT.exists() else {}
     for file in (BUILD / "vm/results").glob("*.json"):
         result = json.loads(file.read_text())
         kept[result["test"]] = result

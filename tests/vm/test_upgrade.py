@@ -13,6 +13,7 @@ from qemu import BUILD, Machine
 @pytest.mark.full
 @pytest.mark.parametrize("firmware, encrypted, suite", [
     ("uefi", False, "bookworm"),
+    ("bios", False, "bookworm"),
     ("bios", True, "bookworm"),
     ("secureboot", True, "trixie"),
     ("bios", False, "trixie"),
