@@ -100,7 +100,7 @@ def material():
 def pytest_configure(config):
     for program in PROGRAM, DEPLOYER, PLAIN_PROGRAM, PLAIN_DEPLOYER:
         if not program.exists():
-            raise pytest.UsageError(f"{program} is not built: make")
+            raise pytest.UsageError(f"{program} is not built: make, or make SAN=1")
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -88,12 +88,12 @@ class Tools:
         env["ASAN_OPTIONS"] = "verify_asan_link_order=0:" + env.get("ASAN_OPTIONS", "")
         return env
 
-    def record(self, stick, log, *argv, fault="", timeout=PATIENCE, environment=None):
+    def record(self, stick, log, *argv, fault="", environment=None):
         """Run a program on the stick; its calls go to `log`, and the fault into its calls."""
         Path(log).unlink(missing_ok=True)
         env = {**self.environment(stick, fault, base=environment), "IOTRACE_LOG": str(log)}
         return subprocess.run([str(a) for a in argv], env=env, capture_output=True, text=True,
-                              errors="replace", check=False, timeout=timeout)
+                              errors="replace", check=False, timeout=PATIENCE)
 
     def check(self, before, sets, log=None, *, after=None, grubenv=None, proven=None, fresh=None,
               samples=300, grub_every=0, seed=1, in_place=False):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The programs, and how a test runs them.
 
-LIVENG_PROGRAMS is the folder of the programs, build if not set. `make check` tests those of build/san, but for the
-tests that put faults into a program's calls by a preloaded library: the address sanitizer does not bear that.
+LIVENG_PROGRAMS is the folder of the programs: build if not set, which `make check-fast` tests; `make check` and
+check-vm test those of build/san. What is repeated hundreds of times under the recorder (iotrace.py) always is the
+plain program, for its speed.
 """
 
 import json

@@ -140,7 +140,7 @@ FAULTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("fault, others", [
     *((fault, False) for fault in FAULTS),
-    *(pytest.param(fault, True, marks=[pytest.mark.slow, pytest.mark.full])
+    *(pytest.param(fault, True, marks=pytest.mark.full)
       for fault, of in FAULTS.items() if of[0] > 1)])
 def test_fault_at_every_call(fault, others, repeat):
     kind, what, when = fault.split(":")

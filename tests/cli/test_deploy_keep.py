@@ -199,7 +199,7 @@ def test_fault_at_every_call(fault, share, others, repeat, used):
             assert state == ("whole" if done.returncode == DONE else "persistence alone")
         states[done.returncode, state] += 1
         repeat.undo(records)
-    assert states[FAILED, "persistence alone"] >= 3, states
+    assert others or states[FAILED, "persistence alone"] >= 3, states
 
 
 def test_power_cut(repeat, used):

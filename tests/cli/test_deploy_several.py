@@ -151,7 +151,8 @@ def test_an_interruption_ends_all(live_image, tmp_path, number):
                     prefix=["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=pwrite64",
                             "-e", "inject=pwrite64:delay_exit=20000"])
     deadline = time.monotonic() + PATIENCE
-    while len(list(tmp_path.glob("*.img"))) < 2 and time.monotonic() < deadline:
+    while len(list(tmp_path.glob("*.img"))) < 2:
+        assert time.monotonic() < deadline
         time.sleep(0.02)
     children = f"/proc/{process.pid}/task/{process.pid}/children"
     with open(children, encoding="ascii") as f:
@@ -169,7 +170,8 @@ def test_if_the_first_process_dies_the_others_end(live_image, tmp_path):
                             "-e", "inject=pwrite64:delay_exit=100000"])
     children = f"/proc/{process.pid}/task/{process.pid}/children"
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    while True:
+        assert time.monotonic() < deadline
         with open(children, encoding="ascii") as f:
             first = f.read().split()
         members = Path(f"/proc/{first[0]}/task/{first[0]}/children") if first else None

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -37,7 +38,7 @@ def answer(*arguments, answers):
     seen, asked = b"", 0
     answers = list(answers)
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    while select.select([fd], [], [], max(deadline - time.monotonic(), 0))[0]:
         try:
             piece = os.read(fd, 4096)
         except OSError:  # the other end is closed

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pty
 import re
+import select
 import signal
 import termios
 import time
@@ -188,7 +189,7 @@ class Typist:
     def wait_for(self, words, times=1):
         deadline = time.monotonic() + PATIENCE
         while self.shown.count(words) < times:
-            assert time.monotonic() < deadline, self.shown
+            assert select.select([self.fd], [], [], max(deadline - time.monotonic(), 0))[0], self.shown
             self.shown += os.read(self.fd, 4096).decode()
 
     def type(self, text):

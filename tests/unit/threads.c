@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -25,18 +26,33 @@ struct work {
 	unsigned int times[MANY]; /* each piece was processed */
 	size_t fails_at;
 	size_t stops_at;
+	bool is_over; /* an error or a stop has come: what is far behind it waits for that */
 	pthread_t watcher;
 };
 
+/* However busy the machine: no thread comes to the end before the other one has come that far. */
+static bool is_late(const struct work *work, size_t i)
+{
+	const size_t over = MIN(work->fails_at, work->stops_at);
+
+	return over != SIZE_MAX && i > over + 100 &&
+	       !__atomic_load_n(&work->is_over, __ATOMIC_SEQ_CST);
+}
+
 static int work_on(void *data, size_t i, uint8_t *buffer)
 {
-	const struct timespec moment = {.tv_nsec = 100000};
+	const struct timespec moment = {.tv_nsec = 100000}, while_late = {.tv_nsec = 10000000};
 	struct work *work = data;
 
 	nanosleep(&moment, NULL);
+	for (unsigned int tries = 0; is_late(work, i) && tries < 6000; tries++)
+		nanosleep(&while_late, NULL);
 	memset(buffer, (int)i, THREADS_PIECE / 1024);
 	__atomic_add_fetch(&work->times[i], 1, __ATOMIC_SEQ_CST);
-	return i == work->fails_at ? -EIO : 0;
+	if (i != work->fails_at)
+		return 0;
+	__atomic_store_n(&work->is_over, true, __ATOMIC_SEQ_CST);
+	return -EIO;
 }
 
 static int watch(void *data, size_t done)
@@ -45,7 +61,10 @@ static int watch(void *data, size_t done)
 
 	assert_true(pthread_equal(pthread_self(), work->watcher));
 	assert_true(done <= MANY);
-	return done >= work->stops_at ? -EINTR : 0;
+	if (done < work->stops_at)
+		return 0;
+	__atomic_store_n(&work->is_over, true, __ATOMIC_SEQ_CST);
+	return -EINTR;
 }
 
 static int run(struct work *work, size_t n)

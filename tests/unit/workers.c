@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -158,14 +157,17 @@ static void lines_stay_whole(void **state)
 	json_object_put(workers[1].said);
 }
 
-/* Otherwise nothing would be drawn before it is over. */
-static void wait_for_drawing(void)
+/* Otherwise nothing might be drawn of this one before it is over. */
+static void wait_until_drawn(const char *text)
 {
 	const struct timespec pause = {.tv_nsec = 10000000};
-	struct stat st;
+	char drawn[65536];
 
 	for (unsigned int tries = 0; tries < 6000; tries++) {
-		if (fstat(shown, &st) == 0 && st.st_size > 0)
+		ssize_t n = pread(shown, drawn, sizeof(drawn) - 1, 0);
+
+		drawn[MAX(n, 0)] = '\0';
+		if (strstr(drawn, text))
 			return;
 		nanosleep(&pause, NULL);
 	}
@@ -173,10 +175,10 @@ static void wait_for_drawing(void)
 
 static int progress(void *data, size_t i, const struct observer *observer)
 {
-	(void)data, (void)i;
+	(void)data;
 	for (unsigned int done = 0; done <= BYTES; done++)
 		observer_progress(observer, "writing", done, BYTES);
-	wait_for_drawing();
+	wait_until_drawn(i == 0 ? "sda writing " : "b?[1m writing ");
 	observer_progress(observer, "verifying", BYTES, BYTES);
 	return 0;
 }
@@ -267,7 +269,7 @@ static void a_reader_that_went_away_is_not_an_error(void **state)
 	close(fds[1]);
 }
 
-/* The lines of a piece of work, with pauses in between. */
+/* The lines of a piece of work, each 0.3 s after the one before. */
 static void rate_and_time_left_are_reported(void **state)
 {
 	autoclose int fd = file_with("", 0);

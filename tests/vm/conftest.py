@@ -50,7 +50,7 @@ def image():
 
 @pytest.fixture(scope="session")
 def upgraded(image, request):
-    """A stick in the clear that was upgraded under BIOS, once for all tests of this run."""
+    """An encrypted stick that was upgraded under Secure Boot, once for all tests of this run."""
     worker = getattr(request.config, "workerinput", {})
     return Upgraded.make(image, worker.get("testrunuid", str(os.getpid())))
 

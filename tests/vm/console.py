@@ -51,7 +51,7 @@ class Console:
             try:
                 self._receive(end)
             except TimeoutError:
-                raise Failure(f"nothing like {pattern!r} in {timeout} s; the last lines were:\n"
+                raise Failure(f"nothing like {pattern!r} in {patience(timeout):.0f} s; the last lines were:\n"
                               + plain(self._received[-1500:])) from None
         self._received = self._received[match.end():]
         return match

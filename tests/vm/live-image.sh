@@ -212,7 +212,11 @@ END
 mkdir -p config/includes.chroot_after_packages/etc
 echo 'nameserver 10.0.2.3' > config/includes.chroot_after_packages/etc/resolv.conf
 
-if ! "$fetch" sh -c 'lb clean && lb build' > log 2>&1; then
+if ! "$fetch" sh -c '
+	if [ -e tried ]; then
+		lb clean noauto && mkdir -p .build && touch .build/config
+	fi
+	touch tried && lb build' > log 2>&1; then
 	tail -n 50 log >&2
 	echo "$0: live-build failed, see $work/log" >&2
 	exit 1

@@ -78,11 +78,11 @@ def exists(test):
 
 
 def main():
-    kept = {r["test"]: r for r in json.loads(KEPT.read_text()) if exists(r["test"])} if KEPT.exists() else {}
+    kept = {r["test"]: r for r in json.loads(KEPT.read_text())} if KEPT.exists() else {}
     for file in (BUILD / "vm/results").glob("*.json"):
         result = json.loads(file.read_text())
         kept[result["test"]] = result
-    results = sorted(kept.values(), key=lambda r: r["test"])
+    results = sorted((r for r in kept.values() if exists(r["test"])), key=lambda r: r["test"])
     KEPT.write_text(json.dumps(results, indent=1) + "\n")
     table = "\n".join([*upgrades(results), *others(results), *versions(results)]) + "\n"
     before, _, rest = README.read_text().partition(BEGIN)

@@ -48,7 +48,7 @@ def accelerator():
     probe = ["qemu-system-x86_64", *KVM, "-m", "512M", "-display", "none", "-nodefaults",
              "-no-reboot", "-kernel", kernel, "-append", "panic=-1"]
     try:
-        subprocess.run(probe, timeout=15, capture_output=True, check=True)
+        subprocess.run(probe, timeout=patience(15), capture_output=True, check=True)
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
         return TCG
     return KVM

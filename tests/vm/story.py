@@ -85,8 +85,8 @@ def guards(machine):
 
 
 def begin_upgrade(machine, packages="--with-new-pkgs upgrade"):
-    """Have apt begin what it calls an upgrade, once there is a network, an archive at its other end that gives all
-    it takes: apt-get update calls it a success if it reached nobody."""
+    """Have apt begin what it calls an upgrade, once there is a network and all that it takes has been fetched.
+    apt-get update calls it a success if it reached nobody."""
     machine.run("until ip route | grep -q ^default; do sleep 1; done", 300)
     fetch = f"sh -c {shlex.quote(ARCHIVE.read_text())} archive.sh apt-get -y -q=2"
     machine.run(f"{fetch} -o APT::Update::Error-Mode=any update && {fetch} --download-only {packages}", 1200)

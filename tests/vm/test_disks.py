@@ -13,10 +13,10 @@ import pytest
 from console import patience
 from qemu import accelerator
 
+pytestmark = pytest.mark.xdist_group("disks")  # one machine for all
+
 TOP = Path(__file__).resolve().parents[2]
 PROGRAM = TOP / "build/liveng-deploy"
-
-pytestmark = pytest.mark.xdist_group("disks")  # one machine for all
 MATERIAL = TOP / "build/material"
 
 # The second serial line is for the program alone.

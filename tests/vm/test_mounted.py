@@ -55,7 +55,8 @@ poweroff -f
 def make_initrd(path, kernel_set, folder):
     """The initrd of a real kernel, with livengkupd, a kernel set and INIT in it."""
     libraries = re.findall(r"/\S+", sticks.run("ldd", PLAIN_PROGRAM).decode())
-    places = {"usr/sbin/livengkupd": PLAIN_PROGRAM, "new/vmlinuz": kernel_set.kernel, "new/initrd.img": kernel_set.initrd,
+    places = {"usr/sbin/livengkupd": PLAIN_PROGRAM,
+              "new/vmlinuz": kernel_set.kernel, "new/initrd.img": kernel_set.initrd,
               **{"usr" + name.removeprefix("/usr"): Path(name) for name in libraries}}
     for place, source in places.items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)

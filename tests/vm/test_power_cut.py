@@ -12,7 +12,7 @@ from qemu import Machine
 
 # Which snapshot the machine goes on from, and what part of the time to its end it gets.
 MOMENTS = [("building", part) for part in (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)]
-MOMENTS += [("writing", part) for part in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0, 1.1)]
+MOMENTS += [("writing", part) for part in (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.75, 0.8, 0.9, 1.0, 1.1)]
 
 
 @contextmanager
