@@ -98,7 +98,7 @@ def fixture_listed(tmp_path_factory):
     content += bytes(-len(content) % 512)
     (folder / "initrd").write_bytes(content + archive(folder / "tree"))
     subprocess.run(
-        ["qemu-system-x86_64", "-machine", "q35", *accelerator(), "-m", "1G", "-smp", "2", "-no-reboot",
+        ["qemu-system-x86_64", "-machine", "q35", *accelerator(), "-m", "1G", "-no-reboot",
          "-display", "none", "-serial", f"file:{folder}/console", "-serial", f"file:{folder}/list",
          "-kernel", kernel, "-initrd", folder / "initrd", "-nic", "none",
          "-append", "console=ttyS0 quiet rdinit=/start panic=-1", *drives(folder)],

@@ -71,7 +71,7 @@ def make_initrd(path, kernel_set, folder):
 
 def run_machine(stick, initrd):
     """What the machine printed until it was off."""
-    command = ["qemu-system-x86_64", *accelerator(), "-machine", "q35", "-smp", "2", "-m", "1G", "-display", "none",
+    command = ["qemu-system-x86_64", *accelerator(), "-machine", "q35", "-m", "1G", "-display", "none",
                "-nodefaults", "-no-reboot", "-serial", "stdio", "-kernel", Material(MATERIAL).new.kernel,
                "-initrd", initrd, "-append", "console=ttyS0 quiet panic=-1",
                "-drive", f"if=virtio,cache=unsafe,format=raw,file={stick.path}"]
