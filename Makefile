@@ -7,7 +7,7 @@ comma := ,
 
 # What the programs are made of: pkg-config names, and one library that has none.
 LIBS = libisofs-1 libburn-1 blkid fdisk libcryptsetup libkmod liblzma libzstd liblz4 libcrypto libxxhash \
-	zlib json-c uuid ext2fs com_err
+	zlib json-c uuid ext2fs com_err libsquashfs1
 
 # Own flags before the user's, so that the user's win. Not `:=`: `make check` installs pkg-config first.
 WARNINGS     = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes $(if $(CI),-Werror)
@@ -89,7 +89,7 @@ FILES   = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p)
 	initramfs-hooks/post-update.d/zz-liveng:/etc/initramfs/post-update.d/zz-liveng \
 	initramfs-hooks/liveng:$(SHARE)/initramfs-tools/hooks/liveng kernel-hooks/hooks.sh:$(SHARE)/liveng/hooks.sh \
 	kernel-hooks/update-motd.d/80-liveng:/etc/update-motd.d/80-liveng \
-	initramfs-hooks/9999-liveng.sh:$(SHARE)/liveng/9999-liveng.sh
+	$(foreach p,liveng liveng-deploy,initramfs-hooks/9999-liveng.sh:$(SHARE)/$p/9999-liveng.sh)
 
 install: $(PROGRAMS)
 	set -e; for f in $(FILES); do mode=644; [ ! -x "$${f%:*}" ] || mode=755; \

@@ -11,6 +11,7 @@
 #include "layout/layout.h"
 #include "persistence/container.h"
 #include "slots/slot.h"
+#include "stock/addition.h"
 
 #define TREE_SIZE      (4ull * MIB) /* more than the new tree of partition 1 takes */
 #define PARAMETERS_MAX 1536u	    /* bytes; the kernel accepts 2047 */
@@ -96,6 +97,16 @@ static int check_kernel_size(const struct inputs *inputs)
 		size_text(size, has), size_text(set, each), size_option(3 * set, enough));
 }
 
+/* A stock image's initrd opens no encrypted persistence: add what it lacks. */
+static int extend_initrd(struct inputs *inputs, const struct observer *observer)
+{
+	const struct candidate *candidate = inputs->set.candidate;
+	int r = addition_append(inputs->image, candidate->initrd_fd, candidate->initrd_path,
+		candidate->release, observer);
+
+	return r > 0 ? factoryset_extend_initrd(&inputs->set) : r;
+}
+
 int inputs_open(const struct deploy_options *options, bool encrypted,
 	const struct observer *observer, struct inputs *ret_inputs)
 {
@@ -107,6 +118,8 @@ int inputs_open(const struct deploy_options *options, bool encrypted,
 	r = image_open(options->image, &inputs.image);
 	if (r == 0)
 		r = factoryset_open(inputs.image, options->kernel, options->initrd, &inputs.set);
+	if (r == 0 && encrypted && inputs.set.initrd_is_ours)
+		r = extend_initrd(&inputs, observer);
 	/* This takes the longest and runs in another program, so in parallel to everything that
 	 * follows. */
 	if (r == 0 && inputs.set.is_for_pc)

@@ -65,6 +65,7 @@ DEPLOY = {
     "target": "base machine disk stick",
     "image": "base disk kernel iso slots candidate output",
     "boot": "base disk kernel iso output image",
+    "stock": "base disk iso initrd image boot",
     "persistence": "base disk output layout target",
 }
 SHARED = f"{' '.join(LIBRARY)} program"

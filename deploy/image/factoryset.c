@@ -118,6 +118,19 @@ int factoryset_open(const struct image *image, const char *kernel, const char *i
 	return 0;
 }
 
+int factoryset_extend_initrd(struct factoryset *set)
+{
+	struct candidate *candidate = set->candidate;
+	int r = size_of(candidate->initrd_fd, &candidate->initrd_stat, &candidate->initrd_size);
+
+	if (r < 0)
+		return r;
+	set->initrd = (struct tree_file){.fd = candidate->initrd_fd};
+	set->initrd_is_ours = false;
+	set->initrd_is_extended = true;
+	return 0;
+}
+
 int factoryset_digest(struct factoryset *set, const struct observer *observer)
 {
 	return candidate_digest(set->candidate, observer);
@@ -140,13 +153,14 @@ bool factoryset_is_unchanged(const struct factoryset *set)
 
 	return (set->kernel_is_ours || candidate_file_is_unchanged(candidate->kernel_path,
 					       candidate->kernel_fd, &candidate->kernel_stat)) &&
-	       (set->initrd_is_ours || candidate_file_is_unchanged(candidate->initrd_path,
-					       candidate->initrd_fd, &candidate->initrd_stat));
+	       (set->initrd_is_ours || set->initrd_is_extended ||
+		       candidate_file_is_unchanged(candidate->initrd_path, candidate->initrd_fd,
+			       &candidate->initrd_stat));
 }
 
 const char *factoryset_sources(const struct factoryset *set)
 {
-	if (set->kernel_is_ours)
-		return set->initrd.path; /* also the image's, or the one that is not */
+	if (set->kernel_is_ours) /* the other is the image's too, or the one that is not */
+		return set->initrd_is_extended ? set->kernel.path : set->initrd.path;
 	return set->initrd_is_ours ? set->kernel.path : "kernel or initrd";
 }

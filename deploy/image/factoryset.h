@@ -15,6 +15,7 @@ struct factoryset {
 	struct tree_file initrd;
 	bool kernel_is_ours; /* the image's own kernel or initrd, not a file given by the user */
 	bool initrd_is_ours;
+	bool initrd_is_extended; /* the image's own, and more: a copy that is open */
 	bool is_for_pc; /* a kernel that a BIOS can boot as well */
 };
 
@@ -27,6 +28,10 @@ int factoryset_open(const struct image *image, const char *kernel, const char *i
 
 /** Read all of it to compute its digests. Reports. Returns -EINTR; -errno. */
 int factoryset_digest(struct factoryset *set, const struct observer *observer);
+
+/** The initrd's copy (candidate->initrd_fd) was appended to: use it instead of the image's. Returns
+ * -errno. */
+int factoryset_extend_initrd(struct factoryset *set);
 
 void factoryset_close(struct factoryset *set);
 

@@ -8,6 +8,8 @@
 #include "disk/disk.h"
 #include "iso/volume.h"
 
+#define IMAGE_LIVE "/live" /* where its system is */
+
 struct image;
 
 /** Check whether the file or disk @path begins like an ISO 9660 image. Returns -ERR_FOREIGN if not;

@@ -14,24 +14,36 @@
 
 /* A bound on what a hostile file can make us keep. */
 #define RELEASES_MAX 8u
+#define LINKS_MAX    32u
+#define LINK_SIZE    64u /* of a name or target, with the final 0 */
+
+/* A symbolic link in the root: "lib" to "usr/lib". */
+struct link {
+	char name[LINK_SIZE];
+	char target[LINK_SIZE]; /* without a leading slash */
+};
 
 struct initrd {
-	struct strset paths;   /* without a leading "usr/"; sorted once all are read */
+	struct strset paths;   /* without a leading slash; sorted once all are read */
 	struct strset modules; /* bare names with `_`; sorted likewise */
 	char *releases[RELEASES_MAX];
 	size_t release_count;
 	struct modindex *index; /* NULL: it has none */
+	struct link links[LINKS_MAX];
+	size_t link_count;
+	const char *packing; /* of the last segment */
 };
 
 /* The state of reading one initrd. */
 struct reading {
 	struct initrd *initrd;
 	const char *name;
-	bool reported; /* the error that ended the reading was reported */
+	bool reported;	   /* the error that ended the reading was reported */
+	struct link *link; /* whose target is being read; NULL: none */
 };
 
-/* The path as initrd_has() wants it: no leading "./" or "/", and with merged /usr no "usr/". */
-static const char *normalize(const char *path)
+/* The path without a leading "./" or "/". */
+static const char *strip(const char *path)
 {
 	for (;;) {
 		if (path[0] == '/')
@@ -41,7 +53,31 @@ static const char *normalize(const char *path)
 		else
 			break;
 	}
+	return path;
+}
+
+/* The path as initrd_has() wants it: with merged /usr also no "usr/". */
+static const char *normalize(const char *path)
+{
+	path = strip(path);
 	return strncmp(path, "usr/", 4) == 0 ? path + 4 : path;
+}
+
+/* Start reading where a link in the root leads, if this is one. Returns 1 if its content is
+ * wanted. */
+static int begin_link(struct reading *reading, const char *path, const struct cpio_entry *entry)
+{
+	struct initrd *initrd = reading->initrd;
+	struct link *link = &initrd->links[initrd->link_count];
+
+	if (!S_ISLNK(entry->mode) || strchr(path, '/') || strlen(path) >= LINK_SIZE ||
+		entry->size >= LINK_SIZE || initrd->link_count == LINKS_MAX)
+		return 0;
+	*link = (struct link){0};
+	memcpy(link->name, path, strlen(path));
+	initrd->link_count++;
+	reading->link = link;
+	return 1;
 }
 
 static int add_release(struct initrd *initrd, const char *release, size_t length)
@@ -130,12 +166,15 @@ static int on_module_entry(
 static int on_entry(void *data, const struct cpio_entry *entry)
 {
 	struct reading *reading = data;
-	const char *path = normalize(entry->path);
+	const char *path = strip(entry->path), *name = normalize(path);
 	int r;
 
+	reading->link = NULL;
 	r = strset_add(&reading->initrd->paths, path, strlen(path));
-	if (r == 0 && strncmp(path, "lib/modules/", 12) == 0)
-		r = on_module_entry(reading, path + 12, entry);
+	if (r == 0)
+		r = begin_link(reading, path, entry);
+	if (r == 0 && strncmp(name, "lib/modules/", 12) == 0)
+		r = on_module_entry(reading, name + 12, entry);
 	if (r == -ERR_TOO_LARGE)
 		return refuse(-ERR_REFUSED, "%s: contains more file names than any initrd does",
 			reading->name);
@@ -145,10 +184,26 @@ static int on_entry(void *data, const struct cpio_entry *entry)
 static int on_content(void *data, const uint8_t *bytes, size_t size)
 {
 	struct reading *reading = data;
-	int r = modindex_write(reading->initrd->index, bytes, size);
+	int r;
 
+	if (reading->link) {
+		char *target = reading->link->target;
+
+		/* Its size was checked. */
+		strncat(target, (const char *)bytes, size);
+		memmove(target, strip(target), strlen(strip(target)) + 1);
+		return 0;
+	}
+	r = modindex_write(reading->initrd->index, bytes, size);
 	reading->reported = r < 0;
 	return r;
+}
+
+static void on_segment(void *data, const char *format)
+{
+	struct reading *reading = data;
+
+	reading->initrd->packing = format;
 }
 
 /* Make sure that libkmod can read what was copied for it. */
@@ -175,6 +230,7 @@ int initrd_read(int fd, const char *name, bool (*interrupted)(void *data), void 
 	struct reading reading = {.initrd = initrd, .name = name};
 	const struct segments_reader reader = {.entry = on_entry,
 		.content = on_content,
+		.segment = on_segment,
 		.data = &reading,
 		.interrupted = interrupted,
 		.interrupted_data = data};
@@ -223,7 +279,68 @@ void initrd_freep(struct initrd **initrd)
 
 bool initrd_has(const struct initrd *initrd, const char *path)
 {
-	return strset_has(&initrd->paths, normalize(path));
+	char merged[CPIO_NAME_MAX];
+
+	path = normalize(path);
+	if (strset_has(&initrd->paths, path))
+		return true;
+	return snprintf(merged, sizeof(merged), "usr/%s", path) < (int)sizeof(merged) &&
+	       strset_has(&initrd->paths, merged);
+}
+
+bool initrd_has_exactly(const struct initrd *initrd, const char *path)
+{
+	return strset_has(&initrd->paths, path);
+}
+
+int initrd_place(const struct initrd *initrd, const char *path, char *ret_path, size_t size)
+{
+	const size_t first = strcspn(path, "/");
+	const char *slash = strrchr(path, '/'), *target = "";
+	char folder[CPIO_NAME_MAX], merged[CPIO_NAME_MAX + 4];
+
+	for (size_t i = 0; i < initrd->link_count; i++) {
+		const struct link *link = &initrd->links[i];
+
+		if (strlen(link->name) == first && memcmp(link->name, path, first) == 0)
+			target = link->target;
+	}
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 0, path);
+	snprintf(merged, sizeof(merged), "usr/%s", folder);
+	if (*target)
+		path += first;
+	else if (*folder && !strset_has(&initrd->paths, folder) &&
+		 strset_has(&initrd->paths, merged))
+		target = "usr/";
+	return snprintf(ret_path, size, "%s%s", target, path) < (int)size ? 0 : -ERR_TOO_LARGE;
+}
+
+struct walk {
+	const char *start;
+	int (*found)(void *data, const char *path);
+	void *data;
+};
+
+static int on_path(void *data, const char *path)
+{
+	const struct walk *walk = data;
+	const char *name = normalize(path);
+
+	return strncmp(name, walk->start, strlen(walk->start)) == 0 ? walk->found(walk->data, name)
+								    : 0;
+}
+
+int initrd_walk(const struct initrd *initrd, const char *start,
+	int (*found)(void *data, const char *path), void *data)
+{
+	struct walk walk = {.start = start, .found = found, .data = data};
+
+	return strset_walk(&initrd->paths, on_path, &walk);
+}
+
+const char *initrd_packing(const struct initrd *initrd)
+{
+	return initrd->packing;
 }
 
 bool initrd_has_module(const struct initrd *initrd, const char *module)

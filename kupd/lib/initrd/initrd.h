@@ -34,6 +34,24 @@ void initrd_freep(struct initrd **initrd);
  */
 bool initrd_has(const struct initrd *initrd, const char *path);
 
+/** Does it contain just this path, whatever merged /usr would make of it? */
+bool initrd_has_exactly(const struct initrd *initrd, const char *path);
+
+/**
+ * Where a new file belongs for the initrd to have it as @path (no leading slash, no "usr/"): below
+ * what a link in the root leads to ("lib" to "usr/lib"), or in usr/ if just that has the folder.
+ * Returns -ERR_TOO_LARGE if it does not fit into @size bytes.
+ */
+int initrd_place(const struct initrd *initrd, const char *path, char *ret_path, size_t size);
+
+/** Call @found with each of its paths that begins with @start, as initrd_has() knows it; a negative
+ * errno stops the walk and is returned. */
+int initrd_walk(const struct initrd *initrd, const char *start,
+	int (*found)(void *data, const char *path), void *data);
+
+/** How its last segment is compressed ("zstd"); NULL: not at all. */
+const char *initrd_packing(const struct initrd *initrd);
+
 /** Does it contain a module of this name (`-` and `_` are the same, suffixes do not count)? */
 bool initrd_has_module(const struct initrd *initrd, const char *module);
 

@@ -189,6 +189,8 @@ static int read_segments(struct reading *reading)
 			.data = reading->reader->data};
 		format = unpack_detect(bytes, size);
 		reading->format = format ? unpack_name(format) : NULL;
+		if (reading->reader->segment)
+			reading->reader->segment(reading->reader->data, reading->format);
 		if (format)
 			r = read_packed(reading, format);
 		else if (bytes[0] == '0' && source->offset % 4 == 0)

@@ -12,6 +12,9 @@ struct segments_reader {
 	/* As in struct cpio_reader, for the entries of all archives. */
 	int (*entry)(void *data, const struct cpio_entry *entry);
 	int (*content)(void *data, const uint8_t *bytes, size_t size);
+	/* Called at the start of each segment (may be NULL) with its format ("zstd"); NULL: not
+	 * compressed. */
+	void (*segment)(void *data, const char *format);
 	void *data;
 	/* Polled now and then (may be NULL); true stops the reading with -EINTR. */
 	bool (*interrupted)(void *data);

@@ -66,6 +66,15 @@ bool strset_has(const struct strset *names, const char *name)
 	return false;
 }
 
+int strset_walk(const struct strset *names, int (*found)(void *data, const char *name), void *data)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < names->count; i++)
+		r = found(data, names->text + names->starts[i]);
+	return r;
+}
+
 void strset_clear(struct strset *names)
 {
 	free(names->text);

@@ -31,5 +31,8 @@ void strset_sort(struct strset *names);
 
 bool strset_has(const struct strset *names, const char *name);
 
+/** Call @found with each name; a negative errno stops the walk and is returned. */
+int strset_walk(const struct strset *names, int (*found)(void *data, const char *name), void *data);
+
 /** Free what the set holds. */
 void strset_clear(struct strset *names);

@@ -10,6 +10,7 @@
 #include <libisofs/libisofs.h>
 
 #include "base/util.h"
+#include "filestream.h"
 
 #define DEPTH_MAX 64u /* of folders; ECMA-119 allows 8, Rock Ridge any number */
 
@@ -243,11 +244,25 @@ int tree_add_folder(struct volume *volume, const char *folder, const char *name)
 			       volume_image(volume), directory, name, &added));
 }
 
+/* A new file of the stream, which belongs to the node if this succeeds. */
+static int add_stream(struct volume *volume, IsoDir *directory, const char *name, IsoStream *stream)
+{
+	IsoFile *file;
+	int code;
+
+	code = iso_image_add_new_file(volume_image(volume), directory, (char *)name, stream, &file);
+	if (code < 0) {
+		iso_stream_unref(stream);
+		return volume_error(code);
+	}
+	iso_node_set_mtime(ISO_NODE(file), time(NULL));
+	return 0;
+}
+
 int tree_add_text(struct volume *volume, const char *folder, const char *name, const char *text)
 {
 	IsoDir *directory;
 	IsoStream *stream;
-	IsoFile *file;
 	char *copy;
 	int code, r;
 
@@ -262,26 +277,34 @@ int tree_add_text(struct volume *volume, const char *folder, const char *name, c
 		free(copy);
 		return volume_error(code);
 	}
-	/* The stream owns the copy, and the node will own the stream. */
-	code = iso_image_add_new_file(volume_image(volume), directory, (char *)name, stream, &file);
-	if (code < 0) {
-		iso_stream_unref(stream);
-		return volume_error(code);
-	}
-	iso_node_set_mtime(ISO_NODE(file), time(NULL));
-	return 0;
+	/* The stream owns the copy. */
+	return add_stream(volume, directory, name, stream);
+}
+
+static int add_open_file(struct volume *volume, const char *folder, const char *name, int fd)
+{
+	IsoDir *directory;
+	IsoStream *stream;
+	int r;
+
+	r = find_place(volume, folder, name, &directory);
+	if (r == 0)
+		r = filestream_new(fd, &stream);
+	return r < 0 ? r : add_stream(volume, directory, name, stream);
 }
 
 int tree_add_file(
 	struct volume *volume, const char *folder, const char *name, const struct tree_file *file)
 {
-	autofree char *absolute = realpath(file->path, NULL);
+	autofree char *absolute = file->path ? realpath(file->path, NULL) : NULL;
 	const struct volume_file *part = &file->part;
 	IsoImage *image = volume_image(volume);
 	IsoDir *directory;
 	IsoNode *node;
 	int code, r;
 
+	if (!file->path)
+		return add_open_file(volume, folder, name, file->fd);
 	if (!absolute)
 		return -errno;
 	r = find_place(volume, folder, name, &directory);

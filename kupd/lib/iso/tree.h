@@ -10,8 +10,9 @@
 
 /* A file on this machine, or part of one, so that an image's kernel need not be extracted first. */
 struct tree_file {
-	const char *path;
+	const char *path;	 /* NULL: the open file @fd */
 	struct volume_file part; /* size 0: the whole file */
+	int fd;			 /* not owned; must stay open as long as the tree */
 };
 
 /** Names in the folder @path ("/", "/live"), sorted, NULL-terminated. Returns -ENOENT, also if it

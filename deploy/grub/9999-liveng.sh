@@ -1,0 +1,1 @@
+../../initramfs-hooks/9999-liveng.sh

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "addition.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/size.h"
+#include "base/text.h"
+#include "base/util.h"
+#include "boot/datadir.h"
+#include "cryptmodules.h"
+#include "initrd/initrd.h"
+#include "parts.h"
+#include "source.h"
+#include "tools.h"
+
+#define HOOK	  "9999-liveng.sh"
+#define LIVE_BOOT "lib/live/boot"
+
+/* The indexes that libkmod and busybox read: of all modules of the release, so that those which the
+ * initrd lacks are known, and not found, as before. */
+static const char *const indexes[] = {"modules.dep", "modules.dep.bin", "modules.alias",
+	"modules.alias.bin", "modules.softdep", "modules.symbols", "modules.symbols.bin",
+	"modules.builtin", "modules.builtin.bin", "modules.builtin.alias.bin", "modules.devname"};
+
+struct addition {
+	const struct image *image;
+	const char *name;
+	const char *release;
+	struct initrd *initrd;
+	struct parts *parts;
+	struct source *source; /* the image's system */
+};
+
+static void addition_clear(struct addition *addition)
+{
+	source_free(addition->source);
+	parts_free(addition->parts);
+	initrd_free(addition->initrd);
+}
+
+static int add_hook(struct addition *addition)
+{
+	void *data;
+	size_t size;
+	int r;
+
+	if (initrd_has(addition->initrd, LIVE_BOOT "/" HOOK))
+		return 0;
+	r = datadir_read(HOOK, &data, &size);
+	return r < 0 ? r : parts_take(addition->parts, LIVE_BOOT "/" HOOK, 0755, data, size);
+}
+
+static bool lacks_tools(const struct addition *addition)
+{
+	return !initrd_has(addition->initrd, "sbin/cryptsetup") ||
+	       !initrd_has(addition->initrd, "lib/cryptsetup/askpass");
+}
+
+static int add_tools(struct addition *addition)
+{
+	cleanup(source_freep) struct source *host = NULL;
+	int r;
+
+	if (!lacks_tools(addition))
+		return 0;
+	if (tools_are_in(addition->source))
+		return tools_add(
+			addition->source, addition->source, addition->name, addition->parts);
+	r = source_open_host(&host);
+	if (r < 0)
+		return r;
+	if (!tools_are_in(host))
+		return refuse(-ERR_REFUSED,
+			"%s: has no cryptsetup, which opens an encrypted persistence, neither has "
+			"this computer: install cryptsetup-bin here",
+			addition->name);
+	return tools_add(host, addition->source, addition->name, addition->parts);
+}
+
+/* Read a file of the release's modules; @ret_text is "" if there is none. */
+static int read_module_file(
+	const struct addition *addition, const char *file, void **ret_data, size_t *ret_size)
+{
+	autofree char *path = text_new("lib/modules/%s/%s", addition->release, file);
+
+	return path ? source_read(addition->source, path, ret_data, ret_size) : -ENOMEM;
+}
+
+static int read_text(const struct addition *addition, const char *file, char **ret_text)
+{
+	size_t size;
+	int r = read_module_file(addition, file, (void **)ret_text, &size);
+
+	if (r == -ENOENT)
+		*ret_text = strdup("");
+	return r == -ENOENT ? (*ret_text ? 0 : -ENOMEM) : r;
+}
+
+static int add_module_file(struct addition *addition, const char *file)
+{
+	autofree char *path = text_new("lib/modules/%s/%s", addition->release, file);
+	void *data;
+	size_t size;
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	r = source_read(addition->source, path, &data, &size);
+	if (r < 0)
+		return r;
+	return parts_take(addition->parts, path, 0644, data, size);
+}
+
+static bool initrd_has_it(void *data, const char *module)
+{
+	return initrd_has_module(data, module);
+}
+
+struct place_check {
+	const char *dep;
+	const char *start;
+};
+
+/* The new index must be right for the modules that are there. */
+static int check_place(void *data, const char *path)
+{
+	const struct place_check *check = data;
+	const char *file = path + strlen(check->start);
+
+	if (!strstr(file, ".ko"))
+		return 0;
+	return cryptmodules_has_path(check->dep, file) ? 0 : -ERR_FOREIGN;
+}
+
+static int check_places(const struct addition *addition, const char *dep)
+{
+	autofree char *start = text_new("lib/modules/%s/", addition->release);
+	struct place_check check = {.dep = dep, .start = start};
+	int r;
+
+	if (!start)
+		return -ENOMEM;
+	r = initrd_walk(addition->initrd, start, check_place, &check);
+	if (r == -ERR_FOREIGN)
+		return refuse(-ERR_REFUSED,
+			"%s: has modules that the image's system does not know: give an initrd "
+			"with cryptsetup by --initrd",
+			addition->name);
+	return r;
+}
+
+static int add_chosen(struct addition *addition, const char *dep, char *const paths[])
+{
+	int r = paths[0] ? check_places(addition, dep) : 0;
+
+	for (size_t i = 0; r == 0 && paths[i]; i++) {
+		log_debug("module %s", paths[i]);
+		r = add_module_file(addition, paths[i]);
+		if (r == -ENOENT)
+			return refuse(-ERR_REFUSED, "%s: the image's system lacks the module %s",
+				addition->name, paths[i]);
+	}
+	for (size_t i = 0; r == 0 && paths[0] && i < ARRAY_SIZE(indexes); i++) {
+		r = add_module_file(addition, indexes[i]);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
+static int add_modules(struct addition *addition)
+{
+	autofree char *dep = NULL, *alias = NULL, *softdep = NULL, *builtin = NULL;
+	autofree char **paths = NULL;
+	int r;
+
+	r = read_text(addition, "modules.dep", &dep);
+	if (r == 0)
+		r = read_text(addition, "modules.alias", &alias);
+	if (r == 0)
+		r = read_text(addition, "modules.softdep", &softdep);
+	if (r == 0)
+		r = read_text(addition, "modules.builtin", &builtin);
+	if (r == 0) {
+		const struct cryptmodules_index index = {dep, alias, softdep, builtin};
+
+		r = cryptmodules_choose(&index, initrd_has_it, addition->initrd, &paths);
+	}
+	if (r == -ENOENT)
+		return refuse(-ERR_REFUSED,
+			"%s: the image's system has no module dm-crypt of %s, which opens an "
+			"encrypted persistence",
+			addition->name, addition->release);
+	return r < 0 ? r : add_chosen(addition, dep, paths);
+}
+
+static int append(struct addition *addition, int fd)
+{
+	cleanup(segment_freep) struct segment *segment = NULL;
+	char size[SIZE_TEXT];
+	int r = segment_new(&segment);
+
+	if (r == 0)
+		r = parts_write(addition->parts, segment);
+	if (r == 0) {
+		log_step("adding %zu files, %s, to the initrd", parts_count(addition->parts),
+			size_text(segment_size(segment), size));
+		r = segment_append(segment, initrd_packing(addition->initrd), fd);
+	}
+	return r < 0 ? report(r, "%s: cannot add to it", addition->name) : 1;
+}
+
+static int make(struct addition *addition, int fd)
+{
+	int r = parts_new(addition->initrd, &addition->parts);
+
+	/* An initrd that has the programs has what they need, too, or candidate_check() says so. */
+	if (r == 0 && lacks_tools(addition)) {
+		r = source_open_image(addition->image, &addition->source);
+		if (r == 0)
+			r = add_tools(addition);
+		if (r == 0)
+			r = add_modules(addition);
+	}
+	if (r == 0)
+		r = add_hook(addition);
+	if (r < 0 || parts_count(addition->parts) == 0)
+		return r;
+	return append(addition, fd);
+}
+
+int addition_append(const struct image *image, int fd, const char *name, const char *release,
+	const struct observer *observer)
+{
+	cleanup(addition_clear) struct addition addition = {
+		.image = image, .name = name, .release = release};
+	int r;
+
+	r = initrd_read(fd, name, observer ? observer->interrupted : NULL,
+		observer ? observer->data : NULL, &addition.initrd);
+	if (r < 0)
+		return r;
+	if (!initrd_has(addition.initrd, "scripts/live") || !initrd_has(addition.initrd, LIVE_BOOT))
+		return 0;
+	return make(&addition, fd);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "source.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/util.h"
+#include "iso/tree.h"
+#include "squash.h"
+
+#define LAYERS_MAX 32u
+
+struct source {
+	struct squash *layers[LAYERS_MAX]; /* the topmost first; none: this machine */
+	size_t n;
+	bool is_host;
+};
+
+/* What to say about a squashfs that cannot be read. */
+static int refuse_squash(const struct image *image, const char *path, int error)
+{
+	const char *name = image_path(image);
+
+	switch (error) {
+	case -ERR_FOREIGN:
+		return refuse(-ERR_REFUSED, "%s: %s is not a squashfs", name, path);
+	case -ERR_UNSUPPORTED:
+		return refuse(-ERR_REFUSED,
+			"%s: %s is compressed in a way that libsquashfs cannot read", name, path);
+	case -ERR_DAMAGED:
+	case -ERR_SHORT:
+		return refuse(
+			-ERR_REFUSED, "%s: %s is damaged: download the image again", name, path);
+	default:
+		return report(error, "%s: cannot read %s", name, path);
+	}
+}
+
+static int open_layer(struct source *source, const struct image *image, const char *path)
+{
+	struct volume_file file;
+	int r = image_find(image, path, &file);
+
+	if (r == 0 && source->n == LAYERS_MAX)
+		r = -ERR_TOO_LARGE;
+	if (r == 0)
+		r = squash_open(image_disk(image), file.extent, &source->layers[source->n]);
+	if (r < 0)
+		return refuse_squash(image, path, r);
+	source->n++;
+	return 0;
+}
+
+int source_open_image(const struct image *image, struct source **ret_source)
+{
+	cleanup(source_freep) struct source *source = calloc(1, sizeof(*source));
+	cleanup(tree_names_freep) char **names = NULL;
+	size_t n = 0;
+	int r;
+
+	if (!source)
+		return -ENOMEM;
+	r = image_list(image, IMAGE_LIVE, &names);
+	if (r < 0)
+		return report(r, "%s: cannot read " IMAGE_LIVE, image_path(image));
+	while (names[n])
+		n++;
+	while (r == 0 && n-- > 0) {
+		const char *suffix = strrchr(names[n], '.');
+		autofree char *path = text_new(IMAGE_LIVE "/%s", names[n]);
+
+		if (!path)
+			return -ENOMEM;
+		if (suffix && strcmp(suffix, ".squashfs") == 0)
+			r = open_layer(source, image, path);
+	}
+	if (r < 0)
+		return r;
+	if (source->n == 0)
+		return refuse(
+			-ERR_REFUSED, "%s: has no squashfs in " IMAGE_LIVE "/", image_path(image));
+	*ret_source = steal_pointer(source);
+	return 0;
+}
+
+int source_open_host(struct source **ret_source)
+{
+	struct source *source = calloc(1, sizeof(*source));
+
+	if (!source)
+		return -ENOMEM;
+	source->is_host = true;
+	*ret_source = source;
+	return 0;
+}
+
+void source_free(struct source *source)
+{
+	if (!source)
+		return;
+	for (size_t i = 0; i < source->n; i++)
+		squash_close(source->layers[i]);
+	free(source);
+}
+
+void source_freep(struct source **source)
+{
+	source_free(*source);
+}
+
+const char *source_name(const struct source *source)
+{
+	return source->is_host ? "this computer" : "the image";
+}
+
+static int read_host(const char *path, void **ret_data, size_t *ret_size)
+{
+	autofree char *absolute = text_new("/%s", path);
+
+	if (!absolute)
+		return -ENOMEM;
+	return file_read_whole(absolute, SOURCE_FILE_MAX, ret_data, ret_size);
+}
+
+int source_read(const struct source *source, const char *path, void **ret_data, size_t *ret_size)
+{
+	int r = -ENOENT;
+
+	if (source->is_host)
+		return read_host(path, ret_data, ret_size);
+	for (size_t i = 0; r == -ENOENT && i < source->n; i++)
+		r = squash_read(source->layers[i], path, SOURCE_FILE_MAX, ret_data, ret_size);
+	return r;
+}

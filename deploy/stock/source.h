@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * Where programs, libraries and modules are taken from: the image's own system, which is in its
+ * squashfs files, or this machine.
+ */
+
+#include <stdint.h>
+
+#include "image/image.h"
+
+#define SOURCE_FILE_MAX (64u * MIB) /* bytes: more than any of those files has */
+
+struct source;
+
+/** The system in the squashfs files of @image, which must outlive it; of a file in several of them
+ * the last in alphabetical order counts, as for live-boot. Reports. Returns -ERR_REFUSED if there
+ * is none that can be read; -errno. The caller frees it with source_free(). */
+int source_open_image(const struct image *image, struct source **ret_source);
+
+/** This machine's. Returns -ENOMEM. The caller frees it as above. */
+int source_open_host(struct source **ret_source);
+
+void source_free(struct source *source);
+void source_freep(struct source **source);
+
+/** For messages: "the image" or "this computer". */
+const char *source_name(const struct source *source);
+
+/** Read the file @path (no leading slash), following links, with a 0 after its last byte that does
+ * not count in @ret_size. Does not report. Returns -ENOENT; -ERR_TOO_LARGE beyond SOURCE_FILE_MAX;
+ * -ERR_DAMAGED; -errno. The caller frees @ret_data. */
+int source_read(const struct source *source, const char *path, void **ret_data, size_t *ret_size);

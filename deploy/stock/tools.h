@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * cryptsetup for an initrd without it: the programs with all libraries that they load, in a folder
+ * of their own with their own loader, so that they never meet the initrd's; in their places
+ * scripts that start them.
+ */
+
+#include "parts.h"
+#include "source.h"
+
+/** Does this machine, or the image's system, have the program? */
+bool tools_are_in(const struct source *source);
+
+/**
+ * Add to @parts what live-boot wants for an encrypted persistence (9990-cmdline-old: the programs
+ * /sbin/cryptsetup and /lib/cryptsetup/askpass) and what those need: dmsetup and udev's rules for
+ * device-mapper, without which `cryptsetup open` waits for ever; each only where the initrd lacks
+ * it. @image is the system that they will run in: they must be for the same machine. @image_name is
+ * for messages. Reports. Returns -ERR_REFUSED if one cannot be had; -errno.
+ */
+int tools_add(const struct source *source, const struct source *image, const char *image_name,
+	struct parts *parts);
