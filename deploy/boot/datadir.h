@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The files that come with the program: the boot menu's template and theme, in LIVENG_DATA or in
- * the folder given by the environment variable LIVENG_DEPLOY_DATA.
+ * The files that come with the program: the boot menu's template and theme, the hook for initrds;
+ * in LIVENG_DATA or in the folder given by the environment variable LIVENG_DEPLOY_DATA.
  */
 
 #include <stddef.h>

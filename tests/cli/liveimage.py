@@ -110,17 +110,17 @@ def efi_image(path, programs):
 
 
 def make_image(path, kernel_set, *, loaders=False, grub_cfg=None, info=NAME, extra=None,
-               without=(), more_sets=(), ballast=0):
+               without=(), more_sets=(), ballast=0, system=None):
     """Make the image `path` with this kernel set, named with its release as live-build does.
 
     loaders: put the signed EFI programs of this machine on it, as live-build would.
     grub_cfg: another boot menu. extra: more files {"live/x": bytes}. without: paths that are left
-    out. more_sets: further kernels beside the one that is booted.
+    out. more_sets: further kernels beside the one that is booted. system: a squashfs in place of the small one.
     """
     path = Path(path)
     scratch = path.with_suffix(".scratch")
     tree = scratch / "tree"
-    content = squashfs(scratch, ballast)
+    content = system.read_bytes() if system else squashfs(scratch, ballast)
     for folder in (".disk", "live", "boot/grub", "EFI/boot", "pool/main", "install"):
         (tree / folder).mkdir(parents=True)
     for s in (kernel_set, *more_sets):

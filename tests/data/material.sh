@@ -15,6 +15,8 @@
 #   initrd.img-NEW.nocrypt  without cryptsetup-initramfs
 #   initrd.img-NEW.nolive   without live-boot
 #   initrd.img-NEW.nousb    without the usb-storage module
+#   initrd.img-NEW.stock    without cryptsetup and without its modules: as on an image that nobody made for it
+#   system.squashfs         of the system those are from: cryptsetup, its libraries, the modules of NEW
 #   stamp                   written last
 
 set -eu
@@ -142,6 +144,17 @@ initrd() {
 	mv "$4.new" "$4"
 }
 
+# What an initrd may want of a system.
+system() {
+	(cd "$work/full" && find bin lib lib64 sbin usr/bin/dash usr/bin/sh usr/sbin/cryptsetup usr/sbin/dmsetup \
+		usr/lib/cryptsetup/askpass usr/lib/x86_64-linux-gnu usr/lib64 usr/lib/udev/rules.d \
+		"usr/lib/modules/$new/kernel/"crypto "usr/lib/modules/$new/kernel/"arch \
+		"usr/lib/modules/$new/kernel/"drivers/md "usr/lib/modules/$new/"modules.* |
+		cpio --quiet -pdl "$work/system") 2> "$work/log/system"
+	mksquashfs "$work/system" "$dir/system.squashfs" -comp zstd -Xcompression-level 1 -noappend -all-root \
+		-quiet -no-progress >> "$work/log/system" 2>&1 || { cat "$work/log/system" >&2; return 1; }
+}
+
 # An uncompressed archive, as CPU microcode comes in front of the initrd.
 early() {
 	mkdir -p "$work/early/kernel/x86/microcode"
@@ -201,8 +214,10 @@ lane1=$!
 	initrd full "$new" "${short#usb-storage uas}" "initrd.img-$new.nousb"
 	initrd nocrypt "$new" "$short" "initrd.img-$new.nocrypt"
 	initrd nolive "$new" "$short" "initrd.img-$new.nolive"
+	initrd nocrypt "$new" "${short%%dm-crypt*}" "initrd.img-$new.stock"
 } &
 lane2=$!
+system
 initrd full "$old" "$short" "initrd.img-$old"
 initrd full "$new" "$short" "initrd.img-$new"
 for compress in gzip "xz -1 --check=crc32" "lz4 -l"; do

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stock image, whose initrd cannot open an encrypted persistence: what liveng-deploy appends to it."""
+
+import os
+import subprocess
+
+import pytest
+
+import liveimage
+from programs import REFUSED, SIZE, deploy, deployer
+from stick import MIB, run
+
+PRIVATE = "usr/lib/liveng/crypt"
+
+
+@pytest.fixture(scope="session")
+def stock(material, tmp_path_factory):
+    """Real kernel, initrd without cryptsetup, the squashfs of a system with it."""
+    path = tmp_path_factory.mktemp("stock") / "stock.iso"
+    return liveimage.make_image(path, material.set(material.release, initrd=material.initrd(variant=".stock")),
+                                loaders=True, system=material.folder / "system.squashfs")
+
+
+@pytest.fixture(scope="session")
+def phrase(tmp_path_factory):
+    path = tmp_path_factory.mktemp("phrase") / "phrase"
+    path.write_text("correct horse battery staple")
+    return path
+
+
+@pytest.fixture(scope="session")
+def encrypted(stock, phrase, tmp_path_factory):
+    return deploy(stock, tmp_path_factory.mktemp("stick") / "stick.img", "--encrypt", "--passphrase-file", phrase,
+                  "--size", "600M")
+
+
+def unpacked(initrd, skip, folder):
+    """The files of the segment after the first @skip bytes, as cpio unpacks them."""
+    folder.mkdir()
+    (folder.parent / "segment").write_bytes(initrd[skip:].lstrip(b"\0"))
+    subprocess.run("zstd -dc ../segment | cpio -idm --quiet", shell=True, check=True, cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def segment(encrypted, stock, tmp_path_factory):
+    initrd = encrypted.grub_cat("live/initrd.img", number=2)
+    own = stock.set.initrd.read_bytes()
+    assert initrd[:len(own)] == own
+    return unpacked(initrd, len(own), tmp_path_factory.mktemp("initrd") / "root")
+
+
+def test_both_sets_have_the_same_initrd(encrypted):
+    assert encrypted.grub_cat("live/initrd.img", number=1) == encrypted.grub_cat("live/initrd.img", number=2)
+
+
+def test_the_segment_is_small(encrypted, stock):
+    initrd = encrypted.grub_cat("live/initrd.img", number=2)
+    assert 1 * MIB < len(initrd) - stock.set.initrd.stat().st_size < 7 * 1000 * 1000
+
+
+def test_the_programs_run_with_their_own_libraries(segment):
+    """As the initrd will start them: by their loader, without any library from elsewhere."""
+    loader, = (segment / PRIVATE).glob("ld-linux*")
+    for program in "cryptsetup", "dmsetup":
+        listed = run(loader, "--library-path", segment / PRIVATE, "--list", segment / PRIVATE / program).decode()
+        for line in listed.splitlines():
+            assert "vdso" in line or str(segment / PRIVATE) in line or "ld-linux" in line, line
+        assert b"2." in run(loader, "--library-path", segment / PRIVATE, segment / PRIVATE / program, "--version")
+        script = (segment / "usr/sbin" / program).read_text()
+        assert script.startswith("#!/bin/sh\nexec /lib/liveng/crypt/ld-linux")
+        assert os.access(segment / "usr/sbin" / program, os.X_OK)
+    assert (segment / PRIVATE / "libgcc_s.so.1").exists()  # for the end of argon2's threads
+    assert os.access(segment / "usr/lib/cryptsetup/askpass", os.X_OK)
+
+
+def test_the_modules_and_their_index(segment, material):
+    modules = segment / "usr/lib/modules" / material.release
+    names = {path.name.partition(".")[0] for path in modules.rglob("*.ko*")}
+    assert {"dm-crypt", "dm-mod", "xts", "aesni-intel", "algif_skcipher"} <= names
+    assert (modules / "modules.dep.bin").exists()
+
+
+def test_udev_and_the_hook(segment):
+    rules = {path.name for path in (segment / "usr/lib/udev/rules.d").iterdir()}
+    assert "95-dm-notify.rules" in rules  # or `cryptsetup open` waits for ever
+    assert (segment / "usr/lib/live/boot/9999-liveng.sh").exists()
+
+
+def test_an_initrd_that_has_all_gets_the_hook_only(real_image, phrase, tmp_path):
+    stick = deploy(real_image, tmp_path / "stick.img", "--encrypt", "--passphrase-file", phrase, "--size", "600M")
+    initrd = stick.grub_cat("live/initrd.img", number=2)
+    own = real_image.set.initrd.read_bytes()
+    assert initrd[:len(own)] == own
+    root = unpacked(initrd, len(own), tmp_path / "root")
+    assert [path.name for path in root.rglob("*") if path.is_file()] == ["9999-liveng.sh"]
+
+
+def test_unencrypted_the_initrd_stays_as_it_is(stock, tmp_path):
+    stick = deploy(stock, tmp_path / "stick.img", "--size", "600M")
+    assert stick.grub_has(stock.set)
+
+
+def test_a_system_without_modules_is_refused(material, small_sets, phrase, tmp_path):
+    image = liveimage.make_image(tmp_path / "live.iso", material.set(
+        material.release, initrd=material.initrd(variant=".stock")), loaders=True)
+    deployer("--yes", "--encrypt", "--passphrase-file", phrase, "--size", SIZE, image, tmp_path / "stick.img",
+             code=REFUSED, says="the image's system")
+    assert not (tmp_path / "stick.img").exists()
