@@ -23,10 +23,11 @@ static const char *const dropped[] = {"EFI", "boot", "isolinux", "syslinux", "[B
 	"boot.catalog", "boot.cat", "efi.img", "md5sum.txt", "sha1sum.txt", "sha256sum.txt",
 	"sha512sum.txt", "md5sum.README"};
 
-/* An installer, and what only belongs to the installer in an image that has one: in other images
- * these may be anything. */
-static const char *const installer[] = {"install", "install.amd", "install.386", "install.a64",
-	"d-i", "dists", "pool", "pool-udeb"};
+/* Debian's installer, which boots by itself, and what only belongs to it in an image that has one:
+ * in other images these may be anything. Its archive, pool/ and dists/, stays: the live system's
+ * own installer (Calamares) installs from it. */
+static const char *const installer[] = {
+	"install", "install.amd", "install.386", "install.a64", "d-i", "pool-udeb"};
 static const char *const beside_installer[] = {"firmware", "autorun.inf", "autorun.ico",
 	"setup.exe", "g2ldr", "g2ldr.mbr", "win32-loader.ini", "tools", "css", "doc", "pics",
 	"README.html", "README.txt", "README.source", "README.mirrors.html", "README.mirrors.txt"};

@@ -115,7 +115,7 @@ def test_an_image_of_live_build(tmp_path):
 
 def test_the_system_partition_omits_what_a_stick_does_not_need(deployed, live_image, tmp_path):
     tree = extract(deployed, tmp_path / "1", number=1)
-    assert files(tree) == {".disk/info", "live/vmlinuz", "live/initrd.img", "live/release",
+    assert files(tree) == {".disk/info", "pool/main/installer.deb", "live/vmlinuz", "live/initrd.img", "live/release",
                            "live/SHA256SUMS", "live/filesystem.squashfs",
                            "live/filesystem.packages"}
     assert (tree / ".disk/info").read_text() == liveimage.NAME + "\n"
@@ -145,13 +145,14 @@ def test_what_live_config_reads_comes_along(small_sets, tmp_path):
 
 
 def test_files_of_installers_are_kept_if_there_is_no_installer(small_sets, tmp_path):
+    """The archive always is: the live system's own installer takes packages from it."""
     own = {"tools/a": b"a", "doc/a": b"a", "firmware/a": b"a", "pics/a": b"a", "README.txt": b"a",
            "setup.exe": b"a", "pools/a": b"a"}
-    for name, without, left in ("own", ("pool", "install"), set(own)), ("installer", (), {"pools/a"}):
+    for name, without, left in ("own", ("install",), set(own)), ("installer", (), {"pools/a"}):
         image = liveimage.make_image(tmp_path / f"{name}.iso", small_sets[0], extra=own, without=without)
         stick = deploy(image, tmp_path / f"{name}.img", "--size", SIZE)
         tree = extract(stick, tmp_path / name, number=1)
-        assert {f for f in files(tree) if not f.startswith(("live/", ".disk/"))} == left
+        assert {f for f in files(tree) if not f.startswith(("live/", ".disk/"))} == left | {"pool/main/installer.deb"}
 
 
 def test_of_several_kernels_the_menus_own_is_used(small_sets, tmp_path):
