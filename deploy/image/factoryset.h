@@ -16,7 +16,7 @@ struct factoryset {
 	bool kernel_is_ours; /* the image's own kernel or initrd, not a file given by the user */
 	bool initrd_is_ours;
 	bool initrd_is_extended; /* the image's own, and more: a copy that is open */
-	bool is_for_pc; /* a kernel that a BIOS can boot as well */
+	bool is_for_pc;		 /* a kernel that a BIOS can boot as well */
 };
 
 /**

@@ -82,11 +82,6 @@ static void inode_freep(sqfs_inode_generic_t **inode)
 	sqfs_free(*inode);
 }
 
-static void entry_freep(sqfs_dir_entry_t **entry)
-{
-	sqfs_free(*entry);
-}
-
 static int open_all(struct squash *squash)
 {
 	sqfs_file_t *file = &squash->window.file;
@@ -152,7 +147,6 @@ void squash_closep(struct squash **squash)
 static int child_of(struct squash *squash, const sqfs_inode_generic_t *folder, const char *name,
 	sqfs_inode_generic_t **ret_inode)
 {
-	cleanup(entry_freep) sqfs_dir_entry_t *entry = NULL;
 	int code = sqfs_dir_reader_open_dir(squash->folders, folder, 0);
 
 	if (code == 0)

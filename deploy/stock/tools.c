@@ -279,6 +279,9 @@ static int check_machine(const struct taking *taking, const struct source *image
 	r = source_read(image, "bin/sh", &their_data, &their_size);
 	if (r == 0)
 		r = elf_parse(their_data, their_size, &theirs);
+	if (r == -ENOENT || r == -ERR_FOREIGN)
+		return refuse(-ERR_REFUSED, "%s: the image's system has no /bin/sh: is it one?",
+			taking->image_name);
 	if (r < 0)
 		return report(r, "%s: cannot read the /bin/sh of its system", taking->image_name);
 	r = source_read(taking->source, CRYPTSETUP, &our_data, &our_size);

@@ -44,10 +44,19 @@ def unpacked(initrd, skip, folder):
 
 @pytest.fixture(scope="session")
 def segment(encrypted, stock, tmp_path_factory):
+    """What was appended."""
     initrd = encrypted.grub_cat("live/initrd.img", number=2)
     own = stock.set.initrd.read_bytes()
     assert initrd[:len(own)] == own
     return unpacked(initrd, len(own), tmp_path_factory.mktemp("initrd") / "root")
+
+
+@pytest.fixture(scope="session")
+def whole(segment, stock, tmp_path_factory):
+    """What the kernel makes of both."""
+    root = unpacked(stock.set.initrd.read_bytes(), 0, tmp_path_factory.mktemp("whole") / "root")
+    run("cp", "-aT", segment, root)
+    return root
 
 
 def test_both_sets_have_the_same_initrd(encrypted):
@@ -62,7 +71,8 @@ def test_the_segment_is_small(encrypted, stock):
 def test_the_programs_run_with_their_own_libraries(segment):
     """As the initrd will start them: by their loader, without any library from elsewhere."""
     loader, = (segment / PRIVATE).glob("ld-linux*")
-    for program in "cryptsetup", "dmsetup":
+    for path in (segment / PRIVATE).glob("*setup"):
+        program = path.name
         listed = run(loader, "--library-path", segment / PRIVATE, "--list", segment / PRIVATE / program).decode()
         for line in listed.splitlines():
             assert "vdso" in line or str(segment / PRIVATE) in line or "ld-linux" in line, line
@@ -74,15 +84,19 @@ def test_the_programs_run_with_their_own_libraries(segment):
     assert os.access(segment / "usr/lib/cryptsetup/askpass", os.X_OK)
 
 
-def test_the_modules_and_their_index(segment, material):
-    modules = segment / "usr/lib/modules" / material.release
-    names = {path.name.partition(".")[0] for path in modules.rglob("*.ko*")}
+def test_the_modules_and_their_index(segment, whole, material):
+    names = {path.name.partition(".")[0] for path in whole.rglob("*.ko*")}
     assert {"dm-crypt", "dm-mod", "xts", "aesni-intel", "algif_skcipher"} <= names
-    assert (modules / "modules.dep.bin").exists()
+    assert list(segment.rglob("dm-crypt.ko*")) and list(segment.rglob("modules.dep.bin"))
+    # modprobe of the initrd's own index finds them, and all that they need.
+    for module in "dm-crypt", "xts", "aesni-intel":
+        said = run("modprobe", "--dirname", whole, "--set-version", material.release, "--show-depends", module).decode()
+        for line in said.splitlines():
+            assert line.startswith("builtin ") or os.path.exists(line.split()[1]), line
 
 
-def test_udev_and_the_hook(segment):
-    rules = {path.name for path in (segment / "usr/lib/udev/rules.d").iterdir()}
+def test_udev_and_the_hook(segment, whole):
+    rules = {path.name for path in (whole / "usr/lib/udev/rules.d").iterdir()}
     assert "95-dm-notify.rules" in rules  # or `cryptsetup open` waits for ever
     assert (segment / "usr/lib/live/boot/9999-liveng.sh").exists()
 

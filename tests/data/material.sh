@@ -149,7 +149,8 @@ system() {
 	(cd "$work/full" && find bin lib lib64 sbin usr/bin/dash usr/bin/sh usr/sbin/cryptsetup usr/sbin/dmsetup \
 		usr/lib/cryptsetup/askpass usr/lib/x86_64-linux-gnu usr/lib64 usr/lib/udev/rules.d \
 		"usr/lib/modules/$new/kernel/"crypto "usr/lib/modules/$new/kernel/"arch \
-		"usr/lib/modules/$new/kernel/"drivers/md "usr/lib/modules/$new/"modules.* |
+		"usr/lib/modules/$new/kernel/"drivers/md "usr/lib/modules/$new/kernel/"drivers/crypto \
+		"usr/lib/modules/$new/"modules.* |
 		cpio --quiet -pdl "$work/system") 2> "$work/log/system"
 	mksquashfs "$work/system" "$dir/system.squashfs" -comp zstd -Xcompression-level 1 -noappend -all-root \
 		-quiet -no-progress >> "$work/log/system" 2>&1 || { cat "$work/log/system" >&2; return 1; }
