@@ -3,15 +3,17 @@
 line."""
 
 import json
+import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 TOP = Path(__file__).resolve().parents[1]
-PASSED = TOP / "build/passed"  # a file for each commit: the tests that have passed on it
+PASSED = TOP / "build/passed"  # a file for each commit and way of testing: the tests that have passed
 RESULTS = "tests/vm/results.json"
 MATRIX = RESULTS, "README.md"
 SECONDS = 3  # what a test takes if nothing is known of it
@@ -51,7 +53,11 @@ def record_of_commit():
     check-vm writes, does not count."""
     commit = git("rev-parse", "HEAD")
     changed = git("status", "--porcelain", "--", ".", *(f":!{file}" for file in MATRIX))
-    return PASSED / commit if commit and not changed else None
+    if not commit or changed:
+        print("resuming: not the files of one commit: nothing is skipped or noted", file=sys.stderr)
+        return None
+    settings = [os.environ.get(name, "") for name in ("LIVENG_PROGRAMS", "LIVENG_MODEL_STATES")]
+    return PASSED / "-".join([commit, *settings]).replace("/", "_")
 
 
 def name_of(report_or_item):
@@ -102,9 +108,9 @@ def part_of(items, part, parts):
 def pytest_collection_modifyitems(config, items):
     chosen = items
     if part := config.getoption("part"):
-        number, parts = map(int, part.split("/"))
+        number, parts = map(int, re.fullmatch(r"(\d+)/(\d+)|.*", part).groups(0))
         if not 1 <= number <= parts:
-            raise pytest.UsageError(f"--part {part}: K is from 1 to N")
+            raise pytest.UsageError(f"--part {part}: not K/N, with K from 1 to N")
         chosen = part_of(items, number, parts)
     left = [item for item in items if item in chosen and name_of(item) not in config.passed]
     if len(left) < len(items):

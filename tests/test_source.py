@@ -131,6 +131,7 @@ def test_modules_have_no_circle():
     ("libburn/", {"kupd/lib/iso"}),
     ("libkmod.h", {"kupd/lib/candidate"}),
     ("libfdisk.h", {"deploy/layout"}),
+    ("sqfs/", {"deploy/stock"}),
     ("getopt.h", {"kupd/program"}),
 ])
 def test_library_is_used_in_its_rooms_only(library, rooms):

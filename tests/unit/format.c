@@ -67,7 +67,7 @@ static int make_fixture(void **state)
 		.label = "LIVENG_SYSTEM2",
 		.date = "2026112508010203",
 		.release = "6.1.0-1-amd64",
-		.kernel = {fixture->kernel, {.extent = {SKIP, KERNEL_SIZE}}},
+		.kernel = {.path = fixture->kernel, .part.extent = {SKIP, KERNEL_SIZE}},
 		.initrd = {.path = fixture->initrd},
 		.kernel_sum = fixture->kernel_sum,
 		.initrd_sum = fixture->initrd_sum,
