@@ -102,7 +102,7 @@ def test_many_files_and_long_names(small_sets, tmp_path, count):
     image = liveimage.make_image(tmp_path / "a.iso", small_sets[0], extra=names)
     stick = deploy(image, tmp_path / "stick.img", "--size", "500M")
     tree = extract(stick, tmp_path / "1", number=1)
-    assert len(files(tree)) == count + 7
+    assert len(files(tree)) == count + 8
     assert (tree / f"live/2999{'x' * 90}").read_bytes() == b"2999"
 
 
