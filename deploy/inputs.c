@@ -97,7 +97,7 @@ static int check_kernel_size(const struct inputs *inputs)
 		size_text(size, has), size_text(set, each), size_option(3 * set, enough));
 }
 
-/* A stock image's initrd opens no encrypted persistence: add what it lacks. */
+/* A stock image's initrd cannot open an encrypted persistence: add what it lacks. */
 static int extend_initrd(struct inputs *inputs, const struct observer *observer)
 {
 	const struct candidate *candidate = inputs->set.candidate;

@@ -48,12 +48,18 @@ def git(*arguments):
     return done.stdout.strip()
 
 
+def without_matrix(text):
+    """README.md but for what check-vm writes."""
+    return re.sub(r"(?s)<!-- make matrix -->.*?<!-- end -->", "", text).strip()
+
+
 def record_of_commit():
     """Where it is noted what has passed on this commit; None if the files are not those of one. The matrix, which
     check-vm writes, does not count."""
     commit = git("rev-parse", "HEAD")
     changed = git("status", "--porcelain", "--", ".", *(f":!{file}" for file in MATRIX))
-    if not commit or changed:
+    readme = without_matrix((TOP / "README.md").read_text())
+    if not commit or changed or readme != without_matrix(git("show", "HEAD:README.md")):
         print("resuming: not the files of one commit: nothing is skipped or noted", file=sys.stderr)
         return None
     settings = [os.environ.get(name, "") for name in ("LIVENG_PROGRAMS", "LIVENG_MODEL_STATES")]

@@ -2,7 +2,6 @@
 
 #include "addition.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -64,8 +63,6 @@ static int add_tools(struct addition *addition)
 	cleanup(source_freep) struct source *host = NULL;
 	int r;
 
-	if (!lacks_tools(addition))
-		return 0;
 	if (tools_are_in(addition->source))
 		return tools_add(
 			addition->source, addition->source, addition->name, addition->parts);
@@ -74,34 +71,37 @@ static int add_tools(struct addition *addition)
 		return r;
 	if (!tools_are_in(host))
 		return refuse(-ERR_REFUSED,
-			"%s: has no cryptsetup, which opens an encrypted persistence, neither has "
-			"this computer: install cryptsetup-bin here",
+			"%s: does not have cryptsetup, which opens an encrypted persistence, and "
+			"this computer does not have it either: install cryptsetup-bin here",
 			addition->name);
 	return tools_add(host, addition->source, addition->name, addition->parts);
 }
 
-/* Read a file of the release's modules; @ret_text is "" if there is none. */
-static int read_module_file(
-	const struct addition *addition, const char *file, void **ret_data, size_t *ret_size)
+/* Where the release has a file of its modules. NULL: no memory. */
+static char *module_path(const struct addition *addition, const char *file)
 {
-	autofree char *path = text_new("lib/modules/%s/%s", addition->release, file);
-
-	return path ? source_read(addition->source, path, ret_data, ret_size) : -ENOMEM;
+	return text_new("lib/modules/%s/%s", addition->release, file);
 }
 
+/* Read one of the indexes; "" if there is none. */
 static int read_text(const struct addition *addition, const char *file, char **ret_text)
 {
+	autofree char *path = module_path(addition, file);
 	size_t size;
-	int r = read_module_file(addition, file, (void **)ret_text, &size);
+	int r = path ? source_read(addition->source, path, (void **)ret_text, &size) : -ENOMEM;
 
-	if (r == -ENOENT)
-		*ret_text = strdup("");
-	return r == -ENOENT ? (*ret_text ? 0 : -ENOMEM) : r;
+	if (r != -ENOENT)
+		return r == 0 || r == -ENOMEM
+			       ? r
+			       : source_refuse(addition->source, addition->name, path, r);
+	*ret_text = strdup("");
+	return *ret_text ? 0 : -ENOMEM;
 }
 
-static int add_module_file(struct addition *addition, const char *file)
+/* Add a file of the modules; one that is missing is an error only if it @must be there. */
+static int add_module_file(struct addition *addition, const char *file, bool must)
 {
-	autofree char *path = text_new("lib/modules/%s/%s", addition->release, file);
+	autofree char *path = module_path(addition, file);
 	void *data;
 	size_t size;
 	int r;
@@ -109,8 +109,10 @@ static int add_module_file(struct addition *addition, const char *file)
 	if (!path)
 		return -ENOMEM;
 	r = source_read(addition->source, path, &data, &size);
+	if (r == -ENOENT && !must)
+		return 0;
 	if (r < 0)
-		return r;
+		return source_refuse(addition->source, addition->name, path, r);
 	return parts_take(addition->parts, path, 0644, data, size);
 }
 
@@ -158,16 +160,10 @@ static int add_chosen(struct addition *addition, const char *dep, char *const pa
 
 	for (size_t i = 0; r == 0 && paths[i]; i++) {
 		log_debug("module %s", paths[i]);
-		r = add_module_file(addition, paths[i]);
-		if (r == -ENOENT)
-			return refuse(-ERR_REFUSED, "%s: the image's system lacks the module %s",
-				addition->name, paths[i]);
+		r = add_module_file(addition, paths[i], true);
 	}
-	for (size_t i = 0; r == 0 && paths[0] && i < ARRAY_SIZE(indexes); i++) {
-		r = add_module_file(addition, indexes[i]);
-		if (r == -ENOENT)
-			r = 0;
-	}
+	for (size_t i = 0; r == 0 && paths[0] && i < ARRAY_SIZE(indexes); i++)
+		r = add_module_file(addition, indexes[i], false);
 	return r;
 }
 
@@ -191,8 +187,8 @@ static int add_modules(struct addition *addition)
 	}
 	if (r == -ENOENT)
 		return refuse(-ERR_REFUSED,
-			"%s: the image's system has no module dm-crypt of %s, which opens an "
-			"encrypted persistence",
+			"%s: the image's system does not have the module dm-crypt of %s, which "
+			"opens an encrypted persistence",
 			addition->name, addition->release);
 	return r < 0 ? r : add_chosen(addition, dep, paths);
 }

@@ -116,6 +116,27 @@ const char *source_name(const struct source *source)
 	return source->is_host ? "this computer" : "the image";
 }
 
+int source_refuse(const struct source *source, const char *image_name, const char *path, int error)
+{
+	const char *where = source_name(source);
+
+	switch (error) {
+	case -ENOENT:
+		return refuse(-ERR_REFUSED,
+			"%s: needs %s to open an encrypted persistence, and %s does not have it",
+			image_name, path, where);
+	case -ELOOP:
+	case -ERR_FOREIGN:
+	case -ERR_DAMAGED:
+	case -ERR_SHORT:
+	case -ERR_TOO_LARGE:
+		return refuse(-ERR_REFUSED, "%s: cannot use %s of %s: it is damaged", image_name,
+			path, where);
+	default:
+		return report(error, "%s: cannot read %s of %s", image_name, path, where);
+	}
+}
+
 static int read_host(const char *path, void **ret_data, size_t *ret_size)
 {
 	autofree char *absolute = text_new("/%s", path);

@@ -28,6 +28,10 @@ void source_freep(struct source **source);
 /** For messages: "the image" or "this computer". */
 const char *source_name(const struct source *source);
 
+/** Say why source_read() of @path failed with @error; @image_name comes first in the message.
+ * Returns -ERR_REFUSED if the file is missing or damaged, else @error. */
+int source_refuse(const struct source *source, const char *image_name, const char *path, int error);
+
 /** Read the file @path (no leading slash), following links, with a 0 after its last byte that does
  * not count in @ret_size. Does not report. Returns -ENOENT; -ERR_TOO_LARGE beyond SOURCE_FILE_MAX;
  * -ERR_DAMAGED; -errno. The caller frees @ret_data. */

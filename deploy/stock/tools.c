@@ -68,14 +68,7 @@ bool tools_are_in(const struct source *source)
 
 static int refuse_file(const struct taking *taking, const char *path, int error)
 {
-	if (error == -ENOENT)
-		return refuse(-ERR_REFUSED, "%s: %s has no %s, which opens the persistence",
-			taking->image_name, source_name(taking->source), path);
-	if (error == -ERR_FOREIGN || error == -ERR_DAMAGED || error == -ERR_TOO_LARGE)
-		return refuse(-ERR_REFUSED, "%s: the file %s of %s is damaged: %s",
-			taking->image_name, path, source_name(taking->source), error_text(error));
-	return report(error, "%s: cannot read %s of %s", taking->image_name, path,
-		source_name(taking->source));
+	return source_refuse(taking->source, taking->image_name, path, error);
 }
 
 static const char *base_name(const char *path)
@@ -91,8 +84,8 @@ static int enqueue(struct taking *taking, const char *library)
 	for (size_t i = 0; i < taking->queued; i++)
 		if (strcmp(taking->queue[i], library) == 0)
 			return 0;
-	if (taking->queued == QUEUE_MAX)
-		return -ERR_TOO_LARGE;
+	if (taking->queued == QUEUE_MAX || strchr(library, '/'))
+		return refuse_file(taking, library, -ERR_TOO_LARGE);
 	taking->queue[taking->queued] = strdup(library);
 	if (!taking->queue[taking->queued])
 		return -ENOMEM;
@@ -183,12 +176,20 @@ static int take_program(struct taking *taking, const char *path)
 static int find_library(
 	const struct taking *taking, const char *name, void **ret_data, size_t *ret_size)
 {
-	const char *const folders[] = {"usr/lib/%s/%s", "lib/%s/%s", "usr/lib/%s/systemd/%s",
-		"usr/lib/%.0s%s", "lib/%.0s%s", "lib64/%.0s%s"};
+	/* Without merged /usr both have some. The machine's own folder is in them, or it is them.
+	 */
+	static const struct {
+		const char *folder;
+		const char *below; /* the machine's own; NULL: it has none */
+	} places[] = {{"usr/lib", "/"}, {"lib", "/"}, {"usr/lib", "/systemd/"}, {"usr/lib", NULL},
+		{"lib", NULL}, {"lib64", NULL}};
 	int r = -ENOENT;
 
-	for (size_t i = 0; r == -ENOENT && i < ARRAY_SIZE(folders); i++) {
-		autofree char *path = text_new(folders[i], taking->triplet, name);
+	for (size_t i = 0; r == -ENOENT && i < ARRAY_SIZE(places); i++) {
+		autofree char *path = places[i].below
+					      ? text_new("%s/%s%s%s", places[i].folder,
+							taking->triplet, places[i].below, name)
+					      : text_new("%s/%s", places[i].folder, name);
 
 		if (!path)
 			return -ENOMEM;
@@ -280,7 +281,9 @@ static int check_machine(const struct taking *taking, const struct source *image
 	if (r == 0)
 		r = elf_parse(their_data, their_size, &theirs);
 	if (r == -ENOENT || r == -ERR_FOREIGN)
-		return refuse(-ERR_REFUSED, "%s: the image's system has no /bin/sh: is it one?",
+		return refuse(-ERR_REFUSED,
+			"%s: the image's system has no /bin/sh, so nothing can be added to it: "
+			"give an initrd with cryptsetup by --initrd",
 			taking->image_name);
 	if (r < 0)
 		return report(r, "%s: cannot read the /bin/sh of its system", taking->image_name);

@@ -10,7 +10,7 @@
 #include "parts.h"
 #include "source.h"
 
-/** Does this machine, or the image's system, have the program? */
+/** Does @source have cryptsetup? */
 bool tools_are_in(const struct source *source);
 
 /**

@@ -2,7 +2,9 @@
 """A stock image, whose initrd cannot open an encrypted persistence: what liveng-deploy appends to it."""
 
 import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -115,7 +117,29 @@ def test_unencrypted_the_initrd_stays_as_it_is(stock, tmp_path):
     assert stick.grub_has(stock.set)
 
 
-def test_a_system_without_modules_is_refused(material, small_sets, phrase, tmp_path):
+@pytest.fixture(scope="session")
+def bare_system(material, tmp_path_factory):
+    """The system without cryptsetup."""
+    folder = tmp_path_factory.mktemp("bare")
+    run("unsquashfs", "-quiet", "-no-progress", "-dest", folder / "root", material.folder / "system.squashfs")
+    (folder / "root/usr/sbin/cryptsetup").unlink()
+    run("mksquashfs", folder / "root", folder / "squashfs", "-quiet", "-no-progress", "-all-root", "-comp", "zstd",
+        "-Xcompression-level", "1")
+    return folder / "squashfs"
+
+
+def test_a_system_without_cryptsetup_gets_this_computers(bare_system, stock, phrase, tmp_path):
+    image = liveimage.make_image(tmp_path / "bare.iso", stock.set, loaders=True, system=bare_system)
+    stick = deploy(image, tmp_path / "stick.img", "--encrypt", "--passphrase-file", phrase, "--size", "600M")
+    initrd = stick.grub_cat("live/initrd.img", number=2)
+    root = unpacked(initrd, stock.set.initrd.stat().st_size, tmp_path / "root")
+    own = shutil.which("cryptsetup", path="/usr/sbin:/sbin")
+    assert (root / PRIVATE / "cryptsetup").read_bytes() == Path(own).read_bytes()
+    loader, = (root / PRIVATE).glob("ld-linux*")
+    assert b"2." in run(loader, "--library-path", root / PRIVATE, root / PRIVATE / "cryptsetup", "--version")
+
+
+def test_an_image_without_a_system_is_refused(material, small_sets, phrase, tmp_path):
     image = liveimage.make_image(tmp_path / "live.iso", material.set(
         material.release, initrd=material.initrd(variant=".stock")), loaders=True)
     deployer("--yes", "--encrypt", "--passphrase-file", phrase, "--size", SIZE, image, tmp_path / "stick.img",

@@ -15,7 +15,7 @@
 #   initrd.img-NEW.nocrypt  without cryptsetup-initramfs
 #   initrd.img-NEW.nolive   without live-boot
 #   initrd.img-NEW.nousb    without the usb-storage module
-#   initrd.img-NEW.stock    without cryptsetup and without its modules: as on an image that nobody made for it
+#   initrd.img-NEW.stock    without cryptsetup and its modules, like that of an ordinary live image
 #   system.squashfs         of the system those are from: cryptsetup, its libraries, the modules of NEW
 #   stamp                   written last
 

@@ -42,7 +42,7 @@ static void this_program_is_understood(void **state)
 	assert_int_not_equal(elf.machine, EM_NONE);
 }
 
-static void what_is_no_elf_is_told_apart(void **state)
+static void other_files_are_told_apart(void **state)
 {
 	struct elf elf;
 
@@ -104,7 +104,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(this_program_is_understood),
-		cmocka_unit_test(what_is_no_elf_is_told_apart),
+		cmocka_unit_test(other_files_are_told_apart),
 		cmocka_unit_test(no_length_is_read_beyond),
 		cmocka_unit_test(no_byte_of_the_headers_does_harm),
 	};

@@ -105,7 +105,7 @@ static void assert_place(const struct initrd *initrd, const char *path, const ch
 	assert_string_equal(found, place);
 }
 
-static void files_go_behind_links_and_not_in_their_place(void **state)
+static void files_go_where_links_lead(void **state)
 {
 	cleanup(initrd_freep) struct initrd *merged = NULL, *unmerged = NULL;
 	autoclose int fd = make_initrd(true), other = make_initrd(false);
@@ -165,7 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_format_is_read_back),
 		cmocka_unit_test(other_formats_are_refused),
-		cmocka_unit_test(files_go_behind_links_and_not_in_their_place),
+		cmocka_unit_test(files_go_where_links_lead),
 		cmocka_unit_test(folders_are_made_where_there_are_none),
 	};
 

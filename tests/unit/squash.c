@@ -75,7 +75,7 @@ static void make_tree(void)
 	make_link("usr/lib/nowhere", "/no/such/file");
 }
 
-/* The tree as a squashfs, behind other bytes. Returns its size. */
+/* The tree as a squashfs, after other bytes. Returns its size. */
 static uint64_t make_squashfs(const char *compression)
 {
 	const char *const argv[] = {"mksquashfs", tree, packed, "-comp", compression, "-noappend",
@@ -144,7 +144,7 @@ static void files_are_read_and_links_followed(void **state)
 	}
 }
 
-static void what_is_no_squashfs_is_told_apart(void **state)
+static void other_files_are_told_apart(void **state)
 {
 	cleanup(disk_closep) struct disk *disk = NULL;
 	struct squash *squash = NULL;
@@ -206,7 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_are_read_and_links_followed),
-		cmocka_unit_test(what_is_no_squashfs_is_told_apart),
+		cmocka_unit_test(other_files_are_told_apart),
 		cmocka_unit_test(damage_is_an_error),
 	};
 

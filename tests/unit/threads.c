@@ -26,7 +26,7 @@ struct work {
 	unsigned int times[MANY]; /* each piece was processed */
 	size_t fails_at;
 	size_t stops_at;
-	bool is_over; /* an error or a stop has come: what is far behind it waits for that */
+	bool is_over; /* an error or a stop has come: pieces far after it wait for that */
 	pthread_t watcher;
 };
 

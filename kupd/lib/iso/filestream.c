@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/util.h"
 
-struct source {
+struct content {
 	int fd;
 	off_t size;
 	off_t offset; /* of the next byte to be read */
@@ -20,7 +20,7 @@ struct source {
 
 static int stream_open(IsoStream *stream)
 {
-	((struct source *)stream->data)->offset = 0;
+	((struct content *)stream->data)->offset = 0;
 	return 1;
 }
 
@@ -32,17 +32,17 @@ static int stream_close(IsoStream *stream)
 
 static off_t stream_size(IsoStream *stream)
 {
-	return ((struct source *)stream->data)->size;
+	return ((struct content *)stream->data)->size;
 }
 
 static int stream_read(IsoStream *stream, void *buffer, size_t count)
 {
-	struct source *source = stream->data;
-	size_t size = (size_t)MIN((off_t)count, source->size - source->offset);
+	struct content *content = stream->data;
+	size_t size = (size_t)MIN((off_t)count, content->size - content->offset);
 
-	if (size > 0 && file_read(source->fd, buffer, size, (uint64_t)source->offset) < 0)
+	if (size > 0 && file_read(content->fd, buffer, size, (uint64_t)content->offset) < 0)
 		return (int)ISO_FILE_READ_ERROR;
-	source->offset += (off_t)size;
+	content->offset += (off_t)size;
 	return (int)size;
 }
 
@@ -57,7 +57,7 @@ static void stream_id(IsoStream *stream, unsigned int *fs_id, dev_t *dev_id, ino
 	/* 1 to 4 are libisofs's own file systems. */
 	*fs_id = 5;
 	*dev_id = 0;
-	*ino_id = ((struct source *)stream->data)->number;
+	*ino_id = ((struct content *)stream->data)->number;
 }
 
 static void stream_free(IsoStream *stream)
@@ -94,20 +94,20 @@ static IsoStreamIface class = {
 
 int filestream_new(int fd, struct iso_stream **ret_stream)
 {
-	autofree struct source *source = calloc(1, sizeof(*source));
+	autofree struct content *content = calloc(1, sizeof(*content));
 	autofree IsoStream *stream = calloc(1, sizeof(*stream));
 	struct stat st;
 
-	if (!source || !stream)
+	if (!content || !stream)
 		return -ENOMEM;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	source->fd = fd;
-	source->size = st.st_size;
-	source->number = st.st_ino;
+	content->fd = fd;
+	content->size = st.st_size;
+	content->number = st.st_ino;
 	stream->class = &class;
 	stream->refcount = 1;
-	stream->data = steal_pointer(source);
+	stream->data = steal_pointer(content);
 	*ret_stream = steal_pointer(stream);
 	return 0;
 }
