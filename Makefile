@@ -18,6 +18,8 @@ OWN_CFLAGS   = -std=gnu11 -O2 -g $(WARNINGS) $(SANITIZE) $(CFLAGS)
 OWN_LDFLAGS  = -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 LIBS_CFLAGS  = $(eval LIBS_CFLAGS := $(call pkg-config,--cflags))$(LIBS_CFLAGS)
 LIBS_LDLIBS  = $(eval LIBS_LDLIBS := $(call pkg-config,--libs) -lbz2 -lpthread)$(LIBS_LDLIBS)
+# livengkupd brings its libisofs along: live systems do not have it, and it must install there offline.
+STATIC_LIBS  = $(patsubst -lisofs,-Wl$(comma)-Bstatic -lisofs -ljte -Wl$(comma)-Bdynamic -lacl,$(LIBS_LDLIBS))
 pkg-config   = $(or $(shell $(or $(PKG_CONFIG),pkg-config) $1 $(LIBS) 2> /dev/null),$(error a library is missing: run `make deps`))
 
 ifdef SAN
@@ -57,7 +59,9 @@ help:
 
 $(BUILD)/livengkupd: $(KUPD_OBJ) $(BUILD)/libliveng.a
 $(BUILD)/liveng-deploy: $(BUILD)/deploy/main.o $(BUILD)/libdeploy.a $(BUILD)/libliveng.a
-$(PROGRAMS):
+$(BUILD)/livengkupd:
+	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(STATIC_LIBS) $(LDLIBS)
+$(BUILD)/liveng-deploy:
 	$(CC) $(OWN_CFLAGS) $(OWN_LDFLAGS) -o $@ $^ $(LIBS_LDLIBS) $(LDLIBS)
 $(BUILD)/libliveng.a: $(LIB_OBJ)
 $(BUILD)/libdeploy.a: $(DEPLOY_OBJ)
@@ -84,9 +88,11 @@ unit: $(UNIT_BIN) $(OWN_CALLS_BIN)
 SHARE   = /usr/share
 FILES   = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p):/usr/sbin/$(notdir $p) \
 		$p.8:$(SHARE)/man/man8/$(notdir $p).8 $p.bash-completion:$(SHARE)/bash-completion/completions/$(notdir $p)) \
-	$(foreach f,grub.cfg theme/theme.txt theme/bar_c.png,deploy/grub/$f:$(SHARE)/liveng-deploy/$f) \
+	$(foreach f,grub.cfg theme/theme.txt theme/bar_c.png first/9998-liveng-first.sh first/first-boot \
+		first/liveng-first.service,deploy/data/$f:$(SHARE)/liveng-deploy/$f) \
 	$(foreach f,postinst.d postrm.d,kernel-hooks/$f/zz-liveng:/etc/kernel/$f/zz-liveng) \
 	initramfs-hooks/post-update.d/zz-liveng:/etc/initramfs/post-update.d/zz-liveng \
+	initramfs-hooks/conf-hook:$(SHARE)/initramfs-tools/conf-hooks.d/liveng \
 	initramfs-hooks/liveng:$(SHARE)/initramfs-tools/hooks/liveng kernel-hooks/hooks.sh:$(SHARE)/liveng/hooks.sh \
 	kernel-hooks/update-motd.d/80-liveng:/etc/update-motd.d/80-liveng \
 	$(foreach p,liveng liveng-deploy,initramfs-hooks/9999-liveng.sh:$(SHARE)/$p/9999-liveng.sh)

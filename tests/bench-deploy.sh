@@ -16,7 +16,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 program=${LIVENG_DEPLOY:-$top/build/liveng-deploy}
 image=${IMAGE:-$top/build/vm/live.iso}
 scratch=${BENCH:-$top/build/bench-deploy}
-export LIVENG_DEPLOY_DATA="$top/deploy/grub" PATH="$PATH:/usr/sbin:/sbin" MTOOLS_SKIP_CHECK=1
+export LIVENG_DEPLOY_DATA="$top/deploy/data" PATH="$PATH:/usr/sbin:/sbin" MTOOLS_SKIP_CHECK=1
 
 rm -rf "$scratch"
 mkdir -p "$scratch/efi"

@@ -22,7 +22,7 @@ int datadir_read(const char *name, void **ret_data, size_t *ret_size)
 	if (r < 0)
 		return refuse(r,
 			"%s: cannot read a file of the program's own: %s: install it with `make "
-			"install`, or use the source's with LIVENG_DEPLOY_DATA=deploy/grub",
+			"install`, or use the source's with LIVENG_DEPLOY_DATA=deploy/data",
 			path, error_text(r));
 	return 0;
 }

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "deploy/grub/grub.cfg"
+TEMPLATE = Path(__file__).resolve().parents[2] / "deploy/data/grub.cfg"
 VALUES = {"name": "'liveng'", "release": "'factory'", "common": " boot=live",
           "persistence": " persistence", "terminal": ""}
 

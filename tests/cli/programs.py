@@ -28,7 +28,7 @@ DONE, FAILED, USAGE, NOT_STICK, REFUSED, NO_ROOM, VERIFY, BUSY = range(8)
 # With the sbin folders, whoever runs the tests; messages in English.
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC",
                "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
-               "LIVENG_DEPLOY_DATA": str(TOP / "deploy/grub")}
+               "LIVENG_DEPLOY_DATA": str(TOP / "deploy/data")}
 os.environ["PATH"] = ENVIRONMENT["PATH"]
 
 

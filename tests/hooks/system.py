@@ -55,7 +55,7 @@ class System:
         """Recreate the stick in its initial state."""
         subprocess.run([BUILD / "liveng-deploy", "--yes", "--quiet", "--size", "1G", *options,
                         self.base / "live.iso", self.stick], check=True,
-                       env={**os.environ, "LIVENG_DEPLOY_DATA": TOP / "deploy/grub"})
+                       env={**os.environ, "LIVENG_DEPLOY_DATA": TOP / "deploy/data"})
 
     def run(self, command, *, cmdline=LIVE, data=b"", check=True):
         """Run a shell command in the machine; by default it must succeed."""

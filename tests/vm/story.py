@@ -33,7 +33,7 @@ def deploy(image, stick, *options, encrypted=False, append="", size="4G"):
         passphrase.close()
         done = subprocess.run([*command, image, stick], pass_fds=[reader], capture_output=True,
                               text=True, check=False,
-                              env=os.environ | {"LIVENG_DEPLOY_DATA": str(ROOT / "deploy/grub")})
+                              env=os.environ | {"LIVENG_DEPLOY_DATA": str(ROOT / "deploy/data")})
     if done.returncode != 0:
         raise Failure(f"liveng-deploy: exit status {done.returncode}\n{done.stderr}")
     return done.stderr

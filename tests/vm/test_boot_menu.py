@@ -24,7 +24,7 @@ from stick import Stick  # noqa: E402
 
 MATERIAL = BUILD / "material"
 RELEASE = dict(line.split("=") for line in (MATERIAL / "env").read_text().splitlines())
-ENVIRONMENT = {**os.environ, "LIVENG_DEPLOY_DATA": str(TOP / "deploy/grub")}
+ENVIRONMENT = {**os.environ, "LIVENG_DEPLOY_DATA": str(TOP / "deploy/data")}
 
 FULL = pytest.mark.full
 BOTH = pytest.mark.parametrize("firmware", ["secureboot", pytest.param("bios", marks=FULL)])
