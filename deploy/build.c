@@ -24,11 +24,12 @@ int build_begin(
 	const struct stick_plan *plan, const struct passphrase *passphrase, struct build *ret_build)
 {
 	const struct inputs *inputs = plan->inputs;
+	const struct system_files files = inputs_packages(inputs);
 	cleanup(build_clear) struct build build = {.plan = plan};
 	uint64_t size = plan->layout.partitions[STICK_PERSISTENCE].size;
 	int r;
 
-	r = system_new(inputs->image, &inputs->set, plan->ids.system_date, &build.system);
+	r = system_new(inputs->image, &inputs->set, &files, plan->ids.system_date, &build.system);
 	if (r == 0 && size > 0 && !plan->is_kept)
 		r = persistence_build(size, passphrase, &build.persistence);
 	if (r < 0)

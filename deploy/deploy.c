@@ -154,6 +154,7 @@ static int deploy_all(struct deploy *deploy)
 {
 	const struct deploy_options *options = deploy->run->options;
 	struct newstick_shared *shared = &deploy->shared;
+	bool opens = false;
 	int r;
 
 	log_step("opening %s", options->image);
@@ -162,8 +163,9 @@ static int deploy_all(struct deploy *deploy)
 		return r;
 	if (!for_each(deploy, newstick_read))
 		return 0;
-	r = inputs_open(options, options->persistence == PERSISTENCE_ENCRYPTED,
-		&deploy->run->observer, &shared->inputs);
+	for (size_t i = 0; options->persistence == PERSISTENCE_KEPT && i < shared->n; i++)
+		opens = opens || newstick_holds_encrypted(&shared->sticks[i]);
+	r = inputs_open(options, opens, &deploy->run->observer, &shared->inputs);
 	if (r < 0)
 		return r;
 	if (!for_each(deploy, newstick_check) || !for_each(deploy, newstick_plan))

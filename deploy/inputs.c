@@ -13,8 +13,9 @@
 #include "slots/slot.h"
 #include "stock/addition.h"
 
-#define TREE_SIZE      (4ull * MIB) /* more than the new tree of partition 1 takes */
-#define PARAMETERS_MAX 1536u	    /* bytes; the kernel accepts 2047 */
+#define TREE_SIZE	(4ull * MIB) /* more than the new tree of partition 1 takes */
+#define PACKAGES_FOLDER "liveng"     /* on partition 1 */
+#define PARAMETERS_MAX	1536u	     /* bytes; the kernel accepts 2047 */
 
 struct input_paths inputs_paths(const struct deploy_options *options)
 {
@@ -97,19 +98,35 @@ static int check_kernel_size(const struct inputs *inputs)
 		size_text(size, has), size_text(set, each), size_option(3 * set, enough));
 }
 
-/* A stock image's initrd cannot open an encrypted persistence: add what it lacks. */
-static int extend_initrd(struct inputs *inputs, const struct observer *observer)
+/* A stock image's initrd cannot do all that a stick needs: add what it lacks. */
+static int extend_initrd(struct inputs *inputs, bool opens, const struct observer *observer)
 {
 	const struct candidate *candidate = inputs->set.candidate;
+	const enum persistence_kind persistence = inputs->options->persistence;
+	const struct addition_request request = {
+		.release = candidate->release,
+		.folder = inputs->options->packages,
+		.opens = opens,
+		.persists = persistence != PERSISTENCE_NONE,
+		.is_kept = persistence == PERSISTENCE_KEPT,
+	};
 	int r = addition_append(inputs->image, candidate->initrd_fd, candidate->initrd_path,
-		candidate->release, observer);
+		&request, observer, &inputs->packages);
 
 	return r > 0 ? factoryset_extend_initrd(&inputs->set) : r;
 }
 
-int inputs_open(const struct deploy_options *options, bool encrypted,
-	const struct observer *observer, struct inputs *ret_inputs)
+struct system_files inputs_packages(const struct inputs *inputs)
 {
+	const struct stickpackages *packages = &inputs->packages;
+
+	return (struct system_files){PACKAGES_FOLDER, packages->names, packages->fds, packages->n};
+}
+
+int inputs_open(const struct deploy_options *options, bool opens, const struct observer *observer,
+	struct inputs *ret_inputs)
+{
+	const bool encrypted = options->persistence == PERSISTENCE_ENCRYPTED;
 	cleanup(inputs_close) struct inputs inputs = {.options = options};
 	const struct luks luks = container_luks();
 	int r;
@@ -118,8 +135,8 @@ int inputs_open(const struct deploy_options *options, bool encrypted,
 	r = image_open(options->image, &inputs.image);
 	if (r == 0)
 		r = factoryset_open(inputs.image, options->kernel, options->initrd, &inputs.set);
-	if (r == 0 && encrypted && inputs.set.initrd_is_ours)
-		r = extend_initrd(&inputs, observer);
+	if (r == 0 && inputs.set.initrd_is_ours)
+		r = extend_initrd(&inputs, encrypted || opens, observer);
 	/* This takes the longest and runs in another program, so in parallel to everything that
 	 * follows. */
 	if (r == 0 && inputs.set.is_for_pc)
@@ -146,6 +163,7 @@ int inputs_open(const struct deploy_options *options, bool encrypted,
 
 void inputs_close(struct inputs *inputs)
 {
+	stickpackages_clear(&inputs->packages);
 	bios_clear(&inputs->bios);
 	loaders_free(inputs->loaders);
 	factoryset_close(&inputs->set);
@@ -156,7 +174,8 @@ void inputs_close(struct inputs *inputs)
 uint64_t inputs_needed(const struct inputs *inputs)
 {
 	struct layout_request request = {
-		.system_size = volume_partition(image_volume(inputs->image)).size + TREE_SIZE,
+		.system_size = volume_partition(image_volume(inputs->image)).size + TREE_SIZE +
+			       inputs->packages.size,
 		.set_size = factoryset_size(&inputs->set),
 		.kernel_size = inputs->options->kernel_size,
 		.persistence = inputs->options->persistence != PERSISTENCE_NONE,

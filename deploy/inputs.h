@@ -10,7 +10,9 @@
 #include "boot/loaders.h"
 #include "image/factoryset.h"
 #include "image/image.h"
+#include "image/system.h"
 #include "options.h"
+#include "stock/stickpackages.h"
 #include "target/target.h"
 
 #define INPUT_PATHS_MAX 5u
@@ -24,7 +26,8 @@ struct inputs {
 	struct image *image;
 	struct factoryset set;
 	struct loaders *loaders;
-	struct bios bios; /* core_size 0: it will not boot with BIOS */
+	struct bios bios;	       /* core_size 0: it will not boot with BIOS */
+	struct stickpackages packages; /* for the first boot; none: the image has them, or cannot */
 };
 
 /** The files named in the options. */
@@ -42,11 +45,14 @@ int inputs_check_target(const struct deploy_options *options, const struct targe
 /**
  * Open the image and check that a stick made from it according to @options will boot: kernel and
  * initrd whole, with live-boot and the modules a stick needs, with cryptsetup for encrypted
- * persistence; find the boot loaders. Reports. Returns -ERR_REFUSED; -EINTR; -errno. Free with
- * inputs_close().
+ * persistence; find the boot loaders. @opens: a persistence that is kept is encrypted. Reports.
+ * Returns -ERR_REFUSED; -EINTR; -errno. Free with inputs_close().
  */
-int inputs_open(const struct deploy_options *options, bool encrypted,
-	const struct observer *observer, struct inputs *ret_inputs);
+int inputs_open(const struct deploy_options *options, bool opens, const struct observer *observer,
+	struct inputs *ret_inputs);
+
+/** The packages as files for partition 1. */
+struct system_files inputs_packages(const struct inputs *inputs);
 
 void inputs_close(struct inputs *inputs);
 

@@ -3,6 +3,7 @@
 #include "newstick.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/util.h"
@@ -81,6 +82,14 @@ int newstick_read(struct newstick *stick)
 	if (r == 0)
 		r = inputs_check_target(run->options, &stick->target);
 	return r == 0 ? check_named_once(stick) : r;
+}
+
+bool newstick_holds_encrypted(const struct newstick *stick)
+{
+	const struct contents_partition *partition =
+		contents_partition(&stick->target.contents, STICK_PERSISTENCE);
+
+	return partition && strcmp(partition->identity.type, "crypto_LUKS") == 0;
 }
 
 int newstick_check(struct newstick *stick)

@@ -48,6 +48,9 @@ size_t newstick_count_good(const struct newstick_shared *shared);
 /** Examine the target: what it is, and that it is not one of the inputs or named twice. */
 int newstick_read(struct newstick *stick);
 
+/** After newstick_read(): does it hold a persistence that is encrypted? */
+bool newstick_holds_encrypted(const struct newstick *stick);
+
 /** Check that it may be written, by the rules for disks. */
 int newstick_check(struct newstick *stick);
 

@@ -26,6 +26,7 @@ enum {
 	OPTION_PASSPHRASE_FD,
 	OPTION_KERNEL,
 	OPTION_INITRD,
+	OPTION_PACKAGES,
 	OPTION_APPEND,
 	OPTION_CONSOLE,
 	OPTION_PRELOADER,
@@ -45,6 +46,7 @@ static const struct option table[] = {
 	{"passphrase-fd", required_argument, NULL, OPTION_PASSPHRASE_FD},
 	{"kernel", required_argument, NULL, OPTION_KERNEL},
 	{"initrd", required_argument, NULL, OPTION_INITRD},
+	{"packages", required_argument, NULL, OPTION_PACKAGES},
 	{"append", required_argument, NULL, OPTION_APPEND},
 	{"console", required_argument, NULL, OPTION_CONSOLE},
 	{"preloader", required_argument, NULL, OPTION_PRELOADER},
@@ -81,6 +83,8 @@ static void print_help(const struct deploy_verb *verbs)
 	     "                           persistence\n"
 	     "  --kernel FILE            this kernel, not the image's\n"
 	     "  --initrd FILE            this initrd, not the image's\n"
+	     "  --packages DIR           take the packages for a stock image from DIR, not from\n"
+	     "                           liveng-stick-packages\n"
 	     "  --kernel-size SIZE       size of the kernel partition (default: 256M, or three\n"
 	     "                           kernel sets)\n"
 	     "\n"
@@ -251,6 +255,9 @@ static enum arguments_result take(void *data, const struct option *option, char 
 		break;
 	case OPTION_INITRD:
 		options->initrd = value;
+		break;
+	case OPTION_PACKAGES:
+		options->packages = value;
 		break;
 	case OPTION_APPEND:
 		options->append = value;

@@ -41,6 +41,7 @@ struct deploy_options {
 	int passphrase_fd; /* -1: not given */
 	const char *kernel;
 	const char *initrd;
+	const char *packages; /* folder; NULL: not given */
 
 	const char *append;
 	const char *console;

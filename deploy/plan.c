@@ -63,6 +63,7 @@ static int make_layout(struct stick_plan *plan, const char *path, uint64_t size)
 {
 	cleanup(system_freep) struct system *system = NULL;
 	const struct inputs *inputs = plan->inputs;
+	const struct system_files files = inputs_packages(inputs);
 	struct layout_request request = {
 		.disk_size = size,
 		.set_size = factoryset_size(&inputs->set),
@@ -75,7 +76,7 @@ static int make_layout(struct stick_plan *plan, const char *path, uint64_t size)
 	int r;
 
 	/* Made only for its size: it has a thread, which does not survive a fork. */
-	r = system_new(inputs->image, &inputs->set, plan->ids.system_date, &system);
+	r = system_new(inputs->image, &inputs->set, &files, plan->ids.system_date, &system);
 	if (r < 0)
 		return r;
 	request.system_size = system_size(system);

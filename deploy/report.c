@@ -92,6 +92,11 @@ void report_print(const struct stick_plan *plan, const char *target, FILE *out)
 		text_print(out, inputs->options->append);
 	}
 	fputc('\n', out);
+	for (size_t i = 0; i < inputs->packages.n; i++) {
+		fprintf(out, "%-12s ", i == 0 ? "first boot" : "");
+		text_print(out, inputs->packages.names[i]);
+		fputc('\n', out);
+	}
 	for (unsigned int n = 1; n <= LAYOUT_PARTITIONS; n++) {
 		const struct extent *extent = &plan->layout.partitions[n];
 		const char *content = partitions[n].content;
@@ -174,6 +179,15 @@ struct json_object *report_contents_json(const struct contents *contents)
 	return list;
 }
 
+static struct json_object *packages_json(const struct stickpackages *packages)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < packages->n; i++)
+		json_object_array_add(list, json_text(packages->names[i]));
+	return list;
+}
+
 void report_json(const struct stick_plan *plan, struct json_object *to)
 {
 	const struct inputs *inputs = plan->inputs;
@@ -183,6 +197,7 @@ void report_json(const struct stick_plan *plan, struct json_object *to)
 	add_text(to, "release", inputs->set.candidate->release);
 	add_text(to, "parameters", image_parameters(inputs->image));
 	add_text(to, "persistence", report_persistence(plan));
+	json_object_object_add(to, "packages", packages_json(&inputs->packages));
 	json_object_object_add(to, "bios", json_object_new_boolean(inputs->bios.core_size > 0));
 	json_object_object_add(to, "loaders", loaders_json(inputs->loaders));
 	add_text(to, "disk_uuid", plan->ids.disk);

@@ -9,13 +9,16 @@
 
 #define DATA_MAX (16u * MIB)
 
+char *datadir_path(const char *name)
+{
+	return text_new("%s/%s", getenv("LIVENG_DEPLOY_DATA") ?: LIVENG_DATA, name);
+}
+
 int datadir_read(const char *name, void **ret_data, size_t *ret_size)
 {
-	const char *folder = getenv("LIVENG_DEPLOY_DATA") ?: LIVENG_DATA;
-	autofree char *path = NULL;
+	autofree char *path = datadir_path(name);
 	int r;
 
-	path = text_new("%s/%s", folder, name);
 	if (!path)
 		return -ENOMEM;
 	r = file_read_whole(path, DATA_MAX, ret_data, ret_size);

@@ -8,6 +8,9 @@
 
 #include <stddef.h>
 
+/** The path of the file or folder @name there. NULL: no memory. The caller frees it. */
+char *datadir_path(const char *name);
+
 /** Read the file @name ("grub.cfg"), with a 0 after its last byte. Reports. Returns -errno. The
  * caller frees it. */
 int datadir_read(const char *name, void **ret_data, size_t *ret_size);

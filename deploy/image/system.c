@@ -237,7 +237,28 @@ static int merge_kept(struct system *system)
 	return 0;
 }
 
-static int make(struct system *system, struct image *image, const struct factoryset *set)
+static int add_files(struct volume *volume, const struct system_files *files)
+{
+	autofree char *folder = text_new("/%s", files->folder);
+	int r = 0;
+
+	if (files->n == 0)
+		return 0;
+	if (!folder)
+		return -ENOMEM;
+	r = tree_remove(volume, folder); /* the image's own: it is itself a stick's */
+	if (r == 0 || r == -ENOENT)
+		r = tree_add_folder(volume, "/", files->folder);
+	for (size_t i = 0; r == 0 && i < files->n; i++) {
+		const struct tree_file file = {.fd = files->fds[i]};
+
+		r = tree_add_file(volume, folder, files->names[i], &file);
+	}
+	return r;
+}
+
+static int make(struct system *system, struct image *image, const struct factoryset *set,
+	const struct system_files *files)
 {
 	const struct volume *original = image_volume(image);
 	struct extent all = volume_partition(original);
@@ -251,6 +272,8 @@ static int make(struct system *system, struct image *image, const struct factory
 	if (r == 0)
 		r = drop_from_top(system->volume);
 	if (r == 0)
+		r = add_files(system->volume, files);
+	if (r == 0)
 		r = tree_walk(system->volume, note_extent, system);
 	if (r == 0)
 		r = merge_kept(system);
@@ -262,8 +285,8 @@ static int make(struct system *system, struct image *image, const struct factory
 	return session_new(system->volume, (uint32_t)system->start_lba, &system->session);
 }
 
-int system_new(struct image *image, const struct factoryset *set, const char *date,
-	struct system **ret_system)
+int system_new(struct image *image, const struct factoryset *set, const struct system_files *files,
+	const char *date, struct system **ret_system)
 {
 	cleanup(system_freep) struct system *system = calloc(1, sizeof(*system));
 	int r;
@@ -273,7 +296,7 @@ int system_new(struct image *image, const struct factoryset *set, const char *da
 	system->image = image;
 	system->sources = factoryset_sources(set);
 	snprintf(system->date, sizeof(system->date), "%s", date);
-	r = make(system, image, set);
+	r = make(system, image, set, files);
 	if (r < 0) {
 		(void)report(r, "%s: cannot use its file system", image_path(image));
 		return r == -ERR_DAMAGED ? -ERR_REFUSED : r;

@@ -12,13 +12,21 @@
 
 struct system;
 
+/* More files, in a folder of their own at the top. */
+struct system_files {
+	const char *folder;
+	char *const *names;
+	const int *fds; /* open files */
+	size_t n;	/* 0: no folder either */
+};
+
 /**
  * Make the tree: kernel and initrd of @set under names without a version, with their release and
- * checksums; the volume's UUID will be @date. @image and @set must outlive the system. Reports.
- * Returns -errno. The caller frees it with system_free().
+ * checksums, and @files; the volume's UUID will be @date. All of them must outlive the system.
+ * Reports. Returns -errno. The caller frees it with system_free().
  */
-int system_new(struct image *image, const struct factoryset *set, const char *date,
-	struct system **ret_system);
+int system_new(struct image *image, const struct factoryset *set, const struct system_files *files,
+	const char *date, struct system **ret_system);
 
 void system_free(struct system *system);
 void system_freep(struct system **system);

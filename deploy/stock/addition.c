@@ -24,13 +24,26 @@ static const char *const indexes[] = {"modules.dep", "modules.dep.bin", "modules
 	"modules.alias.bin", "modules.softdep", "modules.symbols", "modules.symbols.bin",
 	"modules.builtin", "modules.builtin.bin", "modules.builtin.alias.bin", "modules.devname"};
 
+/* What live-boot sources, and what that puts into /run for the system. */
+#define FIRST "lib/liveng/first"
+static const struct {
+	const char *name; /* in the data of the program */
+	const char *place;
+	mode_t permissions;
+} firsts[] = {
+	{"first/9998-liveng-first.sh", LIVE_BOOT "/9998-liveng-first.sh", 0755},
+	{"first/first-boot", FIRST "/first-boot", 0755},
+	{"first/liveng-first.service", FIRST "/liveng-first.service", 0644},
+};
+
 struct addition {
+	const struct addition_request *request;
 	const struct image *image;
-	const char *name;
-	const char *release;
+	const char *name; /* of the initrd */
 	struct initrd *initrd;
 	struct parts *parts;
-	struct source *source; /* the image's system */
+	struct source *source; /* the image's system; NULL: it cannot be read */
+	char why[SOURCE_WHY];
 };
 
 static void addition_clear(struct addition *addition)
@@ -40,16 +53,24 @@ static void addition_clear(struct addition *addition)
 	initrd_free(addition->initrd);
 }
 
-static int add_hook(struct addition *addition)
+/* Add a file that comes with the program. */
+static int add_own(
+	struct addition *addition, const char *name, const char *place, mode_t permissions)
 {
 	void *data;
 	size_t size;
-	int r;
+	int r = datadir_read(name, &data, &size);
 
-	if (initrd_has(addition->initrd, LIVE_BOOT "/" HOOK))
-		return 0;
-	r = datadir_read(HOOK, &data, &size);
-	return r < 0 ? r : parts_take(addition->parts, LIVE_BOOT "/" HOOK, 0755, data, size);
+	return r < 0 ? r : parts_take(addition->parts, place, permissions, data, size);
+}
+
+static int add_first(struct addition *addition)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(firsts); i++)
+		r = add_own(addition, firsts[i].name, firsts[i].place, firsts[i].permissions);
+	return r;
 }
 
 static bool lacks_tools(const struct addition *addition)
@@ -80,7 +101,7 @@ static int add_tools(struct addition *addition)
 /* Where the release has a file of its modules. NULL: no memory. */
 static char *module_path(const struct addition *addition, const char *file)
 {
-	return text_new("lib/modules/%s/%s", addition->release, file);
+	return text_new("lib/modules/%s/%s", addition->request->release, file);
 }
 
 /* Read one of the indexes; "" if there is none. */
@@ -139,7 +160,7 @@ static int check_place(void *data, const char *path)
 
 static int check_places(const struct addition *addition, const char *dep)
 {
-	autofree char *start = text_new("lib/modules/%s/", addition->release);
+	autofree char *start = text_new("lib/modules/%s/", addition->request->release);
 	struct place_check check = {.dep = dep, .start = start};
 	int r;
 
@@ -189,7 +210,7 @@ static int add_modules(struct addition *addition)
 		return refuse(-ERR_REFUSED,
 			"%s: the image's system does not have the module dm-crypt of %s, which "
 			"opens an encrypted persistence",
-			addition->name, addition->release);
+			addition->name, addition->request->release);
 	return r < 0 ? r : add_chosen(addition, dep, paths);
 }
 
@@ -209,37 +230,75 @@ static int append(struct addition *addition, int fd)
 	return r < 0 ? report(r, "%s: cannot add to it", addition->name) : 1;
 }
 
-static int make(struct addition *addition, int fd)
+/* An initrd that has the programs has what they need, too, or candidate_check() says so. */
+static int add_crypt(struct addition *addition)
 {
-	int r = parts_new(addition->initrd, &addition->parts);
+	int r;
 
-	/* An initrd that has the programs has what they need, too, or candidate_check() says so. */
-	if (r == 0 && lacks_tools(addition)) {
-		r = source_open_image(addition->image, &addition->source);
-		if (r == 0)
-			r = add_tools(addition);
-		if (r == 0)
-			r = add_modules(addition);
-	}
+	if (!addition->request->opens || !lacks_tools(addition))
+		return 0;
+	if (!addition->source)
+		return refuse(-ERR_REFUSED, "%s: %s", image_path(addition->image), addition->why);
+	r = add_tools(addition);
+	return r < 0 ? r : add_modules(addition);
+}
+
+/* The initrd of an image made for liveng has the hook: its packages are installed. A kept
+ * persistence may have a newer kernel than the image, which the first boot sees to. */
+static int add_updates(struct addition *addition, struct stickpackages *packages)
+{
+	const struct addition_request *request = addition->request;
+	const bool is_stock = !initrd_has(addition->initrd, LIVE_BOOT "/" HOOK);
+	int r = 0;
+
+	if (is_stock)
+		r = add_own(addition, HOOK, LIVE_BOOT "/" HOOK, 0755);
+	if (r < 0 || !request->persists)
+		return r;
+	if (is_stock && addition->source)
+		r = stickpackages_choose(addition->source, image_path(addition->image),
+			request->folder, request->release, packages);
+	else if (is_stock)
+		log_warning("%s: %s: the stick keeps its kernel", image_path(addition->image),
+			addition->why);
+	if (r == 0 && (packages->n > 0 || request->is_kept))
+		r = add_first(addition);
+	return r;
+}
+
+static int make(struct addition *addition, int fd, struct stickpackages *packages)
+{
+	int r = source_open_image(addition->image, &addition->source, addition->why);
+
+	if (r < 0 && r != -ERR_REFUSED)
+		return refuse(r, "%s: %s", image_path(addition->image), addition->why);
+	r = parts_new(addition->initrd, &addition->parts);
 	if (r == 0)
-		r = add_hook(addition);
+		r = add_crypt(addition);
+	if (r == 0)
+		r = add_updates(addition, packages);
 	if (r < 0 || parts_count(addition->parts) == 0)
 		return r;
 	return append(addition, fd);
 }
 
-int addition_append(const struct image *image, int fd, const char *name, const char *release,
-	const struct observer *observer)
+int addition_append(const struct image *image, int fd, const char *name,
+	const struct addition_request *request, const struct observer *observer,
+	struct stickpackages *ret_packages)
 {
 	cleanup(addition_clear) struct addition addition = {
-		.image = image, .name = name, .release = release};
+		.request = request, .image = image, .name = name};
+	cleanup(stickpackages_clear) struct stickpackages packages = {.n = 0};
 	int r;
 
 	r = initrd_read(fd, name, observer ? observer->interrupted : NULL,
 		observer ? observer->data : NULL, &addition.initrd);
+	if (r == 0 && initrd_has(addition.initrd, "scripts/live") &&
+		initrd_has(addition.initrd, LIVE_BOOT))
+		r = make(&addition, fd, &packages);
 	if (r < 0)
 		return r;
-	if (!initrd_has(addition.initrd, "scripts/live") || !initrd_has(addition.initrd, LIVE_BOOT))
-		return 0;
-	return make(&addition, fd);
+	*ret_packages = packages;
+	packages = (struct stickpackages){.n = 0};
+	return r;
 }

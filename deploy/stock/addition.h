@@ -2,19 +2,31 @@
 #pragma once
 
 /*
- * What the initrd of a stock image lacks to open an encrypted persistence, appended to it as one
- * more segment: what the image has stays as it is, and nothing of it is run.
+ * What a stock image lacks to be a stick that opens its persistence and keeps its kernel up to
+ * date: appended to its initrd as one more segment, and packages for its first boot. What the image
+ * has stays as it is, and nothing of it is run.
  */
 
 #include "base/observer.h"
 #include "image/image.h"
+#include "stickpackages.h"
+
+struct addition_request {
+	const char *release; /* of the kernel */
+	const char *folder;  /* of packages, named by the user; or NULL */
+	bool opens;	     /* the persistence is, or may be, encrypted */
+	bool persists;	     /* there is one */
+	bool is_kept;	     /* from an earlier stick */
+};
 
 /**
- * Append to the initrd of @release open at @fd, a copy that may be changed, what it lacks: the hook
- * that looks for the persistence on the stick only; cryptsetup, from the image's system or else
- * from this machine; the modules for LUKS. One that lacks nothing stays as it is, as does one
- * without live-boot, which candidate_check() refuses. @name is for messages. Reports. Returns 1 if
- * it was changed, 0 if not; -ERR_REFUSED if a part cannot be had; -EINTR; -errno.
+ * Append to the initrd open at @fd, a copy that may be changed, what it lacks: the hook that looks
+ * for the persistence on the stick only; cryptsetup, from the image's system or else from this
+ * machine, and the modules for LUKS; what the first boot does. One that lacks nothing stays as it
+ * is, as does one without live-boot, which candidate_check() refuses. @name is for messages.
+ * Reports. Returns 1 if it was changed, 0 if not; -ERR_REFUSED if a part cannot be had; -EINTR;
+ * -errno. The caller frees @ret_packages with stickpackages_clear().
  */
-int addition_append(const struct image *image, int fd, const char *name, const char *release,
-	const struct observer *observer);
+int addition_append(const struct image *image, int fd, const char *name,
+	const struct addition_request *request, const struct observer *observer,
+	struct stickpackages *ret_packages);

@@ -19,27 +19,32 @@ struct source {
 	bool is_host;
 };
 
-/* What to say about a squashfs that cannot be read. */
-static int refuse_squash(const struct image *image, const char *path, int error)
+/* Why a squashfs cannot be read, and what that makes of the error. */
+static int explain(const char *path, int error, char ret_why[SOURCE_WHY])
 {
-	const char *name = image_path(image);
+	const char *what;
 
 	switch (error) {
 	case -ERR_FOREIGN:
-		return refuse(-ERR_REFUSED, "%s: %s is not a squashfs", name, path);
+		what = "is not a squashfs";
+		break;
 	case -ERR_UNSUPPORTED:
-		return refuse(-ERR_REFUSED,
-			"%s: %s is compressed in a way that libsquashfs cannot read", name, path);
+		what = "is compressed in a way that libsquashfs cannot read";
+		break;
 	case -ERR_DAMAGED:
 	case -ERR_SHORT:
-		return refuse(
-			-ERR_REFUSED, "%s: %s is damaged: download the image again", name, path);
+		what = "is damaged: download the image again";
+		break;
 	default:
-		return report(error, "%s: cannot read %s", name, path);
+		snprintf(ret_why, SOURCE_WHY, "cannot read %s: %s", path, error_text(error));
+		return error;
 	}
+	snprintf(ret_why, SOURCE_WHY, "%s %s", path, what);
+	return -ERR_REFUSED;
 }
 
-static int open_layer(struct source *source, const struct image *image, const char *path)
+static int open_layer(struct source *source, const struct image *image, const char *path,
+	char ret_why[SOURCE_WHY])
 {
 	struct volume_file file;
 	int r = image_find(image, path, &file);
@@ -49,23 +54,21 @@ static int open_layer(struct source *source, const struct image *image, const ch
 	if (r == 0)
 		r = squash_open(image_disk(image), file.extent, &source->layers[source->n]);
 	if (r < 0)
-		return refuse_squash(image, path, r);
+		return explain(path, r, ret_why);
 	source->n++;
 	return 0;
 }
 
-int source_open_image(const struct image *image, struct source **ret_source)
+int source_open_image(
+	const struct image *image, struct source **ret_source, char ret_why[SOURCE_WHY])
 {
 	cleanup(source_freep) struct source *source = calloc(1, sizeof(*source));
 	cleanup(tree_names_freep) char **names = NULL;
 	size_t n = 0;
-	int r;
+	int r = source ? image_list(image, IMAGE_LIVE, &names) : -ENOMEM;
 
-	if (!source)
-		return -ENOMEM;
-	r = image_list(image, IMAGE_LIVE, &names);
 	if (r < 0)
-		return report(r, "%s: cannot read " IMAGE_LIVE, image_path(image));
+		return explain(IMAGE_LIVE, r, ret_why);
 	while (names[n])
 		n++;
 	while (r == 0 && n-- > 0) {
@@ -73,15 +76,16 @@ int source_open_image(const struct image *image, struct source **ret_source)
 		autofree char *path = text_new(IMAGE_LIVE "/%s", names[n]);
 
 		if (!path)
-			return -ENOMEM;
+			return explain(names[n], -ENOMEM, ret_why);
 		if (suffix && strcmp(suffix, ".squashfs") == 0)
-			r = open_layer(source, image, path);
+			r = open_layer(source, image, path, ret_why);
 	}
 	if (r < 0)
 		return r;
-	if (source->n == 0)
-		return refuse(
-			-ERR_REFUSED, "%s: has no squashfs in " IMAGE_LIVE "/", image_path(image));
+	if (source->n == 0) {
+		snprintf(ret_why, SOURCE_WHY, "has no squashfs in " IMAGE_LIVE "/");
+		return -ERR_REFUSED;
+	}
 	*ret_source = steal_pointer(source);
 	return 0;
 }

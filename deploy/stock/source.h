@@ -11,13 +11,16 @@
 #include "image/image.h"
 
 #define SOURCE_FILE_MAX (64u * MIB) /* bytes: more than any of those files has */
+#define SOURCE_WHY	256u
 
 struct source;
 
 /** The system in the squashfs files of @image, which must outlive it; of a file in several of them
- * the last in alphabetical order counts, as for live-boot. Reports. Returns -ERR_REFUSED if there
- * is none that can be read; -errno. The caller frees it with source_free(). */
-int source_open_image(const struct image *image, struct source **ret_source);
+ * the last in alphabetical order counts, as for live-boot. Does not report, but says in @ret_why
+ * what is wrong with which of them. Returns -ERR_REFUSED if there is none that can be read; -errno.
+ * The caller frees it with source_free(). */
+int source_open_image(
+	const struct image *image, struct source **ret_source, char ret_why[SOURCE_WHY]);
 
 /** This machine's. Returns -ENOMEM. The caller frees it as above. */
 int source_open_host(struct source **ret_source);

@@ -136,6 +136,16 @@ static int take_loader(struct taking *taking, const struct elf *elf)
 	return take_file(taking, taking->loader, data, size);
 }
 
+/* Add the script @text in the place of the program @path; the first boot finds a copy among the
+ * others. */
+static int take_script(struct taking *taking, const char *path, const char *text)
+{
+	autofree char *copy = text_new(FOLDER "/%s.sh", base_name(path));
+	int r = copy ? parts_add_text(taking->parts, copy, 0755, text) : -ENOMEM;
+
+	return r < 0 ? r : parts_add_text(taking->parts, path, 0755, text);
+}
+
 /* Add the program @path, and in its place a script that starts it. */
 static int take_program(struct taking *taking, const char *path)
 {
@@ -168,7 +178,7 @@ static int take_program(struct taking *taking, const char *path)
 			  "/%s \"$@\"\n",
 		taking->loader, base_name(path));
 	if (r == 0)
-		r = script ? parts_add_text(taking->parts, path, 0755, script) : -ENOMEM;
+		r = script ? take_script(taking, path, script) : -ENOMEM;
 	return r;
 }
 
@@ -243,9 +253,8 @@ static int take_programs(struct taking *taking)
 	if (r == 0 && !parts_have(taking->parts, "sbin/dmsetup") && has(taking, "sbin/dmsetup"))
 		r = take_program(taking, "sbin/dmsetup");
 	if (r == 0 && !parts_have(taking->parts, ASKPASS))
-		r = has(taking, ASKPASS)
-			    ? take_program(taking, ASKPASS)
-			    : parts_add_text(taking->parts, ASKPASS, 0755, ASKPASS_SCRIPT);
+		r = has(taking, ASKPASS) ? take_program(taking, ASKPASS)
+					 : take_script(taking, ASKPASS, ASKPASS_SCRIPT);
 	if (r == 0 && taking->loader[0])
 		r = take_libraries(taking);
 	return r;
@@ -310,6 +319,8 @@ int tools_add(const struct source *source, const struct source *image, const cha
 		r = take_programs(&taking);
 	if (r == 0)
 		r = take_rules(&taking);
+	if (r == 0 && source != image)
+		r = parts_add_text(parts, FOLDER "/brought", 0644, "");
 	for (size_t i = 0; i < taking.queued; i++)
 		free(taking.queue[i]);
 	return r;

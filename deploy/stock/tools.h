@@ -17,8 +17,9 @@ bool tools_are_in(const struct source *source);
  * Add to @parts what live-boot wants for an encrypted persistence (9990-cmdline-old: the programs
  * /sbin/cryptsetup and /lib/cryptsetup/askpass) and what those need: dmsetup and udev's rules for
  * device-mapper, without which `cryptsetup open` waits for ever; each only where the initrd lacks
- * it. @image is the system that they will run in: they must be for the same machine. @image_name is
- * for messages. Reports. Returns -ERR_REFUSED if one cannot be had; -errno.
+ * it. @image is the system that they will run in: they must be for the same machine, and if they
+ * are not its own, the file `brought` says so to the first boot. @image_name is for messages.
+ * Reports. Returns -ERR_REFUSED if one cannot be had; -errno.
  */
 int tools_add(const struct source *source, const struct source *image, const char *image_name,
 	struct parts *parts);

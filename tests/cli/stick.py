@@ -76,8 +76,8 @@ def tiny_initrd(folder, release, size=200_000, seed=1):
     shutil.rmtree(root, ignore_errors=True)
     modules = root / "usr/lib/modules" / release
     modules.mkdir(parents=True)
-    for name in ("init", "scripts/live", "usr/lib/live/boot/9990-main.sh", "bin/live-boot",
-                 "usr/sbin/cryptsetup", "usr/lib/cryptsetup/askpass", "usr/bin/sh"):
+    for name in ("init", "scripts/live", "usr/lib/live/boot/9990-main.sh", "usr/lib/live/boot/9999-liveng.sh",
+                 "bin/live-boot", "usr/sbin/cryptsetup", "usr/lib/cryptsetup/askpass", "usr/bin/sh"):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"#!/bin/sh\n# {name}\n")
@@ -214,6 +214,12 @@ class Stick:
     def grub_cat(self, name, number=2):
         """A file of a partition, as GRUB's own reader finds it ("live/vmlinuz")."""
         return run("grub-fstest", self.path, "cat", f"(loop0,gpt{number})/{name}")
+
+    def grub_ls(self, folder, number=2):
+        """The names in a folder of a partition, as GRUB's own reader finds them; none if it has no such folder."""
+        done = subprocess.run(["grub-fstest", self.path, "ls", f"(loop0,gpt{number})/{folder}/"], capture_output=True,
+                              encoding="utf-8", check=False)
+        return set(done.stdout.split()) if done.returncode == 0 else set()
 
     def grub_has(self, kernel_set):
         """Does GRUB find exactly this set's kernel and initrd as the current ones?"""

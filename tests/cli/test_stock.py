@@ -9,18 +9,76 @@ from pathlib import Path
 import pytest
 
 import liveimage
-from programs import REFUSED, SIZE, deploy, deployer
+from programs import ENVIRONMENT, FAILED, REFUSED, SIZE, TOP, deploy, deployer
 from stick import MIB, run
 
 PRIVATE = "usr/lib/liveng/crypt"
 
 
+COMMON = "linux-image-liveng-common"
+META = "linux-image-liveng-amd64"
+
+# What dpkg has recorded in a live system, as far as apt asks here.
+SYSTEM = {"dpkg": "1.21.22", "initramfs-tools": "0.142+deb12u3", "libc6": "2.36-9+deb12u13",
+          "linux-image-amd64": "6.1.158-1"}
+
+
+def paragraph(name, version, arch="amd64", **fields):
+    more = "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in fields.items())
+    return (f"Package: {name}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: nobody <nobody@localhost>\n"
+            f"{more}Description: {name}\n")
+
+
+def status(installed):
+    """dpkg's record of these packages."""
+    return "\n".join(paragraph(name, version, Status="install ok installed") for name, version in installed.items())
+
+
+def system(base, installed, path):
+    """A copy of the squashfs @base in which these packages are recorded."""
+    shutil.copy(base, path)
+    folder = path.parent / f"{path.name}.var"
+    (folder / "var/lib/dpkg").mkdir(parents=True)
+    (folder / "var/lib/dpkg/status").write_text(status(installed))
+    run("mksquashfs", folder, path, "-quiet", "-no-progress", "-all-root", "-noI")
+    return path
+
+
+def package(folder, name, version="1.0", **fields):
+    """A package file."""
+    tree = folder / f"{name}_{version}"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN/control").write_text(paragraph(name, version, **fields))
+    run("dpkg-deb", "--root-owner-group", "--build", tree, folder)
+    shutil.rmtree(tree)
+
+
 @pytest.fixture(scope="session")
-def stock(material, tmp_path_factory):
-    """Real kernel, initrd without cryptsetup, the squashfs of a system with it."""
-    path = tmp_path_factory.mktemp("stock") / "stock.iso"
-    return liveimage.make_image(path, material.set(material.release, initrd=material.initrd(variant=".stock")),
-                                loaders=True, system=material.folder / "system.squashfs")
+def packages(tmp_path_factory):
+    """As liveng-stick-packages has them."""
+    folder = tmp_path_factory.mktemp("packages")
+    package(folder, COMMON, Depends="initramfs-tools, libc6 (>= 2.34)")
+    for kernel in "amd64", "686-pae", "rt-amd64":
+        package(folder, f"linux-image-liveng-{kernel}", Depends=f"linux-image-{kernel}, {COMMON} (= 1.0)")
+    package(folder, "of-no-use-here", Depends="libc6")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_stock(material, tmp_path_factory):
+    """Real kernel, initrd without cryptsetup, the squashfs of a system with it and with these packages."""
+    def make(installed, base=material.folder / "system.squashfs"):
+        folder = tmp_path_factory.mktemp("stock")
+        kernel_set = material.set(material.release, initrd=material.initrd(variant=".stock"))
+        return liveimage.make_image(folder / "stock.iso", kernel_set, loaders=True,
+                                    system=system(base, installed, folder / "squashfs"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def stock(make_stock):
+    return make_stock(SYSTEM)
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +89,9 @@ def phrase(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def encrypted(stock, phrase, tmp_path_factory):
+def encrypted(stock, phrase, packages, tmp_path_factory):
     return deploy(stock, tmp_path_factory.mktemp("stick") / "stick.img", "--encrypt", "--passphrase-file", phrase,
-                  "--size", "600M")
+                  "--packages", packages, "--size", "600M")
 
 
 def unpacked(initrd, skip, folder):
@@ -103,18 +161,98 @@ def test_udev_and_the_hook(segment, whole):
     assert (segment / "usr/lib/live/boot/9999-liveng.sh").exists()
 
 
-def test_an_initrd_that_has_all_gets_the_hook_only(real_image, phrase, tmp_path):
+def test_one_made_for_this_stays_as_it_is(real_image, phrase, tmp_path):
     stick = deploy(real_image, tmp_path / "stick.img", "--encrypt", "--passphrase-file", phrase, "--size", "600M")
-    initrd = stick.grub_cat("live/initrd.img", number=2)
-    own = real_image.set.initrd.read_bytes()
-    assert initrd[:len(own)] == own
-    root = unpacked(initrd, len(own), tmp_path / "root")
-    assert [path.name for path in root.rglob("*") if path.is_file()] == ["9999-liveng.sh"]
+    assert stick.grub_has(real_image.set)
+    assert not stick.grub_ls("liveng", number=1)
 
 
-def test_unencrypted_the_initrd_stays_as_it_is(stock, tmp_path):
-    stick = deploy(stock, tmp_path / "stick.img", "--size", "600M")
-    assert stick.grub_has(stock.set)
+def test_what_the_first_boot_does(encrypted, segment, packages):
+    """It installs what is on partition 1: the program, and the metapackage of this very kernel."""
+    assert (segment / "usr/lib/live/boot/9998-liveng-first.sh").exists()
+    assert {path.name for path in (segment / "usr/lib/liveng/first").iterdir()} == {"first-boot", "liveng-first.service"}
+    names = {f"{COMMON}_1.0_amd64.deb", f"{META}_1.0_amd64.deb"}
+    assert encrypted.grub_ls("liveng", number=1) == names
+    for name in names:
+        assert encrypted.grub_cat(f"liveng/{name}", number=1) == (packages / name).read_bytes()
+
+
+def test_unencrypted_nothing_for_luks(stock, packages, tmp_path):
+    stick = deploy(stock, tmp_path / "stick.img", "--packages", packages, "--size", "600M")
+    root = unpacked(stick.grub_cat("live/initrd.img"), stock.set.initrd.stat().st_size, tmp_path / "root")
+    assert {path.name for path in root.rglob("*") if path.is_file()} == {
+        "9998-liveng-first.sh", "9999-liveng.sh", "first-boot", "liveng-first.service"}
+
+
+def test_without_persistence_nothing_is_installed(stock, packages, tmp_path):
+    stick = deploy(stock, tmp_path / "stick.img", "--no-persistence", "--packages", packages, "--size", "600M")
+    root = unpacked(stick.grub_cat("live/initrd.img"), stock.set.initrd.stat().st_size, tmp_path / "root")
+    assert {path.name for path in root.rglob("*") if path.is_file()} == {"9999-liveng.sh"}
+    assert not stick.grub_ls("liveng", number=1)
+
+
+@pytest.mark.parametrize("installed, names", [
+    (SYSTEM | {COMMON: "0.9"}, set()),                          # the image's own decision
+    ({k: v for k, v in SYSTEM.items() if k != "linux-image-amd64"}, {f"{COMMON}_1.0_amd64.deb"}),
+])
+def test_what_the_image_has_decides(make_stock, packages, installed, names, tmp_path):
+    result = deployer("--yes", "--json", "--packages", packages, "--size", "600M", make_stock(installed),
+                      tmp_path / "stick.img")
+    assert set(result.json["targets"][0]["packages"]) == names
+    assert ("linux-image-amd64" in result.err) == (len(names) == 1)
+
+
+def test_packages_that_the_image_cannot_install(make_stock, packages, tmp_path):
+    """Named ones are refused, with apt's reason; what nobody asked for is a warning."""
+    image = make_stock(SYSTEM | {"libc6": "2.31-13"})
+    said = [f"{COMMON} : Depends: libc6 (>= 2.34)"]
+    deployer("--yes", "--packages", packages, "--size", "600M", image, tmp_path / "stick.img", code=REFUSED, says=said)
+    assert not (tmp_path / "stick.img").exists()
+    data = tmp_path / "data"
+    shutil.copytree(TOP / "deploy/data", data)
+    shutil.copytree(packages, data / "packages")
+    result = deployer("--yes", "--json", "--size", "600M", image, tmp_path / "stick.img", says=said,
+                      env=ENVIRONMENT | {"LIVENG_DEPLOY_DATA": str(data)})
+    assert "keeps its kernel" in result.json["warnings"][0]
+    assert result.json["targets"][0]["packages"] == []
+
+
+def test_no_packages_anywhere(stock, packages, tmp_path):
+    """apt is asked last; a folder that was named must have some."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    deployer("--yes", "--packages", folder, "--size", "600M", stock, tmp_path / "stick.img", code=REFUSED,
+             says="no packages")
+    deployer("--yes", "--packages", folder / "x", "--size", "600M", stock, tmp_path / "stick.img", code=FAILED,
+             says=["empty/x", "No such file"])
+    apt = tmp_path / "bin/apt-get"
+    apt.parent.mkdir()
+    apt.write_text(f"""#!/bin/sh
+case "$*" in *" download "*) ;; *) exec /usr/bin/apt-get "$@" ;; esac
+echo "$*" >> {tmp_path}/asked
+[ -e {tmp_path}/has ] || exit 100
+cp {packages}/linux-image-liveng-common* {packages}/linux-image-liveng-amd64* .
+""")
+    apt.chmod(0o755)
+    environment = ENVIRONMENT | {"PATH": f"{apt.parent}:{ENVIRONMENT['PATH']}", "TMPDIR": str(folder)}
+    result = deployer("--yes", "--json", "--dry-run", "--size", "600M", stock, tmp_path / "stick.img", env=environment,
+                      says="install liveng-stick-packages")
+    assert result.json["targets"][0]["packages"] == []
+    assert (tmp_path / "asked").read_text().split()[-2:] == [f"{COMMON}:amd64", f"{META}:amd64"]
+    (tmp_path / "has").touch()
+    result = deployer("--yes", "--json", "--dry-run", "--size", "600M", stock, tmp_path / "stick.img", env=environment)
+    assert len(result.json["targets"][0]["packages"]) == 2
+    assert not list(folder.iterdir())
+
+
+def test_a_kept_persistence_is_opened_too(encrypted, stock, segment, packages, tmp_path):
+    """Whether it is encrypted, only the stick knows."""
+    stick = encrypted.copy(tmp_path / "stick.img")
+    result = deployer("--yes", "--json", "--keep-persistence", "--packages", packages, stock, stick.path)
+    assert result.json["targets"][0]["persistence"] == "kept, encrypted"
+    root = unpacked(stick.grub_cat("live/initrd.img"), stock.set.initrd.stat().st_size, tmp_path / "root")
+    names = {path.relative_to(root) for path in root.rglob("*")}
+    assert names == {path.relative_to(segment) for path in segment.rglob("*")}
 
 
 @pytest.fixture(scope="session")
@@ -128,11 +266,17 @@ def bare_system(material, tmp_path_factory):
     return folder / "squashfs"
 
 
-def test_a_system_without_cryptsetup_gets_this_computers(bare_system, stock, phrase, tmp_path):
-    image = liveimage.make_image(tmp_path / "bare.iso", stock.set, loaders=True, system=bare_system)
-    stick = deploy(image, tmp_path / "stick.img", "--encrypt", "--passphrase-file", phrase, "--size", "600M")
+def test_a_system_without_cryptsetup_gets_this_computers(bare_system, make_stock, packages, phrase, tmp_path):
+    """And keeps it for the initrds that it builds itself."""
+    image = make_stock(SYSTEM, bare_system)
+    stick = deploy(image, tmp_path / "stick.img", "--encrypt", "--passphrase-file", phrase, "--packages", packages,
+                   "--size", "600M")
     initrd = stick.grub_cat("live/initrd.img", number=2)
-    root = unpacked(initrd, stock.set.initrd.stat().st_size, tmp_path / "root")
+    root = unpacked(initrd, image.set.initrd.stat().st_size, tmp_path / "root")
+    assert (root / PRIVATE / "brought").exists()
+    for name in "sbin/cryptsetup", "lib/cryptsetup/askpass":
+        script = root / "usr" / name
+        assert (root / PRIVATE / f"{script.name}.sh").read_bytes() == script.read_bytes()
     own = shutil.which("cryptsetup", path="/usr/sbin:/sbin")
     assert (root / PRIVATE / "cryptsetup").read_bytes() == Path(own).read_bytes()
     loader, = (root / PRIVATE).glob("ld-linux*")

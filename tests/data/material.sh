@@ -9,20 +9,22 @@
 #
 #   env                     OLD=, NEW= (the two newest releases), ARM= (an arm64 one, or empty)
 #   vmlinuz-OLD, -NEW       signed kernels; vmlinuz-NEW.unsigned, vmlinuz-ARM
-#   initrd.img-OLD, -NEW    live-boot, cryptsetup, a short list of modules; one zstd segment
+#   initrd.img-OLD, -NEW    live-boot with our hook, cryptsetup, a short list of modules; one zstd segment
 #   initrd.img-NEW.most     the same with MODULES=most: what users have
 #   initrd.img-NEW.gzip     and .xz, .lz4: an uncompressed early archive, then that compression
 #   initrd.img-NEW.nocrypt  without cryptsetup-initramfs
 #   initrd.img-NEW.nolive   without live-boot
 #   initrd.img-NEW.nousb    without the usb-storage module
-#   initrd.img-NEW.stock    without cryptsetup and its modules, like that of an ordinary live image
+#   initrd.img-NEW.stock    without our hook, cryptsetup and its modules, as of an ordinary live image
 #   system.squashfs         of the system those are from: cryptsetup, its libraries, the modules of NEW
 #   stamp                   written last
 
 set -eu
 
 dir=${1:?usage: material.sh DIR}
-fetch=$(cd "$(dirname "$0")" && pwd)/archive.sh
+here=$(cd "$(dirname "$0")" && pwd)
+fetch=$here/archive.sh
+hook=$here/../../initramfs-hooks/9999-liveng.sh
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 cd "$dir"
@@ -204,9 +206,14 @@ kernel "linux-image-$new-unsigned" "vmlinuz-$new" "vmlinuz-$new.unsigned"
 	small base "$old"
 	small base "$new"
 	variant full base $live $crypt
+	variant stock base $live
 	variant nocrypt base $live
 	variant nolive base $crypt
 }
+# All but the stock one as in images made for liveng.
+for root in most full nocrypt; do
+	cp "$hook" "$work/$root/usr/lib/live/boot/"
+done
 
 # Three lanes: mkinitramfs itself uses one processor at a time, and waits now and then.
 initrd most "$new" most "initrd.img-$new.most" &
@@ -215,7 +222,7 @@ lane1=$!
 	initrd full "$new" "${short#usb-storage uas}" "initrd.img-$new.nousb"
 	initrd nocrypt "$new" "$short" "initrd.img-$new.nocrypt"
 	initrd nolive "$new" "$short" "initrd.img-$new.nolive"
-	initrd nocrypt "$new" "${short%%dm-crypt*}" "initrd.img-$new.stock"
+	initrd stock "$new" "${short%%dm-crypt*}" "initrd.img-$new.stock"
 } &
 lane2=$!
 system

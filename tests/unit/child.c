@@ -57,6 +57,31 @@ static void of_long_output_the_end_is_kept(void **state)
 	assert_string_equal(said + strlen(said) - 4, " why");
 }
 
+static void what_it_prints_can_be_had(void **state)
+{
+	char *text = NULL;
+	int status, old = begin_listening();
+
+	(void)state;
+	assert_int_equal(child_capture((const char *const[]){"sh", "-c",
+					       "echo out; echo err >&2; exit 3", NULL},
+				 NULL, &status, &text),
+		0);
+	assert_int_equal(status, 3);
+	assert_string_equal(text, "out\nerr\n");
+	free(text);
+	assert_int_equal(child_capture((const char *const[]){"sh", "-c", "kill -9 $$", NULL}, NULL,
+				 &status, &text),
+		0);
+	assert_int_equal(status, -1);
+	free(text);
+	assert_int_equal(
+		child_capture((const char *const[]){"no-such-program", NULL}, NULL, &status, &text),
+		-ENOENT);
+	end_listening(old);
+	assert_int_equal(said_count, 0);
+}
+
 static void missing_program_names_the_package(void **state)
 {
 	(void)state;
@@ -180,6 +205,7 @@ int main(void)
 		cmocka_unit_test(success_is_silent),
 		cmocka_unit_test(failure_is_reported_with_its_output),
 		cmocka_unit_test(of_long_output_the_end_is_kept),
+		cmocka_unit_test(what_it_prints_can_be_had),
 		cmocka_unit_test(missing_program_names_the_package),
 		cmocka_unit_test(program_gets_the_environment_and_no_input),
 		cmocka_unit_test(sbin_folders_are_searched),

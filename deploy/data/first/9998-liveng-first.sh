@@ -5,11 +5,11 @@
 # into /run, which the system takes over: nothing is written into the system, and it is gone as soon as the
 # stick boots an initrd built by its own packages.
 
-if [ -d /usr/lib/liveng/first ]; then
+if [ -d /lib/liveng/first ]; then
 	mkdir -p /run/liveng/first /run/systemd/system/multi-user.target.wants
-	cp /usr/lib/liveng/first/* /run/liveng/first/
+	cp /lib/liveng/first/* /run/liveng/first/
 	mv /run/liveng/first/liveng-first.service /run/systemd/system/
 	ln -sf ../liveng-first.service /run/systemd/system/multi-user.target.wants/
 	# The programs of another computer, for the initrds that will be built here.
-	[ ! -e /usr/lib/liveng/crypt/brought ] || cp -R /usr/lib/liveng/crypt /run/liveng/first/
+	[ ! -e /lib/liveng/crypt/brought ] || cp -R /lib/liveng/crypt /run/liveng/first/
 fi

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "file.h"
 #include "log.h"
 #include "tempfile.h"
 #include "util.h"
@@ -14,6 +15,7 @@
 #define SBIN	      "/usr/local/sbin:/usr/sbin:/sbin"
 #define EXIT_NO_START 127 /* as in a shell */
 #define OUTPUT_MAX    1024u
+#define CAPTURE_MAX   (1024u * 1024u)
 
 /*
  * Runs in the child: only what is allowed between fork and exec, except for setting up the
@@ -136,6 +138,31 @@ int child_run(const char *const argv[], const char *const environment[], const c
 
 	r = child_start(argv, environment, package, &child);
 	return r < 0 ? r : child_wait(&child);
+}
+
+int child_capture(const char *const argv[], const char *const environment[], int *ret_status,
+	char **ret_output)
+{
+	struct child child;
+	size_t size;
+	int status = 0, r;
+
+	r = child_start(argv, environment, NULL, &child);
+	if (r < 0)
+		return r;
+	r = wait_for(child.pid, &status);
+	if (r == 0)
+		r = file_read_all(child.output, CAPTURE_MAX, (void **)ret_output, &size);
+	close_fd(&child.output);
+	if (r < 0)
+		return report(r, "cannot read what %s prints", argv[0]);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_START && size == 0) {
+		free(*ret_output);
+		*ret_output = NULL;
+		return -ENOENT;
+	}
+	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return 0;
 }
 
 int child_show(const char *const argv[])

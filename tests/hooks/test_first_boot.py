@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The first boot of a stick made of a stock image: deploy/data/first/first-boot, with dpkg and apt of a system that
+has never heard of liveng."""
+
+import shlex
+import subprocess
+
+import pytest
+
+from system import LIVE, TOP, packages
+
+COMMON = "linux-image-liveng-common"
+DONE = "/var/lib/live/config/liveng-first"
+
+
+class FirstBoot:
+    """A machine that boots a stick with packages on partition 1."""
+
+    def __init__(self, machine):
+        self.machine = machine
+        self.deployment = "0001"
+        medium = machine.work / "medium"
+        for folder in "liveng", "live":
+            (medium / folder).mkdir(parents=True)
+        for package in packages():
+            if COMMON in package.name:  # the kernel's metapackage is not in this system
+                (medium / "liveng" / package.name).write_bytes(package.read_bytes())
+        (medium / "live/initrd.img").write_text("the stick's initrd")
+        self.medium = medium
+        self.uname(machine.old)
+
+    def uname(self, release):
+        """The kernel that runs."""
+        self.machine.put("/usr/sbin/uname", f"#!/bin/sh\necho {release}\n", mode="755")
+
+    def boot(self, before="", persistence=LIVE, check=True):
+        """Boot it; @before: what the initrd did. Returns what the log has, and then what is said at login."""
+        script = (TOP / "deploy/data/first/first-boot").read_bytes()
+        return self.machine.run(f"""
+            mkdir -p /run/liveng/first
+            cat > /run/liveng/first/first-boot
+            {before}
+            sh /run/liveng/first/first-boot
+            code=$?
+            cat /run/liveng/first/log /run/motd.d/* 2> /dev/null
+            exit $code
+            """, cmdline=f"{persistence} live-media=/dev/disk/by-partuuid/{self.deployment} quiet", data=script,
+            check=check)
+
+    def installed(self):
+        query = f"dpkg-query -Wf '${{db:Status-Status}} ${{Version}}' {COMMON} 2> /dev/null || :"
+        return self.machine.run(query).text.strip()
+
+    def newer(self, version):
+        """The packages on the stick become newer ones."""
+        (package,) = self.medium.glob("liveng/*.deb")
+        folder = self.machine.work / "newer"
+        subprocess.run(f"""
+            dpkg-deb -R {shlex.quote(str(package))} {folder}
+            sed -i 's/^Version: .*/Version: {version}/' {folder}/DEBIAN/control
+            dpkg-deb --root-owner-group -b {folder} {shlex.quote(str(package))}
+            rm -r {folder}
+            """, shell=True, check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def first(bare):
+    return FirstBoot(bare)
+
+
+def writes(done):
+    return done.text.count("partition 2: wrote")
+
+
+@pytest.mark.either
+def test_it_installs_the_packages_once(first):
+    """Without a network; the initrd and the set that liveng-deploy made are good for this kernel."""
+    machine = first.machine
+    assert first.boot(persistence="boot=live").text == ""  # nothing would last
+    image = machine.run(f"cat /boot/initrd.img-{machine.old} | sha256sum").text
+    done = first.boot(before=f"""
+        mkdir -p /run/live/rootfs/filesystem.squashfs/boot
+        cp /boot/initrd.img-{machine.old} /run/live/rootfs/filesystem.squashfs/boot/
+        """)
+    assert first.installed().startswith("installed")
+    assert "Get:" not in done.text.replace("Get:1 /run/live/medium", "") and writes(done) == 0
+    assert machine.builds() == [] and machine.current() == machine.old
+    assert machine.run(f"cat {DONE}").text.strip() == first.deployment
+    assert machine.run(f"cat /boot/initrd.img-{machine.old}").text == "the stick's initrd" != image
+    assert first.boot().text == ""
+    # What the user removes stays so, also when the stick is made anew.
+    machine.apt(f"remove {COMMON}")
+    first.deployment = "0002"
+    first.boot()
+    assert first.installed().startswith("config-files")
+
+
+@pytest.mark.either
+def test_a_kept_persistence(first):
+    """A newer package is installed, a newer kernel of the persistence goes to the stick."""
+    machine = first.machine
+    first.boot()
+    version = first.installed()
+    first.deployment = "0002"
+    first.newer("99")
+    done = first.boot()
+    assert first.installed() == "installed 99" != version
+    assert machine.builds() == [] and writes(done) == 0
+    machine.run(f"dpkg -i /var/cache/apt/archives/linux-image-{machine.new}_*.deb")
+    assert machine.current() == machine.new and machine.builds() == [machine.new]
+    machine.deploy()  # of the same image, with the older kernel
+    first.deployment = "0003"
+    assert machine.current() == machine.old
+    done = first.boot()
+    assert machine.current() == machine.new and writes(done) == 1
+
+
+@pytest.mark.either
+def test_a_failure_is_said_and_tried_again(first):
+    machine = first.machine
+    machine.run("echo 'force-not-an-option' > /etc/dpkg/dpkg.cfg.d/broken")
+    done = first.boot(check=False)
+    assert done.code != 0 and "could not be installed" in done.text
+    assert machine.run(f"ls {DONE} 2> /dev/null || :").text == ""
+    machine.run("rm /etc/dpkg/dpkg.cfg.d/broken")
+    assert "could not be installed" not in first.boot().text
+    assert first.installed().startswith("installed")
+
+
+def in_initrd(machine, release, *names):
+    listed = machine.run(f"lsinitramfs /boot/initrd.img-{release}").text.split("\n")
+    return {name: any(line.removeprefix("usr/") == name or f"/{name}" in line for line in listed) for name in names}
+
+
+NEEDED = "sbin/cryptsetup", "lib/cryptsetup/askpass"
+
+
+@pytest.mark.either
+def test_initrds_have_cryptsetup_in_any_case(first):
+    """Without cryptsetup-initramfs the system's own; without any, the one that liveng-deploy brought."""
+    machine = first.machine
+    machine.apt("remove cryptsetup-initramfs")
+    machine.run(f"dpkg -i /var/cache/apt/archives/linux-image-{machine.new}_*.deb")
+    first.boot()
+    assert machine.current() == machine.new
+    has = in_initrd(machine, machine.new, *NEEDED, "libgcc_s.so.1", "95-dm-notify.rules", "9999-liveng.sh")
+    assert all(has.values()), has
+    machine.apt("remove cryptsetup cryptsetup-bin")
+    first.deployment = "0002"
+    first.boot(before="""
+        mkdir /run/liveng/first/crypt
+        for name in cryptsetup dmsetup askpass; do
+            printf '#!/bin/sh\\nexit 0\\n' > /run/liveng/first/crypt/$name.sh
+            chmod +x /run/liveng/first/crypt/$name.sh
+        done
+        touch /run/liveng/first/crypt/brought /run/liveng/first/crypt/libcryptsetup.so.12
+        """)
+    machine.run(f"update-initramfs.orig.initramfs-tools -u -k {machine.new} || update-initramfs -u -k {machine.new}")
+    has = in_initrd(machine, machine.new, *NEEDED, "lib/liveng/crypt/libcryptsetup.so.12")
+    assert all(has.values()), has
