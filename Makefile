@@ -123,7 +123,7 @@ check check-vm: export LIVENG_PROGRAMS = build/san
 check: IMAGES = live.iso
 check: check-build
 	$(PYTEST) -m 'not full' tests/vm tests/hooks tests/cli tests/unit tests/test_source.py
-check-vm: IMAGES = live.iso plain.iso live-trixie.iso
+check-vm: IMAGES = live.iso live-trixie.iso stock.iso bare.iso stock-trixie.iso
 check-vm: check-build
 	LIVENG_MODEL_STATES=1200 $(PYTEST) --resume $(if $(PART),--part $(PART)) tests; \
 		status=$$?; /usr/bin/python3 tests/vm/matrix.py && exit $$status
@@ -145,10 +145,13 @@ IMAGE_PACKAGES = $(BUILD)/linux-image-liveng-common_*.deb $(BUILD)/linux-image-l
 $(BUILD)/packages.stamp: $(shell git ls-files --cached --others --exclude-standard \
 		Makefile kupd deploy kernel-hooks initramfs-hooks debian 2> /dev/null)
 	debian/build.sh $(BUILD) && touch $@
-$(BUILD)/vm/plain.iso: IMAGE_PACKAGES =
-$(BUILD)/vm/live-trixie.iso: SUITE = --suite trixie
+%-trixie.iso: IMAGE = --suite trixie
+$(addprefix $(BUILD)/vm/,stock.iso bare.iso stock-trixie.iso): IMAGE_PACKAGES =
+$(BUILD)/vm/stock.iso: IMAGE = --stock "plymouth lvm2 cryptsetup"
+$(BUILD)/vm/bare.iso: IMAGE = --stock ncurses-base
+$(BUILD)/vm/stock-trixie.iso: IMAGE = --suite trixie --stock "plymouth cryptsetup"
 $(BUILD)/vm/%.iso: $(BUILD)/packages.stamp tests/vm/live-image.sh
-	tests/vm/live-image.sh $(SUITE) $@ $(IMAGE_PACKAGES)
+	tests/vm/live-image.sh $(IMAGE) $@ $(IMAGE_PACKAGES)
 
 demo: deps
 	$(MAKE) all $(BUILD)/material/stamp $(BUILD)/vm/live.iso

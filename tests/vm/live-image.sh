@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# live-image.sh [--suite SUITE] OUT.iso [PACKAGE.deb]...: build the live image that the tests in virtual
-# machines boot: that of debian/examples/live-build, small, with the oldest kernel that the archive has, so
-# that there is a newer one to upgrade to. The packages come from a repository, as a distribution's would;
-# without any it is the image of someone who does not know about liveng yet.
+# live-image.sh [--suite SUITE] [--stock PACKAGES] OUT.iso [PACKAGE.deb]...: build the live image that the tests
+# in virtual machines boot: that of debian/examples/live-build, small, with the oldest kernel that the archive
+# has, so that there is a newer one to upgrade to. The packages come from a repository, as a distribution's would.
+#
+# --stock: instead an image like Debian's own, with live-config and these packages, of people who have not heard
+# of liveng: its initrd cannot open an encrypted persistence.
 #
 # Nothing is built if OUT.iso stands and was made of the same: OUT.iso.inputs has their digest. Takes
 # the mirrors of this machine's own apt. Needs root; asks sudo for it.
@@ -13,24 +15,28 @@
 
 set -eu
 
-suite=bookworm
-if [ "${1-}" = --suite ]; then
-	suite=$2
+suite=bookworm stock=
+while :; do
+	case ${1-} in
+	--suite) suite=$2 ;;
+	--stock) stock=$2 ;;
+	*) break ;;
+	esac
 	shift 2
-fi
-[ $# -ge 1 ] || { echo "usage: $0 [--suite SUITE] OUT.iso [PACKAGE.deb]..." >&2; exit 2; }
+done
+[ $# -ge 1 ] || { echo "usage: $0 [--suite SUITE] [--stock PACKAGES] OUT.iso [PACKAGE.deb]..." >&2; exit 2; }
 
 example=$(cd "$(dirname "$0")/../.." && pwd)/debian/examples/live-build
 mkdir -p "$(dirname "$1")"
 out=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
-inputs=$({ echo "$suite ${DEMO_MODULES-}" && cat "$0" && shift && cat /dev/null "$@" &&
+inputs=$({ echo "$suite $stock ${DEMO_MODULES-}" && cat "$0" && shift && cat /dev/null "$@" &&
 	find "$example" -type f -print0 | sort -z | xargs -0 cat; } | sha256sum)
 if [ -e "$out" ] && [ "$inputs" = "$(cat "$out.inputs" 2> /dev/null)" ]; then
 	exit
 fi
-[ "$(id -u)" = 0 ] || exec sudo --preserve-env=DEMO_MODULES -- "$0" --suite "$suite" "$@"
+[ "$(id -u)" = 0 ] || exec sudo --preserve-env=DEMO_MODULES -- "$0" --suite "$suite" --stock "$stock" "$@"
 # What live-build mounts goes with it, even if it is killed.
-[ "${LIVENG_INSIDE-}" ] || exec env LIVENG_INSIDE=1 unshare --mount -- "$0" --suite "$suite" "$@"
+[ "${LIVENG_INSIDE-}" ] || exec env LIVENG_INSIDE=1 unshare --mount -- "$0" --suite "$suite" --stock "$stock" "$@"
 unset LIVENG_INSIDE
 
 # One build at a time: they share what they have fetched.
@@ -83,8 +89,6 @@ rm -rf cache/bootstrap
 # The example, and what only the tests need: the mirrors of this machine, nothing that takes long.
 cp -R "$example/." .
 shift
-kernel=linux-image # -amd64, which liveng depends on, too
-[ $# -gt 0 ] || kernel=linux-image-$old
 lb config \
 	--distribution "$suite" \
 	--mirror-bootstrap "$main" --parent-mirror-bootstrap "$main" \
@@ -92,47 +96,46 @@ lb config \
 	--mirror-binary "$main" --parent-mirror-binary "$main" \
 	--mirror-chroot-security "$security" --parent-mirror-chroot-security "$security" \
 	--mirror-binary-security "$security" --parent-mirror-binary-security "$security" \
-	--debootstrap-options --variant=minbase --apt-indices true --linux-packages "$kernel" \
+	--debootstrap-options --variant=minbase --apt-indices true --linux-packages linux-image \
 	--chroot-squashfs-compression-type lz4 \
 	--firmware-chroot false --firmware-binary false --memtest none --debian-installer none \
 	--checksums none --zsync false --win32-loader false > lb-config.log 2>&1
 echo "live-boot systemd-sysv login zstd iproute2 procps ca-certificates" > config/package-lists/live.list.chroot
-
-if [ $# -gt 0 ]; then
-	# A repository: the packages under test, and the kernel's meta package as it was when that kernel was
-	# the newest, since an archive keeps only the newest one.
-	mkdir -p meta/DEBIAN repository
-	cat > meta/DEBIAN/control <<-END
-		Package: linux-image-amd64
-		Version: $version
-		Architecture: amd64
-		Section: kernel
-		Maintainer: The liveng developers <liveng@localhost>
-		Depends: linux-image-$old-amd64 (= $version)
-		Description: Linux for 64-bit PCs (meta-package)
-	END
-	dpkg-deb --root-owner-group --build meta repository > meta.log
-	(cd "$start" && cp -- "$@" "$work/repository/")
-	(cd repository && dpkg-scanpackages . > Packages 2> ../scan.log)
-	python3 -u -m http.server --bind 127.0.0.1 --directory repository 0 > http.log 2>&1 9>&- &
-	server=$!
-	trap 'kill $server' EXIT
-	trap 'exit 1' HUP INT TERM
-	until grep -qs '^Serving ' http.log; do
-		kill -0 $server
-		sleep 0.1
-	done
-	port=$(sed -n 's/^Serving .* port \([0-9]*\) .*/\1/p' http.log)
-	echo "deb [trusted=yes] http://127.0.0.1:$port ./" > config/archives/liveng.list.chroot
-	cat > config/archives/kernel.pref.chroot <<-END
-		Package: linux-image-amd64
-		Pin: version $version
-		Pin-Priority: 1001
-	END
-else
+if [ "$stock" ]; then
 	rm config/package-lists/liveng.list.chroot
-	echo "live-tools cryptsetup-initramfs console-setup" >> config/package-lists/live.list.chroot
+	echo "live-tools live-config-systemd sudo user-setup console-setup $stock" >> config/package-lists/live.list.chroot
 fi
+
+# A repository: the packages under test, and the kernel's meta package as it was when that kernel was the
+# newest, since an archive keeps only the newest one.
+mkdir -p meta/DEBIAN repository
+cat > meta/DEBIAN/control <<-END
+	Package: linux-image-amd64
+	Version: $version
+	Architecture: amd64
+	Section: kernel
+	Maintainer: The liveng developers <liveng@localhost>
+	Depends: linux-image-$old-amd64 (= $version)
+	Description: Linux for 64-bit PCs (meta-package)
+END
+dpkg-deb --root-owner-group --build meta repository > meta.log
+[ $# = 0 ] || (cd "$start" && cp -- "$@" "$work/repository/")
+(cd repository && dpkg-scanpackages . > Packages 2> ../scan.log)
+python3 -u -m http.server --bind 127.0.0.1 --directory repository 0 > http.log 2>&1 9>&- &
+server=$!
+trap 'kill $server' EXIT
+trap 'exit 1' HUP INT TERM
+until grep -qs '^Serving ' http.log; do
+	kill -0 $server
+	sleep 0.1
+done
+port=$(sed -n 's/^Serving .* port \([0-9]*\) .*/\1/p' http.log)
+echo "deb [trusted=yes] http://127.0.0.1:$port ./" > config/archives/liveng.list.chroot
+cat > config/archives/kernel.pref.chroot <<-END
+	Package: linux-image-amd64
+	Pin: version $version
+	Pin-Priority: 1001
+END
 
 # put FILE: what stands on stdin becomes that file of the image.
 put()
@@ -181,8 +184,8 @@ if [ "${DEMO_MODULES-}" != most ]; then
 		nls_cp437
 		nls_ascii
 		nls_utf8
-		dm-crypt
 	END
+	[ "$stock" ] || echo dm-crypt >> config/includes.chroot_before_packages/etc/initramfs-tools/modules
 	# live-boot's initramfs hook reads this file, so this takes away all of the kernel's network
 	# drivers.
 	put /etc/live/boot.conf <<-END

@@ -18,6 +18,7 @@ SCENES = {
     "test_given_up": "failing kernels",
     "test_mounted": "mounted partitions",
     "test_power_cut": "power cuts",
+    "test_stock": "stock images",
     "test_user": "a stick in memory",
     "test_ways": "older, pulled and second sticks",
 }
@@ -33,7 +34,11 @@ def outcome(result):
 
 def method(result):
     """How the stick got its new kernel."""
-    return "apt install, from a new source" if "test_user" in result["test"] else "apt upgrade"
+    if "test_user" in result["test"]:
+        return "apt install, from a new source"
+    if "test_stock" in result["test"]:
+        return "stock image without cryptsetup, apt upgrade" if "bare" in result["test"] else "stock image, apt upgrade"
+    return "apt upgrade"
 
 
 def upgrades(results):

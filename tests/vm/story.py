@@ -22,9 +22,11 @@ WRITTEN = r"livengkupd: [^\n]*: wrote (\S+) into slot ([AB])"
 
 def deploy(image, stick, *options, encrypted=False, append="", size="4G"):
     """Write @image to the new file @stick by liveng-deploy. It boots on the serial line, too."""
-    command = [BUILD / "liveng-deploy", "--yes", "--size", size, *options]
+    command = [BUILD / "liveng-deploy", "--yes", "--packages", BUILD, *options]
     command += ["--console", "ttyS0,115200", "--append", f"{FASTER} {append}".strip()]
-    stick.unlink(missing_ok=True)
+    if "--keep-persistence" not in options:
+        command += ["--size", size]
+        stick.unlink(missing_ok=True)
     reader, writer = os.pipe()
     with open(reader, "rb"), open(writer, "wb") as passphrase:
         if encrypted:
@@ -127,6 +129,16 @@ def wait_until_blessed(machine):
     said = wait_for_service(machine, "liveng-bless")
     if (found := status(machine))["tries"] is not None:
         raise Failure(f"the set is still on trial, {found['assessment']}:\n{said}")
+
+
+def wait_for_first_boot(machine):
+    """The first boot of a stick made of a stock image installs what is on it. Returns the kernel that runs."""
+    wait_for_service(machine, "liveng-first")
+    said = machine.run("cat /run/liveng/first/log; dpkg-query -Wf '${Status} ${Version}\\n' linux-image-liveng-amd64",
+                       check=False)
+    if "install ok installed" not in said:
+        raise Failure(f"the first boot did not install the packages:\n{said}")
+    return release(machine)
 
 
 def tested(machine, firmware, encrypted, suite, before, after):

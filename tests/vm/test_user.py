@@ -24,7 +24,7 @@ def install(machine, key, source):
 
 def test_a_stick_gets_liveng_from_an_apt_source(folder, record_property):
     stick = folder / "stick.img"
-    story.deploy(BUILD / "vm/plain.iso", stick, encrypted=True)
+    story.deploy(BUILD / "vm/stock.iso", stick, encrypted=True)
     with repository.published(folder) as (key, source), Machine(stick, folder, "boot") as machine:
         machine.wait_for_boot(story.PASSPHRASE)
         before, ids = story.release(machine), story.identity(machine)
@@ -43,7 +43,7 @@ def test_a_stick_gets_liveng_from_an_apt_source(folder, record_property):
 def test_a_stick_that_runs_from_memory_gets_liveng(folder):
     """live-tools would take the medium in memory for the one to fill, and find no room there."""
     stick = folder / "stick.img"
-    story.deploy(BUILD / "vm/plain.iso", stick, append="toram")
+    story.deploy(BUILD / "vm/stock.iso", stick, append="toram")
     with repository.published(folder) as (key, source), Machine(stick, folder, "boot", "bios") as machine:
         machine.wait_for_boot()
         before = story.release(machine)
