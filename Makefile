@@ -154,7 +154,7 @@ $(BUILD)/vm/%.iso: $(BUILD)/packages.stamp tests/vm/live-image.sh
 	tests/vm/live-image.sh $(IMAGE) $@ $(IMAGE_PACKAGES)
 
 demo: deps
-	$(MAKE) all $(BUILD)/material/stamp $(BUILD)/vm/live.iso
+	$(MAKE) all $(BUILD)/material/stamp $(BUILD)/vm/stock.iso
 	/usr/bin/python3 tests/vm/demo.py
 # The matrix in README.md from what check-vm has seen; the pictures in it.
 matrix:

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The main job, on real input: a Debian live image is written to an encrypted stick, boots under UEFI
-Secure Boot, has apt upgrade its kernel and boots the new one.
+"""The main job, on real input: a stock Debian live image is written to an encrypted stick, boots under UEFI
+Secure Boot, installs what keeps its kernel up to date, has apt upgrade that and boots the new one.
 
-    demo.py [IMAGE [FOLDER]]    default: build/vm/live.iso build/vm/demo
+    demo.py [IMAGE [FOLDER]]    default: build/vm/stock.iso build/vm/demo
 
 FOLDER keeps the stick, what came over the serial line and, after a failure, the screen.
 """
@@ -74,6 +74,10 @@ def demo(image, folder):
             before = look(machine, account)
             ids = story.identity(machine)
 
+        if story.has_first_boot(machine):
+            with account.step("its first boot installs the packages from the stick"):
+                story.wait_for_first_boot(machine)
+
         with account.step("apt upgrade"):
             written = story.upgrade(machine)
             account.say(machine.run("livengkupd status", 120))
@@ -97,7 +101,7 @@ def demo(image, folder):
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    defaults = [BUILD / "vm/live.iso", BUILD / "vm/demo"]
+    defaults = [BUILD / "vm/stock.iso", BUILD / "vm/demo"]
     given = [Path(argument).resolve() for argument in sys.argv[1:]]
     image, folder = given + defaults[len(given):]
     folder.mkdir(parents=True, exist_ok=True)

@@ -131,6 +131,11 @@ def wait_until_blessed(machine):
         raise Failure(f"the set is still on trial, {found['assessment']}:\n{said}")
 
 
+def has_first_boot(machine):
+    """Is this the boot of a set that liveng-deploy made of a stock image's?"""
+    return machine.run("ls /run/systemd/system/liveng-first.service 2> /dev/null", check=False) != ""
+
+
 def wait_for_first_boot(machine):
     """The first boot of a stick made of a stock image installs what is on it. Returns the kernel that runs."""
     wait_for_service(machine, "liveng-first")
