@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/util.h"
 #include "bootentry.h"
+#include "foreign.h"
 #include "iso/tree.h"
 
 #define LIVE	 "/live"
@@ -70,7 +71,8 @@ static int open_volume(struct image *image, const char *path)
 	all = (struct extent){0, disk_size(image->disk)};
 	r = pvd_read(image->disk, all, PVD_LBA, &pvd);
 	if (r == -ERR_FOREIGN || r == -ERR_SHORT)
-		return refuse(-ERR_REFUSED, "%s: is not an ISO 9660 image", path);
+		return refuse(-ERR_REFUSED, "%s: %s", path,
+			foreign_file(image->disk) ?: "is not an ISO 9660 image");
 	blocks = r == -ERR_DAMAGED ? 0 : pvd_blocks(&pvd);
 	if (r == 0 && blocks > all.size / ISO_BLOCK) {
 		size_texts(all.size, blocks * ISO_BLOCK, has, whole);
@@ -203,9 +205,12 @@ static bool has_squashfs(const struct image *image, const char *folder)
 static int find_content(struct image *image)
 {
 	const char *path = image_path(image);
+	const char *foreign = foreign_tree(image->volume);
 	autofree char *plain = NULL, *folder = NULL;
 	int r;
 
+	if (foreign)
+		return refuse(-ERR_REFUSED, "%s: %s", path, foreign);
 	if (!tree_has(image->volume, LIVE, true) && image_resolve(image, LIVE, &plain) == 0)
 		return refuse(-ERR_REFUSED,
 			"%s: has only the short names of plain ISO 9660, or Joliet: make it with "

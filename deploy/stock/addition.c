@@ -296,6 +296,11 @@ int addition_append(const struct image *image, int fd, const char *name,
 	if (r == 0 && initrd_has(addition.initrd, "scripts/live") &&
 		initrd_has(addition.initrd, LIVE_BOOT))
 		r = make(&addition, fd, &packages);
+	else if (r == 0 && initrd_has(addition.initrd, "lib/dracut"))
+		return refuse(-ERR_REFUSED,
+			"%s: was made by dracut: take an image whose initrd initramfs-tools made, "
+			"since kernel updates need it",
+			name);
 	if (r < 0)
 		return r;
 	*ret_packages = packages;
