@@ -13,6 +13,7 @@
 #include "iso/tree.h"
 
 #define LIVE	 "/live"
+#define MENUS	 "/boot/grub"
 #define TEXT_MAX (256u * 1024u) /* bytes of a boot menu or .disk/info */
 
 /* Boot menus, the most reliable first. */
@@ -26,6 +27,7 @@ struct image {
 	char *kernel;
 	char *initrd;
 	char *parameters;
+	char *folder; /* of the squashfs files */
 };
 
 static int damaged(const char *path)
@@ -111,31 +113,63 @@ static bool has_file(const struct image *image, const char *path)
 	return path && tree_has(image->volume, path, false);
 }
 
-/* Find what its own menu boots by default, if there is a menu. */
-static int read_menu(struct image *image)
+/* Take over what the menu @path boots by default. Returns -ENOENT if it boots no live system. */
+static int read_menu(struct image *image, const char *path)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(menus); i++) {
-		autofree char *path = NULL, *text = NULL;
-		struct bootentry entry;
-		size_t size;
-		int r;
+	autofree char *text = NULL;
+	struct bootentry entry;
+	size_t size;
+	int r;
 
-		if (image_resolve(image, menus[i], &path) < 0 ||
-			image_read(image, path, TEXT_MAX, (void **)&text, &size) < 0)
-			continue;
-		r = bootentry_parse(text, &entry);
-		if (r == -ENOENT)
-			continue;
-		if (r < 0)
-			return r;
-		image->parameters = steal_pointer(entry.parameters);
-		if (has_file(image, entry.kernel) && has_file(image, entry.initrd)) {
-			image->kernel = steal_pointer(entry.kernel);
-			image->initrd = steal_pointer(entry.initrd);
-		}
-		bootentry_clear(&entry);
-		return 0;
+	if (image_read(image, path, TEXT_MAX, (void **)&text, &size) < 0)
+		return -ENOENT;
+	r = bootentry_parse(text, &entry);
+	if (r < 0)
+		return r;
+	image->parameters = steal_pointer(entry.parameters);
+	if (has_file(image, entry.kernel) && has_file(image, entry.initrd)) {
+		image->kernel = steal_pointer(entry.kernel);
+		image->initrd = steal_pointer(entry.initrd);
 	}
+	bootentry_clear(&entry);
+	return 0;
+}
+
+/* Other files of GRUB's, which its grub.cfg includes, as Grml's does. */
+static int read_included_menus(struct image *image)
+{
+	cleanup(tree_names_freep) char **names = NULL;
+	int r = -ENOENT;
+
+	if (image_list(image, MENUS, &names) < 0)
+		return -ENOENT;
+	for (size_t i = 0; r == -ENOENT && names[i]; i++) {
+		const char *suffix = strrchr(names[i], '.');
+		autofree char *path = text_new(MENUS "/%s", names[i]);
+
+		if (!path)
+			return -ENOMEM;
+		if (suffix && strcmp(suffix, ".cfg") == 0)
+			r = read_menu(image, path);
+	}
+	return r;
+}
+
+/* Find what its own menu boots by default, if there is a menu. */
+static int read_menus(struct image *image)
+{
+	int r = -ENOENT;
+
+	for (size_t i = 0; r == -ENOENT && i < ARRAY_SIZE(menus); i++) {
+		autofree char *path = NULL;
+
+		if (image_resolve(image, menus[i], &path) == 0)
+			r = read_menu(image, path);
+	}
+	if (r == -ENOENT)
+		r = read_included_menus(image);
+	if (r != -ENOENT)
+		return r;
 	image->parameters = strdup("boot=live");
 	return image->parameters ? 0 : -ENOMEM;
 }
@@ -206,7 +240,7 @@ static int find_content(struct image *image)
 {
 	const char *path = image_path(image);
 	const char *foreign = foreign_tree(image->volume);
-	autofree char *plain = NULL, *folder = NULL;
+	autofree char *plain = NULL;
 	int r;
 
 	if (foreign)
@@ -220,14 +254,14 @@ static int find_content(struct image *image)
 		return refuse(-ERR_REFUSED,
 			"%s: has no live/ folder: not a live image for live-boot", path);
 	read_name(image);
-	r = read_menu(image);
-	folder = r == 0 ? system_folder(image) : NULL;
-	if (r == 0 && !folder)
+	r = read_menus(image);
+	image->folder = r == 0 ? system_folder(image) : NULL;
+	if (r == 0 && !image->folder)
 		r = -ENOMEM;
-	if (r == 0 && !has_squashfs(image, folder))
+	if (r == 0 && !has_squashfs(image, image->folder))
 		return refuse(-ERR_REFUSED,
 			"%s: has no squashfs in %s/: not a live image for live-boot", path,
-			folder + 1);
+			image->folder + 1);
 	if (r == 0 && !image->kernel)
 		r = find_set(image);
 	if (r == -ENOENT)
@@ -263,6 +297,7 @@ void image_close(struct image *image)
 	free(image->kernel);
 	free(image->initrd);
 	free(image->parameters);
+	free(image->folder);
 	free(image);
 }
 
@@ -299,6 +334,11 @@ const char *image_kernel(const struct image *image)
 const char *image_initrd(const struct image *image)
 {
 	return image->initrd;
+}
+
+const char *image_folder(const struct image *image)
+{
+	return image->folder;
 }
 
 const char *image_parameters(const struct image *image)

@@ -37,6 +37,9 @@ const char *image_name(const struct image *image);
 const char *image_kernel(const struct image *image);
 const char *image_initrd(const struct image *image);
 
+/** The folder of its system's squashfs files, in or below IMAGE_LIVE ("/live/grml64-full"). */
+const char *image_folder(const struct image *image);
+
 /** The kernel parameters of its own default boot entry; "boot=live" if it has none that we can
  * parse. */
 const char *image_parameters(const struct image *image);
@@ -55,5 +58,5 @@ int image_read(
 	const struct image *image, const char *path, size_t max, void **ret_data, size_t *ret_size);
 
 /** Where a regular file lies in the image, in bytes, and its date. Returns -ENOENT; -ERR_TOO_LARGE
- * if it has several extents. */
+ * as for volume_find(). */
 int image_find(const struct image *image, const char *path, struct volume_file *ret_file);

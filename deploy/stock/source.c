@@ -12,6 +12,8 @@
 #include "squash.h"
 
 #define LAYERS_MAX 32u
+#define LIST	   "filesystem.module" /* live-boot(7): the files to be mounted, one a line */
+#define LIST_MAX   (64u * 1024u)
 
 struct source {
 	struct squash *layers[LAYERS_MAX]; /* the topmost first; none: this machine */
@@ -59,21 +61,59 @@ static int open_layer(struct source *source, const struct image *image, const ch
 	return 0;
 }
 
+/* Its lines, NULL-terminated. */
+static int split_lines(char *text, char ***ret_lines)
+{
+	size_t n = 0, room = 2;
+	char **lines;
+
+	for (const char *c = text; *c; c++)
+		room += *c == '\n';
+	lines = calloc(room, sizeof(*lines));
+	if (!lines)
+		return -ENOMEM;
+	for (char *line; (line = strsep(&text, "\n"));) {
+		line[strcspn(line, "\r")] = '\0';
+		if (!*line)
+			continue;
+		lines[n] = strdup(line);
+		if (!lines[n++]) {
+			tree_names_free(lines);
+			return -ENOMEM;
+		}
+	}
+	*ret_lines = lines;
+	return 0;
+}
+
+/* What is in the folder, the topmost layer last: by its list, else by name. */
+static int list_layers(const struct image *image, const char *folder, char ***ret_names)
+{
+	autofree char *path = text_new("%s/" LIST, folder), *list = NULL;
+	size_t size;
+	int r = path ? image_read(image, path, LIST_MAX, (void **)&list, &size) : -ENOMEM;
+
+	if (r == -ENOENT)
+		return image_list(image, folder, ret_names);
+	return r < 0 ? r : split_lines(list, ret_names);
+}
+
 int source_open_image(
 	const struct image *image, struct source **ret_source, char ret_why[SOURCE_WHY])
 {
 	cleanup(source_freep) struct source *source = calloc(1, sizeof(*source));
 	cleanup(tree_names_freep) char **names = NULL;
+	const char *folder = image_folder(image);
 	size_t n = 0;
-	int r = source ? image_list(image, IMAGE_LIVE, &names) : -ENOMEM;
+	int r = source ? list_layers(image, folder, &names) : -ENOMEM;
 
 	if (r < 0)
-		return explain(IMAGE_LIVE, r, ret_why);
+		return explain(folder, r, ret_why);
 	while (names[n])
 		n++;
 	while (r == 0 && n-- > 0) {
 		const char *suffix = strrchr(names[n], '.');
-		autofree char *path = text_new(IMAGE_LIVE "/%s", names[n]);
+		autofree char *path = text_new("%s/%s", folder, names[n]);
 
 		if (!path)
 			return explain(names[n], -ENOMEM, ret_why);
@@ -83,7 +123,7 @@ int source_open_image(
 	if (r < 0)
 		return r;
 	if (source->n == 0) {
-		snprintf(ret_why, SOURCE_WHY, "has no squashfs in " IMAGE_LIVE "/");
+		snprintf(ret_why, SOURCE_WHY, "has no squashfs in %s/", folder);
 		return -ERR_REFUSED;
 	}
 	*ret_source = steal_pointer(source);

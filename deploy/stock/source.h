@@ -16,9 +16,9 @@
 struct source;
 
 /** The system in the squashfs files of @image, which must outlive it; of a file in several of them
- * the last in alphabetical order counts, as for live-boot. Does not report, but says in @ret_why
- * what is wrong with which of them. Returns -ERR_REFUSED if there is none that can be read; -errno.
- * The caller frees it with source_free(). */
+ * the last counts, as for live-boot: by filesystem.module, else by name. Does not report, but says
+ * in @ret_why what is wrong with which of them. Returns -ERR_REFUSED if there is none that can be
+ * read; -errno. The caller frees it with source_free(). */
 int source_open_image(
 	const struct image *image, struct source **ret_source, char ret_why[SOURCE_WHY]);
 

@@ -10,7 +10,7 @@ import pytest
 
 import liveimage
 from programs import ENVIRONMENT, FAILED, REFUSED, SIZE, TOP, deploy, deployer
-from stick import MIB, run
+from stick import MIB, Stick, run
 
 PRIVATE = "usr/lib/liveng/crypt"
 
@@ -34,14 +34,20 @@ def status(installed):
     return "\n".join(paragraph(name, version, Status="install ok installed") for name, version in installed.items())
 
 
+def squashfs_of(path, files):
+    """Add files to a squashfs, which may be a new one."""
+    folder = path.parent / f"{path.name}.files"
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    run("mksquashfs", folder, path, "-quiet", "-no-progress", "-all-root")
+    return path
+
+
 def system(base, installed, path):
     """A copy of the squashfs @base in which these packages are recorded."""
     shutil.copy(base, path)
-    folder = path.parent / f"{path.name}.var"
-    (folder / "var/lib/dpkg").mkdir(parents=True)
-    (folder / "var/lib/dpkg/status").write_text(status(installed))
-    run("mksquashfs", folder, path, "-quiet", "-no-progress", "-all-root", "-noI")
-    return path
+    return squashfs_of(path, {"var/lib/dpkg/status": status(installed)})
 
 
 def package(folder, name, version="1.0", **fields):
@@ -289,3 +295,46 @@ def test_an_image_without_a_system_is_refused(material, small_sets, phrase, tmp_
     deployer("--yes", "--encrypt", "--passphrase-file", phrase, "--size", SIZE, image, tmp_path / "stick.img",
              code=REFUSED, says="the image's system")
     assert not (tmp_path / "stick.img").exists()
+
+
+def test_a_system_in_layers_below_live(material, packages, phrase, tmp_path):
+    """As Grml has it: the menu is in another file and names a folder, in which a list names the squashfs files. The
+    last one hides what is in those before it."""
+    kernel_set = material.set(material.release, initrd=material.initrd(variant=".stock"))
+    base = system(material.folder / "system.squashfs", SYSTEM | {COMMON: "0.9"}, tmp_path / "base")
+    over = squashfs_of(tmp_path / "over", {"var/lib/dpkg/status": status(SYSTEM)})
+    entry = liveimage.menu("boot/full/vmlinuz", "boot/full/initrd.img", "boot=live live-media-path=/live/full/ nodhcp")
+    image = liveimage.make_image(
+        tmp_path / "image.iso", kernel_set, loaders=True, without=["live/filesystem.squashfs"],
+        grub_cfg="source /boot/grub/header.cfg\nfor c in /boot/grub/*_default.cfg; do source $c; done\n",
+        extra={"boot/grub/full_default.cfg": entry.encode(), "boot/full/vmlinuz": kernel_set.kernel.read_bytes(),
+               "boot/full/initrd.img": kernel_set.initrd.read_bytes(),
+               "live/full/zbase.squashfs": base.read_bytes(), "live/full/a-over.squashfs": over.read_bytes(),
+               "live/full/unused.squashfs": b"not a squashfs",
+               "live/full/filesystem.module": b"zbase.squashfs\na-over.squashfs\n"})
+    stick = tmp_path / "stick.img"
+    result = deployer("--yes", "--json", "--encrypt", "--passphrase-file", phrase, "--packages", packages,
+                      "--size", "900M", image, stick)
+    assert result.json["targets"][0]["packages"]
+    assert "live-media-path=/live/full/" in result.json["targets"][0]["parameters"]
+    names = Stick(stick).grub_ls("live/full", number=1)
+    assert names == {"zbase.squashfs", "a-over.squashfs", "unused.squashfs", "filesystem.module"}
+    assert {"vmlinuz", "initrd.img"} <= Stick(stick).grub_ls("live", number=1)
+
+
+@pytest.mark.full
+def test_a_squashfs_of_more_than_4_gib(material, packages, phrase, tmp_path):
+    """ISO 9660 has it in two extents."""
+    kernel_set = material.set(material.release, initrd=material.initrd(variant=".stock"))
+    large = system(material.folder / "system.squashfs", SYSTEM, tmp_path / "squashfs")
+    tree = tmp_path / "tree"
+    (tree / "live").mkdir(parents=True)
+    (tree / "live/vmlinuz").write_bytes(kernel_set.kernel.read_bytes())
+    (tree / "live/initrd.img").write_bytes(kernel_set.initrd.read_bytes())
+    os.truncate(large, 4400 * MIB)
+    large.rename(tree / "live/filesystem.squashfs")
+    run("xorriso", "-as", "mkisofs", "-iso-level", "3", "-r", "-o", tmp_path / "image.iso", tree)
+    shutil.rmtree(tree)
+    stick = deploy(tmp_path / "image.iso", tmp_path / "stick.img", "--encrypt", "--passphrase-file", phrase,
+                   "--packages", packages, "--size", "6G")
+    assert stick.grub_ls("liveng", number=1)

@@ -276,11 +276,13 @@ int volume_find(const struct volume *volume, const char *path, struct volume_fil
 		return import_error(code);
 	if (code == 0)
 		return -ENOENT;
-	if (n > 1)
-		return -ERR_TOO_LARGE;
-
-	file.extent.start = n == 1 ? (uint64_t)sections[0].block * ISO_BLOCK : 0;
-	file.extent.size = n == 1 ? sections[0].size : 0;
+	file.extent.start = n > 0 ? (uint64_t)sections[0].block * ISO_BLOCK : 0;
+	file.extent.size = n > 0 ? sections[0].size : 0;
+	for (int i = 1; i < n; i++) {
+		if ((uint64_t)sections[i].block * ISO_BLOCK != file.extent.start + file.extent.size)
+			return -ERR_TOO_LARGE;
+		file.extent.size += sections[i].size;
+	}
 	if (file.extent.start + file.extent.size > volume->partition.size)
 		return -ERR_DAMAGED;
 	file.extent.start += volume->partition.start;

@@ -42,8 +42,9 @@ struct extent volume_partition(const struct volume *volume);
 const struct pvd *volume_pvd(const struct volume *volume);
 
 /**
- * Find a regular file by its path ("/live/vmlinuz"). Returns -ENOENT; -ERR_TOO_LARGE if it is in
- * more than one extent; -ERR_DAMAGED if it does not lie inside the partition.
+ * Find a regular file by its path ("/live/vmlinuz"). Returns -ENOENT; -ERR_TOO_LARGE if its
+ * extents, of which one of more than 4 GiB has several, do not follow each other; -ERR_DAMAGED if
+ * it does not lie inside the partition.
  */
 int volume_find(const struct volume *volume, const char *path, struct volume_file *ret_file);
 
