@@ -43,7 +43,7 @@ CHECK_PACKAGES := clang clang-format libclang-rt-dev shellcheck mandoc libcmocka
 	python3-pytest-xdist xorriso mtools dosfstools fdisk gdisk e2fsprogs grub-common grub-efi-amd64-bin \
 	grub-efi-ia32-bin grub-pc-bin grub-emu cryptsetup-bin util-linux genisoimage kmod zstd lz4 xz-utils bzip2 \
 	cpio strace bash-completion squashfs-tools shim-signed grub-efi-amd64-signed mmdebstrap debhelper dpkg-dev \
-	debian-archive-keyring lintian
+	debian-archive-keyring lintian console-setup
 SLOW_PACKAGES  := live-build qemu-system-x86 qemu-utils ovmf git gnupg reprepro hyperfine time blhc diffoscope-minimal
 
 all: $(PROGRAMS)

@@ -135,7 +135,10 @@ static int write_together(struct deploy *deploy)
 static int get_passphrase(struct deploy *deploy)
 {
 	const struct deploy_options *options = deploy->run->options;
+	const struct inputs *inputs = &deploy->shared.inputs;
+	struct passphrase **passphrase = &deploy->shared.passphrase;
 	enum passphrase_source source = PASSPHRASE_PROMPT;
+	int r;
 
 	if (options->persistence != PERSISTENCE_ENCRYPTED)
 		return 0;
@@ -144,8 +147,11 @@ static int get_passphrase(struct deploy *deploy)
 	else if (options->passphrase_fd >= 0)
 		source = PASSPHRASE_FD;
 	log_step("reading the passphrase");
-	return passphrase_get(source, options->passphrase_file, options->passphrase_fd,
-		&deploy->shared.passphrase);
+	r = passphrase_get(source, options->passphrase_file, options->passphrase_fd, passphrase);
+	if (r == 0)
+		passphrase_warn(
+			*passphrase, inputs->prompt_has_layout ? NULL : &inputs->settings.keyboard);
+	return r;
 }
 
 /* Nothing is written before all targets were confirmed and opened (D1). An error returned here ends

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "layout/layout.h"
 #include "persistence/container.h"
+#include "persistence/keymap.h"
 #include "slots/slot.h"
 #include "stock/addition.h"
 
@@ -74,14 +75,16 @@ static int check_parameters(const struct inputs *inputs)
 	const char *append = inputs->options->append ?: "",
 		   *console = inputs->options->console ?: "";
 	const char *of_image = image_parameters(inputs->image);
+	const char *settings = inputs->settings.parameters;
 
-	if (strlen(of_image) + strlen(append) + strlen(console) <= PARAMETERS_MAX)
+	if (strlen(of_image) + strlen(settings) + strlen(append) + strlen(console) <=
+		PARAMETERS_MAX)
 		return 0;
 	return refuse(-ERR_REFUSED,
 		"%s: the kernel parameters are too long: %zu bytes from the image's menu and %zu "
 		"from options, at most %u are possible",
-		image_path(inputs->image), strlen(of_image), strlen(append) + strlen(console),
-		PARAMETERS_MAX);
+		image_path(inputs->image), strlen(of_image),
+		strlen(settings) + strlen(append) + strlen(console), PARAMETERS_MAX);
 }
 
 /* A partition without room for a second set could never be updated. */
@@ -103,17 +106,25 @@ static int extend_initrd(struct inputs *inputs, bool opens, const struct observe
 {
 	const struct candidate *candidate = inputs->set.candidate;
 	const enum persistence_kind persistence = inputs->options->persistence;
+	autofree char *keymap = NULL;
+	int r = opens ? keymap_make(&inputs->settings.keyboard, &keymap) : 0;
 	const struct addition_request request = {
 		.release = candidate->release,
 		.folder = inputs->options->packages,
+		.keymap = keymap,
 		.opens = opens,
 		.persists = persistence != PERSISTENCE_NONE,
 		.is_kept = persistence == PERSISTENCE_KEPT,
 	};
-	int r = addition_append(inputs->image, candidate->initrd_fd, candidate->initrd_path,
-		&request, observer, &inputs->packages);
 
-	return r > 0 ? factoryset_extend_initrd(&inputs->set) : r;
+	if (r == 0)
+		r = addition_append(inputs->image, candidate->initrd_fd, candidate->initrd_path,
+			&request, observer, &inputs->packages);
+
+	if (r <= 0)
+		return r;
+	inputs->prompt_has_layout = keymap != NULL;
+	return factoryset_extend_initrd(&inputs->set);
 }
 
 struct system_files inputs_packages(const struct inputs *inputs)
@@ -135,6 +146,8 @@ int inputs_open(const struct deploy_options *options, bool opens, const struct o
 	r = image_open(options->image, &inputs.image);
 	if (r == 0)
 		r = factoryset_open(inputs.image, options->kernel, options->initrd, &inputs.set);
+	if (r == 0)
+		r = settings_make(options, image_parameters(inputs.image), "", &inputs.settings);
 	if (r == 0 && inputs.set.initrd_is_ours)
 		r = extend_initrd(&inputs, encrypted || opens, observer);
 	/* This takes the longest and runs in another program, so in parallel to everything that
@@ -163,6 +176,7 @@ int inputs_open(const struct deploy_options *options, bool opens, const struct o
 
 void inputs_close(struct inputs *inputs)
 {
+	settings_clear(&inputs->settings);
 	stickpackages_clear(&inputs->packages);
 	bios_clear(&inputs->bios);
 	loaders_free(inputs->loaders);

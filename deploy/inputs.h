@@ -12,6 +12,7 @@
 #include "image/image.h"
 #include "image/system.h"
 #include "options.h"
+#include "settings.h"
 #include "stock/stickpackages.h"
 #include "target/target.h"
 
@@ -26,7 +27,9 @@ struct inputs {
 	struct image *image;
 	struct factoryset set;
 	struct loaders *loaders;
-	struct bios bios;	       /* core_size 0: it will not boot with BIOS */
+	struct bios bios; /* core_size 0: it will not boot with BIOS */
+	struct settings settings;
+	bool prompt_has_layout;	       /* of the keyboard there, for the passphrase */
 	struct stickpackages packages; /* for the first boot; none: the image has them, or cannot */
 };
 

@@ -8,7 +8,8 @@ static const struct deploy_verb verbs[] = {
 		"list the disks, and why some cannot be written to"},
 	{"", deploy_verb,
 		"size kernel-size encrypt no-persistence keep-persistence passphrase-file "
-		"passphrase-fd kernel initrd packages append console preloader allow-fixed "
+		"passphrase-fd kernel initrd packages locale keyboard timezone username hostname "
+		"append console preloader allow-fixed "
 		"allow-large yes no-verify progress-fd dry-run",
 		NULL},
 };

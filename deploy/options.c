@@ -16,6 +16,13 @@
 /* Linux, Documentation/admin-guide/serial-console.rst: the device, baud, parity, bits, flow. */
 #define CONSOLE "^(tty[A-Z]+[0-9]+|hvc[0-9]+)(,[0-9]+([noe]([5-8]r?)?)?)?$"
 
+/* Words of kernel parameters: locale(7), keyboard(5), zone names, useradd(8), RFC 1123. */
+#define LOCALE	 "^[a-z]{2,3}(_[A-Z]{2})?(\\.[A-Za-z0-9-]{1,16})?(@[a-z]{1,16})?$"
+#define KEYBOARD "^[a-z]{2,8}(:[a-z0-9_-]{1,24})?$"
+#define TIMEZONE "^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$"
+#define USERNAME "^[a-z_][a-z0-9_-]{0,30}$"
+#define HOSTNAME "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+
 enum {
 	OPTION_SIZE = ARGUMENT_OWN,
 	OPTION_KERNEL_SIZE,
@@ -27,6 +34,11 @@ enum {
 	OPTION_KERNEL,
 	OPTION_INITRD,
 	OPTION_PACKAGES,
+	OPTION_LOCALE,
+	OPTION_KEYBOARD,
+	OPTION_TIMEZONE,
+	OPTION_USERNAME,
+	OPTION_HOSTNAME,
 	OPTION_APPEND,
 	OPTION_CONSOLE,
 	OPTION_PRELOADER,
@@ -47,6 +59,11 @@ static const struct option table[] = {
 	{"kernel", required_argument, NULL, OPTION_KERNEL},
 	{"initrd", required_argument, NULL, OPTION_INITRD},
 	{"packages", required_argument, NULL, OPTION_PACKAGES},
+	{"locale", required_argument, NULL, OPTION_LOCALE},
+	{"keyboard", required_argument, NULL, OPTION_KEYBOARD},
+	{"timezone", required_argument, NULL, OPTION_TIMEZONE},
+	{"username", required_argument, NULL, OPTION_USERNAME},
+	{"hostname", required_argument, NULL, OPTION_HOSTNAME},
 	{"append", required_argument, NULL, OPTION_APPEND},
 	{"console", required_argument, NULL, OPTION_CONSOLE},
 	{"preloader", required_argument, NULL, OPTION_PRELOADER},
@@ -87,6 +104,13 @@ static void print_help(const struct deploy_verb *verbs)
 	     "                           liveng-stick-packages\n"
 	     "  --kernel-size SIZE       size of the kernel partition (default: 256M, or three\n"
 	     "                           kernel sets)\n"
+	     "\n"
+	     "What the first boot sets up:\n"
+	     "  --locale de_DE.UTF-8     language (default: this computer's)\n"
+	     "  --keyboard de            keyboard layout, de:neo with a variant (the same)\n"
+	     "  --timezone Europe/Berlin time zone (the same)\n"
+	     "  --username NAME          the user's name (default: the image's)\n"
+	     "  --hostname NAME          the computer's name (the same)\n"
 	     "\n"
 	     "How it boots:\n"
 	     "  --append PARAMETERS      more kernel parameters, for every menu entry\n"
@@ -144,15 +168,43 @@ static bool set_fd(const char *name, const char *text, int *fd)
 	return true;
 }
 
-static bool set_console(struct deploy_options *options, const char *text)
+static bool matches_pattern(const char *text, const char *expression)
 {
 	regex_t pattern;
 	bool matches;
 
-	if (regcomp(&pattern, CONSOLE, REG_EXTENDED | REG_NOSUB) != 0)
+	if (regcomp(&pattern, expression, REG_EXTENDED | REG_NOSUB) != 0)
 		return false;
 	matches = regexec(&pattern, text, 0, NULL, 0) == 0;
 	regfree(&pattern);
+	return matches;
+}
+
+bool options_locale_is_valid(const char *text)
+{
+	return matches_pattern(text, LOCALE);
+}
+
+bool options_timezone_is_valid(const char *text)
+{
+	return matches_pattern(text, TIMEZONE);
+}
+
+static bool set_word(const char *name, const char *text, const char *expression,
+	const char *example, const char **word)
+{
+	if (!matches_pattern(text, expression)) {
+		log_error("--%s: \"%s\" is not one like %s", name, text, example);
+		return false;
+	}
+	*word = text;
+	return true;
+}
+
+static bool set_console(struct deploy_options *options, const char *text)
+{
+	const bool matches = matches_pattern(text, CONSOLE);
+
 	if (!matches)
 		log_error("--console: \"%s\" is not a serial console like ttyS0, ttyS0,115200n8, "
 			  "hvc0",
@@ -258,6 +310,21 @@ static enum arguments_result take(void *data, const struct option *option, char 
 		break;
 	case OPTION_PACKAGES:
 		options->packages = value;
+		break;
+	case OPTION_LOCALE:
+		good = set_word("locale", value, LOCALE, "de_DE.UTF-8", &options->locale);
+		break;
+	case OPTION_KEYBOARD:
+		good = set_word("keyboard", value, KEYBOARD, "de or de:neo", &options->keyboard);
+		break;
+	case OPTION_TIMEZONE:
+		good = set_word("timezone", value, TIMEZONE, "Europe/Berlin", &options->timezone);
+		break;
+	case OPTION_USERNAME:
+		good = set_word("username", value, USERNAME, "anna", &options->username);
+		break;
+	case OPTION_HOSTNAME:
+		good = set_word("hostname", value, HOSTNAME, "stick", &options->hostname);
 		break;
 	case OPTION_APPEND:
 		options->append = value;

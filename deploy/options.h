@@ -43,6 +43,12 @@ struct deploy_options {
 	const char *initrd;
 	const char *packages; /* folder; NULL: not given */
 
+	const char *locale;   /* what the first boot sets up; NULL: not given */
+	const char *keyboard; /* "de", "de:neo" */
+	const char *timezone;
+	const char *username;
+	const char *hostname;
+
 	const char *append;
 	const char *console;
 	const char *preloader;
@@ -62,6 +68,12 @@ struct deploy_options {
  * is always set. */
 enum arguments_result deploy_options_parse(int argc, char **argv, const struct deploy_verb *verbs,
 	bool *ret_json, struct deploy_options *ret_options);
+
+/** Is @text a locale(7) that is a language ("de_DE.UTF-8"), not "C" or "POSIX"? */
+bool options_locale_is_valid(const char *text);
+
+/** Is @text a time zone of tzselect(8) ("Europe/Berlin")? */
+bool options_timezone_is_valid(const char *text);
 
 /** Does one of the options say where the passphrase is? Otherwise the user is asked. */
 bool deploy_options_name_passphrase(const struct deploy_options *options);

@@ -119,6 +119,7 @@ static int make_boot(struct stick_plan *plan)
 		.release = inputs->set.candidate->release,
 		.system_partuuid = plan->ids.partitions[STICK_SYSTEM],
 		.parameters = image_parameters(inputs->image),
+		.settings = inputs->settings.parameters,
 		.append = inputs->options->append,
 		.console = inputs->options->console,
 		.persistence = inputs->options->persistence != PERSISTENCE_NONE,

@@ -87,6 +87,8 @@ void report_print(const struct stick_plan *plan, const char *target, FILE *out)
 		size_text(factoryset_size(&inputs->set), size));
 	fputs("parameters   ", out);
 	text_print(out, image_parameters(inputs->image));
+	if (*inputs->settings.parameters)
+		fprintf(out, " %s", inputs->settings.parameters);
 	if (inputs->options->append) {
 		fputc(' ', out);
 		text_print(out, inputs->options->append);
@@ -196,6 +198,7 @@ void report_json(const struct stick_plan *plan, struct json_object *to)
 	add_text(to, "image", image_name(inputs->image));
 	add_text(to, "release", inputs->set.candidate->release);
 	add_text(to, "parameters", image_parameters(inputs->image));
+	add_text(to, "settings", inputs->settings.parameters);
 	add_text(to, "persistence", report_persistence(plan));
 	json_object_object_add(to, "packages", packages_json(&inputs->packages));
 	json_object_object_add(to, "bios", json_object_new_boolean(inputs->bios.core_size > 0));

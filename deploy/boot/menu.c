@@ -84,6 +84,7 @@ static void put_common(FILE *out, const struct menu *menu)
 	for (size_t i = 0; menu->system_partuuid[i] && i < sizeof(partuuid) - 1; i++)
 		partuuid[i] = (char)tolower((unsigned char)menu->system_partuuid[i]);
 	put_parameters(out, menu->parameters);
+	put_parameters(out, menu->settings);
 	fputs(" " MEDIUM, out);
 	put_word(out, partuuid, strlen(partuuid), 0);
 	if (menu->console) {

@@ -12,6 +12,7 @@ struct menu {
 	const char *release;	     /* of the factory kernel */
 	const char *system_partuuid; /* of partition 1 */
 	const char *parameters;	     /* kernel parameters from the image, separated by blanks */
+	const char *settings;	     /* more of them, for live-config */
 	const char *append;  /* more of them; blanks may be quoted with "..."; may be NULL */
 	const char *console; /* in the kernel's syntax, "ttyS0,115200"; NULL: only the screen */
 	bool persistence;

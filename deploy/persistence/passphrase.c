@@ -12,7 +12,6 @@
 
 #include "base/log.h"
 #include "base/util.h"
-#include "keyboard.h"
 #include "secret.h"
 
 #define TRIES	     3	 /* to type a valid one, twice the same */
@@ -252,7 +251,6 @@ int passphrase_get(
 	}
 	if (r < 0)
 		return r;
-	passphrase_warn(passphrase, "/etc/default/keyboard");
 	*ret_passphrase = steal_pointer(passphrase);
 	return 0;
 }
@@ -267,9 +265,8 @@ void passphrase_freep(struct passphrase **passphrase)
 	passphrase_free(*passphrase);
 }
 
-void passphrase_warn(const struct passphrase *passphrase, const char *keyboard_path)
+void passphrase_warn(const struct passphrase *passphrase, const struct keyboard *keyboard)
 {
-	struct keyboard keyboard;
 	size_t characters = 0;
 	bool plain = true;
 
@@ -286,10 +283,9 @@ void passphrase_warn(const struct passphrase *passphrase, const char *keyboard_p
 		log_warning("the passphrase has non-ASCII characters: the prompt at boot may not "
 			    "accept them");
 
-	keyboard_read(keyboard_path, &keyboard);
-	if (keyboard_moves(&keyboard, passphrase->text, passphrase->size))
+	if (keyboard && keyboard_moves(keyboard, passphrase->text, passphrase->size))
 		log_warning(
 			"the passphrase has characters that are elsewhere on a US keyboard than "
 			"on this one (%s): the prompt at boot may use the US layout",
-			keyboard.layout);
+			keyboard->layout);
 }

@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "keyboard.h"
+
 /* Bytes; cryptsetup accepts no longer one from a keyboard. */
 #define PASSPHRASE_MAX 512u
 
@@ -27,10 +29,9 @@ enum passphrase_source {
  * caller's). A file contains the passphrase and nothing else; one newline at its end is not part of
  * it. What cannot be typed at boot is refused: several lines, control characters, more than
  * PASSPHRASE_MAX bytes, nothing at all; on the terminal the user is asked again, and refused the
- * third time. Warns about a short one, and about characters that may be hard to type at boot.
- * SIGINT and similar signals end the waiting and restore the terminal; they stay pending if the
- * caller blocks them. Reports everything except these. Returns -ERR_REFUSED; -EINTR; -errno of
- * reading. The caller frees it with passphrase_free().
+ * third time. SIGINT and similar signals end the waiting and restore the terminal; they stay
+ * pending if the caller blocks them. Reports everything except these. Returns -ERR_REFUSED; -EINTR;
+ * -errno of reading. The caller frees it with passphrase_free().
  */
 int passphrase_get(enum passphrase_source source, const char *path, int fd,
 	struct passphrase **ret_passphrase);
@@ -38,5 +39,6 @@ int passphrase_get(enum passphrase_source source, const char *path, int fd,
 void passphrase_free(struct passphrase *passphrase);
 void passphrase_freep(struct passphrase **passphrase);
 
-/** Give the warnings of passphrase_get(), with the layout from the file @keyboard. */
-void passphrase_warn(const struct passphrase *passphrase, const char *keyboard);
+/** Warn about a short one, and about characters that may be hard to type at boot: those that
+ * @keyboard has elsewhere than a US one. NULL: the prompt has its layout. */
+void passphrase_warn(const struct passphrase *passphrase, const struct keyboard *keyboard);

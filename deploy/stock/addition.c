@@ -17,6 +17,7 @@
 
 #define HOOK	  "9999-liveng.sh"
 #define LIVE_BOOT "lib/live/boot"
+#define KEYMAP	  "etc/boottime.kmap.gz"
 
 /* The indexes that libkmod and busybox read: of all modules of the release, so that those which the
  * initrd lacks are known, and not found, as before. */
@@ -243,6 +244,22 @@ static int add_crypt(struct addition *addition)
 	return r < 0 ? r : add_modules(addition);
 }
 
+/* live-boot loads it before it asks for a passphrase (9990-misc-helpers: load_keymap). */
+static int add_keymap(struct addition *addition)
+{
+	const char *keymap = addition->request->keymap;
+	void *packed;
+	size_t size;
+	int r;
+
+	if (!addition->request->opens || !keymap || !addition->source)
+		return 0;
+	r = tools_add_loadkeys(addition->source, image_path(addition->image), addition->parts);
+	if (r == 0)
+		r = segment_gzip(keymap, strlen(keymap), &packed, &size);
+	return r < 0 ? r : parts_take(addition->parts, KEYMAP, 0644, packed, size);
+}
+
 /* The initrd of an image made for liveng has the hook: its packages are installed. A kept
  * persistence may have a newer kernel than the image, which the first boot sees to. */
 static int add_updates(struct addition *addition, struct stickpackages *packages)
@@ -275,6 +292,8 @@ static int make(struct addition *addition, int fd, struct stickpackages *package
 	r = parts_new(addition->initrd, &addition->parts);
 	if (r == 0)
 		r = add_crypt(addition);
+	if (r == 0)
+		r = add_keymap(addition);
 	if (r == 0)
 		r = add_updates(addition, packages);
 	if (r < 0 || parts_count(addition->parts) == 0)

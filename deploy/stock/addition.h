@@ -14,6 +14,7 @@
 struct addition_request {
 	const char *release; /* of the kernel */
 	const char *folder;  /* of packages, named by the user; or NULL */
+	const char *keymap;  /* for the passphrase, as loadkeys(1) takes it; or NULL */
 	bool opens;	     /* the persistence is, or may be, encrypted */
 	bool persists;	     /* there is one */
 	bool is_kept;	     /* from an earlier stick */

@@ -143,6 +143,21 @@ static int pack_gzip(const struct segment *plain, struct segment *packed)
 	return r;
 }
 
+int segment_gzip(const void *bytes, size_t size, void **ret_packed, size_t *ret_size)
+{
+	const struct segment plain = {.bytes = (uint8_t *)bytes, .size = size};
+	struct segment packed = {.bytes = NULL};
+	int r = pack_gzip(&plain, &packed);
+
+	if (r < 0) {
+		free(packed.bytes);
+		return r;
+	}
+	*ret_packed = packed.bytes;
+	*ret_size = packed.size;
+	return 0;
+}
+
 static int run_lzma(lzma_stream *stream, const struct segment *plain, struct segment *packed)
 {
 	lzma_ret code = LZMA_OK;

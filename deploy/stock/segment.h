@@ -26,6 +26,11 @@ void segment_freep(struct segment **segment);
 int segment_add(
 	struct segment *segment, const char *path, mode_t mode, const void *bytes, size_t size);
 
+/** Compress @size bytes as gzip(1) does. Returns -ENOMEM; -ERR_TOO_LARGE; -ERR_TOOL. The caller
+ * frees
+ * @ret_packed. */
+int segment_gzip(const void *bytes, size_t size, void **ret_packed, size_t *ret_size);
+
 /** How many bytes it has so far. */
 size_t segment_size(const struct segment *segment);
 

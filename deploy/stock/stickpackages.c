@@ -16,6 +16,7 @@
 
 #define COMMON	    "linux-image-liveng-common"
 #define META	    "linux-image-liveng-" /* and the flavour of the kernel */
+#define INIT	    "systemd-sysv"	  /* which has /sbin/init */
 #define STATUS	    "var/lib/dpkg/status"
 #define STATUS_COPY "status"
 #define CONFIG	    "apt.conf"
@@ -273,6 +274,10 @@ static int take_installable(struct choice *choice, struct stickpackages *package
 		r = ask_apt(choice, COMMON, NULL, &output);
 	if (r < 0)
 		return r;
+	if (!find_installed(choice->status, INIT))
+		log_warning("%s: its system is not started by systemd: have its first boot install "
+			    "the packages by `sudo sh /run/liveng/first/first-boot`",
+			choice->image_name);
 	if (!find_installed(choice->status, choice->kernel))
 		log_warning("%s: lacks %s, which brings newer kernels: install it on the stick",
 			choice->image_name, choice->kernel);

@@ -13,6 +13,7 @@
 #define FOLDER	   "lib/liveng/crypt"
 #define QUEUE_MAX  256u /* libraries of all programs together */
 #define CRYPTSETUP "sbin/cryptsetup"
+#define LOADKEYS   "bin/loadkeys"
 #define ASKPASS	   "lib/cryptsetup/askpass"
 
 /* libargon2 ends its threads with pthread_exit(), for which the C library loads this by itself. */
@@ -309,10 +310,35 @@ static int check_machine(const struct taking *taking, const struct source *image
 		taking->image_name);
 }
 
+static void taking_clear(struct taking *taking)
+{
+	for (size_t i = 0; i < taking->queued; i++)
+		free(taking->queue[i]);
+}
+
+int tools_add_loadkeys(const struct source *image, const char *image_name, struct parts *parts)
+{
+	cleanup(taking_clear) struct taking taking = {
+		.source = image, .image_name = image_name, .parts = parts};
+	int r;
+
+	if (parts_have(parts, LOADKEYS))
+		return 0;
+	if (!has(&taking, LOADKEYS)) {
+		log_warning("%s: has no loadkeys (package kbd): at boot the passphrase has to be "
+			    "typed as on a US keyboard",
+			image_name);
+		return 0;
+	}
+	r = take_program(&taking, LOADKEYS);
+	return r < 0 ? r : take_libraries(&taking);
+}
+
 int tools_add(const struct source *source, const struct source *image, const char *image_name,
 	struct parts *parts)
 {
-	struct taking taking = {.source = source, .image_name = image_name, .parts = parts};
+	cleanup(taking_clear) struct taking taking = {
+		.source = source, .image_name = image_name, .parts = parts};
 	int r = source == image ? 0 : check_machine(&taking, image);
 
 	if (r == 0)
@@ -321,7 +347,5 @@ int tools_add(const struct source *source, const struct source *image, const cha
 		r = take_rules(&taking);
 	if (r == 0 && source != image)
 		r = parts_add_text(parts, FOLDER "/brought", 0644, "");
-	for (size_t i = 0; i < taking.queued; i++)
-		free(taking.queue[i]);
 	return r;
 }

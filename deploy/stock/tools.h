@@ -13,6 +13,10 @@
 /** Does @source have cryptsetup? */
 bool tools_are_in(const struct source *source);
 
+/** Add loadkeys of the image's system @image, which sets the layout of the console's keyboard,
+ * where the initrd lacks it. Warns if it has none. Reports. Returns as tools_add(). */
+int tools_add_loadkeys(const struct source *image, const char *image_name, struct parts *parts);
+
 /**
  * Add to @parts what live-boot wants for an encrypted persistence (9990-cmdline-old: the programs
  * /sbin/cryptsetup and /lib/cryptsetup/askpass) and what those need: dmsetup and udev's rules for

@@ -20,7 +20,7 @@ META = "linux-image-liveng-amd64"
 
 # What dpkg has recorded in a live system, as far as apt asks here.
 SYSTEM = {"dpkg": "1.21.22", "initramfs-tools": "0.142+deb12u3", "libc6": "2.36-9+deb12u13",
-          "linux-image-amd64": "6.1.158-1"}
+          "linux-image-amd64": "6.1.158-1", "systemd-sysv": "252.39-1~deb12u1"}
 
 
 def paragraph(name, version, arch="amd64", **fields):
@@ -183,6 +183,31 @@ def test_what_the_first_boot_does(encrypted, segment, packages):
         assert encrypted.grub_cat(f"liveng/{name}", number=1) == (packages / name).read_bytes()
 
 
+@pytest.mark.parametrize("keyboard", ["de", "de:neo"])
+def test_the_keyboard_of_the_passphrase(stock, phrase, packages, keyboard, tmp_path):
+    """live-boot's load_keymap() wants no more than these two files; loadkeys takes the layout."""
+    result = deployer("--yes", "--json", "--encrypt", "--passphrase-file", phrase, "--packages", packages,
+                      "--keyboard", keyboard, "--size", "600M", stock, tmp_path / "stick.img")
+    assert result.json["warnings"] == []
+    layout, _, variant = keyboard.partition(":")
+    settings = f"keyboard-layouts={layout}" + (f" keyboard-variants={variant}" if variant else "")
+    stick = Stick(tmp_path / "stick.img")
+    assert settings in result.json["targets"][0]["settings"] and settings.encode() in stick.mtools("mtype", "::boot/grub/grub.cfg")
+    root = unpacked(stick.grub_cat("live/initrd.img"), stock.set.initrd.stat().st_size, tmp_path / "root")
+    loader, = (root / PRIVATE).glob("ld-linux*")
+    keymap = run("gzip", "-dc", root / "etc/boottime.kmap.gz")
+    table = run(loader, "--library-path", root / PRIVATE, root / PRIVATE / "loadkeys", "--unicode", "--mktable", "-",
+                input=keymap)
+    assert b"plain_map" in table
+    assert os.access(root / "usr/bin/loadkeys", os.X_OK)
+
+
+def test_a_keyboard_that_cannot_be_had(stock, phrase, packages, tmp_path):
+    result = deployer("--yes", "--json", "--encrypt", "--passphrase-file", phrase, "--packages", packages,
+                      "--keyboard", "xx", "--size", "600M", "--dry-run", stock, tmp_path / "stick.img")
+    assert "as on a US keyboard" in result.json["warnings"][0]
+
+
 def test_unencrypted_nothing_for_luks(stock, packages, tmp_path):
     stick = deploy(stock, tmp_path / "stick.img", "--packages", packages, "--size", "600M")
     root = unpacked(stick.grub_cat("live/initrd.img"), stock.set.initrd.stat().st_size, tmp_path / "root")
@@ -206,6 +231,12 @@ def test_what_the_image_has_decides(make_stock, packages, installed, names, tmp_
                       tmp_path / "stick.img")
     assert set(result.json["targets"][0]["packages"]) == names
     assert ("linux-image-amd64" in result.err) == (len(names) == 1)
+
+
+def test_without_systemd_the_first_boot_needs_help(make_stock, packages, tmp_path):
+    image = make_stock({name: version for name, version in SYSTEM.items() if name != "systemd-sysv"})
+    deployer("--yes", "--dry-run", "--packages", packages, "--size", "600M", image, tmp_path / "stick.img",
+             says="sudo sh /run/liveng/first/first-boot")
 
 
 def test_packages_that_the_image_cannot_install(make_stock, packages, tmp_path):

@@ -37,7 +37,7 @@ mkdir -p "$work/archives/partial" "$work/log"
 : > "$work/status"
 
 # Only packages that one sees in a rescue system: what mkinitramfs calls, and what it copies.
-base="?essential initramfs-tools zstd busybox mawk kmod mount udev cryptsetup-bin"
+base="?essential initramfs-tools zstd busybox mawk kmod mount udev cryptsetup-bin kbd"
 live="live-boot live-boot-initramfs-tools"
 crypt="cryptsetup cryptsetup-initramfs"
 
@@ -148,7 +148,7 @@ initrd() {
 
 # What an initrd may want of a system.
 system() {
-	(cd "$work/full" && find bin lib lib64 sbin usr/bin/dash usr/bin/sh usr/sbin/cryptsetup usr/sbin/dmsetup \
+	(cd "$work/full" && find bin lib lib64 sbin usr/bin/dash usr/bin/sh usr/sbin/cryptsetup usr/sbin/dmsetup usr/bin/loadkeys \
 		usr/lib/cryptsetup/askpass usr/lib/x86_64-linux-gnu usr/lib64 usr/lib/udev/rules.d \
 		"usr/lib/modules/$new/kernel/"crypto "usr/lib/modules/$new/kernel/"arch \
 		"usr/lib/modules/$new/kernel/"drivers/md "usr/lib/modules/$new/kernel/"drivers/crypto \

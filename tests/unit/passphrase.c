@@ -204,17 +204,19 @@ static void it_stays_out_of_core_dumps(void **state)
 }
 
 /* Warnings go to stderr only: catch it. */
-static void warnings_of(const char *text, const char *keyboard, char ret_text[4096])
+static void warnings_of(const char *text, const char *file, char ret_text[4096])
 {
-	autoclose int layout = file_with(keyboard, strlen(keyboard));
+	autoclose int layout = file_with(file, strlen(file));
 	struct passphrase passphrase = {.size = strlen(text)};
+	struct keyboard keyboard;
 	struct caught caught;
 	char path[64];
 
 	memcpy(passphrase.text, text, passphrase.size);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", layout);
+	keyboard_read(path, &keyboard);
 	caught = begin_catching();
-	passphrase_warn(&passphrase, path);
+	passphrase_warn(&passphrase, &keyboard);
 	end_catching(&caught, ret_text, 4096);
 	assert_null(strstr(ret_text, text));
 }

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+/*
+ * The layout of a keyboard as loadkeys(1) of an initrd takes it, so that the passphrase is typed at
+ * boot as it was here.
+ */
+
+#include "keyboard.h"
+
+/** Have ckbcomp (console-setup) make it. NULL for a US keyboard, an unknown one, and if it cannot
+ * be made, which is warned of. Returns -ENOMEM. The caller frees @ret_keymap. */
+int keymap_make(const struct keyboard *keyboard, char **ret_keymap);
