@@ -74,6 +74,12 @@ static int add_first(struct addition *addition)
 	return r;
 }
 
+/* The initrd of an image made for liveng has the hook: its packages are installed. */
+static bool is_stock(const struct addition *addition)
+{
+	return !initrd_has(addition->initrd, LIVE_BOOT "/" HOOK);
+}
+
 static bool lacks_tools(const struct addition *addition)
 {
 	return !initrd_has(addition->initrd, "sbin/cryptsetup") ||
@@ -260,22 +266,21 @@ static int add_keymap(struct addition *addition)
 	return r < 0 ? r : parts_take(addition->parts, KEYMAP, 0644, packed, size);
 }
 
-/* The initrd of an image made for liveng has the hook: its packages are installed. A kept
- * persistence may have a newer kernel than the image, which the first boot sees to. */
+/* A kept persistence may have a newer kernel than the image, which the first boot sees to. */
 static int add_updates(struct addition *addition, struct stickpackages *packages)
 {
 	const struct addition_request *request = addition->request;
-	const bool is_stock = !initrd_has(addition->initrd, LIVE_BOOT "/" HOOK);
+	const bool stock = is_stock(addition);
 	int r = 0;
 
-	if (is_stock)
+	if (stock)
 		r = add_own(addition, HOOK, LIVE_BOOT "/" HOOK, 0755);
 	if (r < 0 || !request->persists)
 		return r;
-	if (is_stock && addition->source)
+	if (stock && addition->source)
 		r = stickpackages_choose(addition->source, image_path(addition->image),
 			request->folder, request->release, packages);
-	else if (is_stock)
+	else if (stock)
 		log_warning("%s: %s: the stick keeps its kernel", image_path(addition->image),
 			addition->why);
 	if (r == 0 && (packages->n > 0 || request->is_kept))
@@ -283,10 +288,20 @@ static int add_updates(struct addition *addition, struct stickpackages *packages
 	return r;
 }
 
+static bool needs_system(const struct addition *addition)
+{
+	const struct addition_request *request = addition->request;
+
+	return (request->persists && is_stock(addition)) ||
+	       (request->opens && (request->keymap || lacks_tools(addition)));
+}
+
 static int make(struct addition *addition, int fd, struct stickpackages *packages)
 {
-	int r = source_open_image(addition->image, &addition->source, addition->why);
+	int r = 0;
 
+	if (needs_system(addition))
+		r = source_open_image(addition->image, &addition->source, addition->why);
 	if (r < 0 && r != -ERR_REFUSED)
 		return refuse(r, "%s: %s", image_path(addition->image), addition->why);
 	r = parts_new(addition->initrd, &addition->parts);
