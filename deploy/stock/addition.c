@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/size.h"
 #include "base/text.h"
@@ -221,12 +222,35 @@ static int add_modules(struct addition *addition)
 	return r < 0 ? r : add_chosen(addition, dep, paths);
 }
 
+/* Linux, Documentation/admin-guide/bootconfig.rst: it must stay the last thing in the file. */
+static int check_end(const struct addition *addition, int fd)
+{
+	static const char magic[] = "#BOOTCONFIG\n";
+	char end[sizeof(magic) - 1 + 3]; /* up to 3 bytes of padding */
+	off_t size = lseek(fd, 0, SEEK_END);
+	int r;
+
+	if (size < (off_t)sizeof(end))
+		return size < 0 ? -errno : 0;
+	r = file_read(fd, end, sizeof(end), (uint64_t)size - sizeof(end));
+	if (r == 0 && memmem(end, sizeof(end), magic, strlen(magic)))
+		return refuse(-ERR_REFUSED,
+			"%s: has a boot configuration at its end, behind which nothing can be "
+			"added: remove it (bootconfig -d), or give an initrd by --initrd",
+			addition->name);
+	return r;
+}
+
 static int append(struct addition *addition, int fd)
 {
 	cleanup(segment_freep) struct segment *segment = NULL;
 	char size[SIZE_TEXT];
-	int r = segment_new(&segment);
+	int r = check_end(addition, fd);
 
+	if (r == -ERR_REFUSED)
+		return r;
+	if (r == 0)
+		r = segment_new(&segment);
 	if (r == 0)
 		r = parts_write(addition->parts, segment);
 	if (r == 0) {

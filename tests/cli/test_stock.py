@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -351,6 +352,18 @@ def test_a_system_in_layers_below_live(material, packages, phrase, tmp_path):
     names = Stick(stick).grub_ls("live/full", number=1)
     assert names == {"zbase.squashfs", "a-over.squashfs", "unused.squashfs", "filesystem.module"}
     assert {"vmlinuz", "initrd.img"} <= Stick(stick).grub_ls("live", number=1)
+
+
+def test_a_boot_configuration_at_the_end_of_the_initrd(material, packages, tmp_path):
+    """What is appended would take its place, and the kernel would not find it any more."""
+    text = b"kernel.panic = 5\n\0"
+    initrd = tmp_path / "initrd"
+    initrd.write_bytes(material.initrd(variant=".stock").read_bytes() + text
+                       + struct.pack("<II", len(text), sum(text)) + b"#BOOTCONFIG\n")
+    image = liveimage.make_image(tmp_path / "image.iso", material.set(material.release, initrd=initrd), loaders=True,
+                                 system=system(material.folder / "system.squashfs", SYSTEM, tmp_path / "squashfs"))
+    deployer("--yes", "--packages", packages, "--size", "600M", image, tmp_path / "stick.img", code=REFUSED,
+             says="has a boot configuration at its end")
 
 
 @pytest.mark.full
