@@ -307,7 +307,7 @@ static int add_updates(struct addition *addition, struct stickpackages *packages
 	else if (stock)
 		log_warning("%s: %s: the stick keeps its kernel", image_path(addition->image),
 			addition->why);
-	if (r == 0 && (packages->n > 0 || request->is_kept))
+	if (r == 0 && stock && (packages->n > 0 || request->is_kept))
 		r = add_first(addition);
 	return r;
 }
