@@ -150,7 +150,7 @@ static int get_passphrase(struct deploy *deploy)
 	r = passphrase_get(source, options->passphrase_file, options->passphrase_fd, passphrase);
 	if (r == 0)
 		passphrase_warn(
-			*passphrase, inputs->prompt_has_layout ? NULL : &inputs->settings.keyboard);
+			*passphrase, inputs->added.has_keymap ? NULL : &inputs->settings.keyboard);
 	return r;
 }
 

@@ -12,7 +12,6 @@
 #include "persistence/container.h"
 #include "persistence/keymap.h"
 #include "slots/slot.h"
-#include "stock/addition.h"
 
 #define TREE_SIZE	(4ull * MIB) /* more than the new tree of partition 1 takes */
 #define PACKAGES_FOLDER "liveng"     /* on partition 1 */
@@ -107,29 +106,26 @@ static int extend_initrd(struct inputs *inputs, bool opens, const struct observe
 	const struct candidate *candidate = inputs->set.candidate;
 	const enum persistence_kind persistence = inputs->options->persistence;
 	autofree char *keymap = NULL;
-	int r = opens ? keymap_make(&inputs->settings.keyboard, &keymap) : 0;
-	const struct addition_request request = {
+	int r;
+	struct addition_request request = {
 		.release = candidate->release,
 		.folder = inputs->options->packages,
-		.keymap = keymap,
 		.opens = opens,
 		.persists = persistence != PERSISTENCE_NONE,
 		.is_kept = persistence == PERSISTENCE_KEPT,
 	};
 
+	r = opens ? keymap_make(&inputs->settings.keyboard, &keymap) : 0;
+	request.keymap = keymap;
 	if (r == 0)
 		r = addition_append(inputs->image, candidate->initrd_fd, candidate->initrd_path,
-			&request, observer, &inputs->packages);
-
-	if (r <= 0)
-		return r;
-	inputs->prompt_has_layout = keymap != NULL;
-	return factoryset_extend_initrd(&inputs->set);
+			&request, observer, &inputs->added);
+	return r > 0 ? factoryset_extend_initrd(&inputs->set) : r;
 }
 
 struct system_files inputs_packages(const struct inputs *inputs)
 {
-	const struct stickpackages *packages = &inputs->packages;
+	const struct stickpackages *packages = &inputs->added.packages;
 
 	return (struct system_files){PACKAGES_FOLDER, packages->names, packages->fds, packages->n};
 }
@@ -177,7 +173,7 @@ int inputs_open(const struct deploy_options *options, bool opens, const struct o
 void inputs_close(struct inputs *inputs)
 {
 	settings_clear(&inputs->settings);
-	stickpackages_clear(&inputs->packages);
+	addition_result_clear(&inputs->added);
 	bios_clear(&inputs->bios);
 	loaders_free(inputs->loaders);
 	factoryset_close(&inputs->set);
@@ -189,7 +185,7 @@ uint64_t inputs_needed(const struct inputs *inputs)
 {
 	struct layout_request request = {
 		.system_size = volume_partition(image_volume(inputs->image)).size + TREE_SIZE +
-			       inputs->packages.size,
+			       inputs->added.packages.size,
 		.set_size = factoryset_size(&inputs->set),
 		.kernel_size = inputs->options->kernel_size,
 		.persistence = inputs->options->persistence != PERSISTENCE_NONE,

@@ -13,7 +13,7 @@
 #include "image/system.h"
 #include "options.h"
 #include "settings.h"
-#include "stock/stickpackages.h"
+#include "stock/addition.h"
 #include "target/target.h"
 
 #define INPUT_PATHS_MAX 5u
@@ -29,8 +29,7 @@ struct inputs {
 	struct loaders *loaders;
 	struct bios bios; /* core_size 0: it will not boot with BIOS */
 	struct settings settings;
-	bool prompt_has_layout;	       /* of the keyboard there, for the passphrase */
-	struct stickpackages packages; /* for the first boot; none: the image has them, or cannot */
+	struct addition_result added; /* for a stock image */
 };
 
 /** The files named in the options. */

@@ -18,7 +18,8 @@
 
 /* Words of kernel parameters: locale(7), keyboard(5), zone names, useradd(8), RFC 1123. */
 #define LOCALE	 "^[a-z]{2,3}(_[A-Z]{2})?(\\.[A-Za-z0-9-]{1,16})?(@[a-z]{1,16})?$"
-#define KEYBOARD "^[a-z]{2,8}(:[a-z0-9_-]{1,24})?$"
+#define LAYOUTS	 "[a-z]{2,8}(,[a-z]{2,8}){0,3}"
+#define KEYBOARD "^" LAYOUTS "(:[A-Za-z0-9_-]{0,24}(,[A-Za-z0-9_-]{0,24}){0,3})?$"
 #define TIMEZONE "^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$"
 #define USERNAME "^[a-z_][a-z0-9_-]{0,30}$"
 #define HOSTNAME "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -185,6 +186,11 @@ bool options_locale_is_valid(const char *text)
 	return matches_pattern(text, LOCALE);
 }
 
+bool options_keyboard_is_valid(const char *text)
+{
+	return matches_pattern(text, KEYBOARD);
+}
+
 bool options_timezone_is_valid(const char *text)
 {
 	return matches_pattern(text, TIMEZONE);
@@ -261,6 +267,10 @@ static bool check_together(const struct deploy_options *options)
 	else if (deploy_options_name_passphrase(options) &&
 		 options->persistence != PERSISTENCE_ENCRYPTED)
 		log_error("--passphrase-file and --passphrase-fd need --encrypt");
+	else if (options->packages && (options->initrd || options->persistence == PERSISTENCE_NONE))
+		log_error(
+			"--packages excludes --initrd and --no-persistence: there is no first boot "
+			"that would install them");
 	else
 		return true;
 	return false;

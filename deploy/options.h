@@ -72,6 +72,9 @@ enum arguments_result deploy_options_parse(int argc, char **argv, const struct d
 /** Is @text a locale(7) that is a language ("de_DE.UTF-8"), not "C" or "POSIX"? */
 bool options_locale_is_valid(const char *text);
 
+/** Is @text layouts of keyboard(5), with or without variants ("de", "us,ru", "de:neo")? */
+bool options_keyboard_is_valid(const char *text);
+
 /** Is @text a time zone of tzselect(8) ("Europe/Berlin")? */
 bool options_timezone_is_valid(const char *text);
 

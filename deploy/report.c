@@ -94,9 +94,9 @@ void report_print(const struct stick_plan *plan, const char *target, FILE *out)
 		text_print(out, inputs->options->append);
 	}
 	fputc('\n', out);
-	for (size_t i = 0; i < inputs->packages.n; i++) {
+	for (size_t i = 0; i < inputs->added.packages.n; i++) {
 		fprintf(out, "%-12s ", i == 0 ? "first boot" : "");
-		text_print(out, inputs->packages.names[i]);
+		text_print(out, inputs->added.packages.names[i]);
 		fputc('\n', out);
 	}
 	for (unsigned int n = 1; n <= LAYOUT_PARTITIONS; n++) {
@@ -200,7 +200,7 @@ void report_json(const struct stick_plan *plan, struct json_object *to)
 	add_text(to, "parameters", image_parameters(inputs->image));
 	add_text(to, "settings", inputs->settings.parameters);
 	add_text(to, "persistence", report_persistence(plan));
-	json_object_object_add(to, "packages", packages_json(&inputs->packages));
+	json_object_object_add(to, "packages", packages_json(&inputs->added.packages));
 	json_object_object_add(to, "bios", json_object_new_boolean(inputs->bios.core_size > 0));
 	json_object_object_add(to, "loaders", loaders_json(inputs->loaders));
 	add_text(to, "disk_uuid", plan->ids.disk);

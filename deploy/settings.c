@@ -105,9 +105,21 @@ static void parse_keyboard(const char *text, struct keyboard *ret_keyboard)
 
 	*ret_keyboard = (struct keyboard){.layout = ""};
 	snprintf(ret_keyboard->layout, sizeof(ret_keyboard->layout), "%.*s", (int)length, text);
-	if (text[length] == ':')
-		snprintf(ret_keyboard->variant, sizeof(ret_keyboard->variant), "%s",
-			text + length + 1);
+	text = strchr(text, ':');
+	if (text)
+		snprintf(ret_keyboard->variant, sizeof(ret_keyboard->variant), "%.*s",
+			(int)strcspn(text + 1, ","), text + 1);
+}
+
+/* What this machine or an image says may be anything. */
+static void check_keyboard(struct keyboard *keyboard)
+{
+	char text[sizeof(*keyboard) + 2];
+
+	snprintf(text, sizeof(text), "%s%s%s", keyboard->layout, keyboard->variant[0] ? ":" : "",
+		keyboard->variant);
+	if (!options_keyboard_is_valid(text))
+		*keyboard = (struct keyboard){.layout = ""};
 }
 
 /* The layout in the image's menu; false: none. */
@@ -146,20 +158,36 @@ static void put_own(FILE *out, const char *name, const char *given, const char *
 	put(out, name, given ? given : value);
 }
 
+/* "us,ru:,phonetic" as two parameters; without variants those of the image do not hold either. */
+static void put_given_keyboard(FILE *out, const char *keyboard, const char *of_image)
+{
+	const int layouts = (int)strcspn(keyboard, ":");
+	const char *variants = keyboard[layouts] ? keyboard + layouts + 1 : "";
+	size_t length;
+
+	fprintf(out, "%skeyboard-layouts=%.*s", ftell(out) > 0 ? " " : "", layouts, keyboard);
+	if (*variants || find_value(of_image, "keyboard-variants", &length))
+		fprintf(out, " keyboard-variants=%s", variants);
+}
+
 static void put_keyboard(FILE *out, const struct deploy_options *options, const char *of_image,
 	const char *root, struct keyboard *ret_keyboard)
 {
-	bool is_told = options->keyboard != NULL;
+	bool is_default;
 
 	if (options->keyboard) {
 		parse_keyboard(options->keyboard, ret_keyboard);
-	} else if (!image_keyboard(of_image, ret_keyboard)) {
-		own_keyboard(root, ret_keyboard);
-		is_told = uses_live_config(of_image) &&
-			  (strcmp(ret_keyboard->layout, DEFAULT_LAYOUT) != 0 ||
-				  ret_keyboard->variant[0]);
+		put_given_keyboard(out, options->keyboard, of_image);
+		return;
 	}
-	if (!is_told)
+	if (image_keyboard(of_image, ret_keyboard)) {
+		check_keyboard(ret_keyboard);
+		return;
+	}
+	own_keyboard(root, ret_keyboard);
+	check_keyboard(ret_keyboard);
+	is_default = strcmp(ret_keyboard->layout, DEFAULT_LAYOUT) == 0 && !ret_keyboard->variant[0];
+	if (!uses_live_config(of_image) || is_default)
 		return;
 	put(out, "keyboard-layouts", ret_keyboard->layout);
 	put(out, "keyboard-variants", ret_keyboard->variant);

@@ -134,6 +134,19 @@ liveng_work()
 	liveng_protect
 }
 
+# Write the newest kernel here if the stick has an older one, as when it was made anew of an older image and
+# kept its persistence.
+liveng_catch_up()
+{
+	liveng_has_stick || return 0
+	liveng_newest=$(liveng_newest)
+	liveng_current=$(liveng_set current)
+	if [ "$liveng_newest" ] && [ "$liveng_current" ] &&
+		linux-version compare "$liveng_newest" gt "$liveng_current"; then
+		liveng_write "$liveng_newest"
+	fi
+}
+
 # Keep apt's autoremove from removing the modules that one of the sets needs. If the stick cannot be read
 # now, the protection stays as it is.
 liveng_protect()

@@ -25,6 +25,23 @@ static void drop_warnings(char *text)
 	*to = '\0';
 }
 
+/* As ckbcomp writes them: "keycode 30 = +U+0061 +U+0041", letters with "+" in front. Without these
+ * a passphrase could not be typed. */
+static bool has_ascii(const char *keymap)
+{
+	static const char wanted[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+	for (const char *c = wanted; *c; c++) {
+		char code[16];
+
+		snprintf(code, sizeof(code), "U+%04x", (unsigned int)*c);
+		if (!strstr(keymap, code))
+			return false;
+	}
+	return true;
+}
+
 static int warn(const struct keyboard *keyboard, const char *why)
 {
 	log_warning("at boot the passphrase has to be typed as on a US keyboard: cannot make the "
@@ -47,10 +64,12 @@ int keymap_make(const struct keyboard *keyboard, char **ret_keymap)
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
-		return warn(keyboard, "install console-setup here");
+		return warn(keyboard, r == -ENOENT ? "install console-setup here" : error_text(r));
 	drop_warnings(keymap);
 	if (status != 0 || !strstr(keymap, "keycode "))
 		return warn(keyboard, "ckbcomp does not know it");
+	if (!has_ascii(keymap))
+		return warn(keyboard, "it does not have all ASCII letters and digits");
 	*ret_keymap = steal_pointer(keymap);
 	return 0;
 }

@@ -275,22 +275,35 @@ static int add_crypt(struct addition *addition)
 }
 
 /* live-boot loads it before it asks for a passphrase (9990-misc-helpers: load_keymap). */
-static int add_keymap(struct addition *addition)
+static int add_keymap(struct addition *addition, bool *ret_has_keymap)
 {
 	const char *keymap = addition->request->keymap;
 	void *packed;
 	size_t size;
-	int r;
+	int r = addition->source ? 0 : -ENOENT;
 
-	if (!addition->request->opens || !keymap || !addition->source)
+	if (!addition->request->opens || !keymap)
 		return 0;
-	r = tools_add_loadkeys(addition->source, image_path(addition->image), addition->parts);
 	if (r == 0)
-		r = segment_gzip(keymap, strlen(keymap), &packed, &size);
-	return r < 0 ? r : parts_take(addition->parts, KEYMAP, 0644, packed, size);
+		r = tools_add_loadkeys(
+			addition->source, image_path(addition->image), addition->parts);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		log_warning("%s: cannot take loadkeys (package kbd) from its system: at boot the "
+			    "passphrase has to be typed as on a US keyboard",
+			image_path(addition->image));
+		return 0;
+	}
+	r = segment_gzip(keymap, strlen(keymap), &packed, &size);
+	if (r == 0)
+		r = parts_take(addition->parts, KEYMAP, 0644, packed, size);
+	*ret_has_keymap = r == 0;
+	return r;
 }
 
-/* A kept persistence may have a newer kernel than the image, which the first boot sees to. */
+/* Of a stock image also if the persistence is kept: it may have a newer kernel, which the first
+ * boot writes. */
 static int add_updates(struct addition *addition, struct stickpackages *packages)
 {
 	const struct addition_request *request = addition->request;
@@ -304,6 +317,8 @@ static int add_updates(struct addition *addition, struct stickpackages *packages
 	if (stock && addition->source)
 		r = stickpackages_choose(addition->source, image_path(addition->image),
 			request->folder, request->release, packages);
+	else if (stock && request->folder)
+		return refuse(-ERR_REFUSED, "%s: %s", image_path(addition->image), addition->why);
 	else if (stock)
 		log_warning("%s: %s: the stick keeps its kernel", image_path(addition->image),
 			addition->why);
@@ -320,7 +335,7 @@ static bool needs_system(const struct addition *addition)
 	       (request->opens && (request->keymap || lacks_tools(addition)));
 }
 
-static int make(struct addition *addition, int fd, struct stickpackages *packages)
+static int make(struct addition *addition, int fd, struct addition_result *result)
 {
 	int r = 0;
 
@@ -332,28 +347,33 @@ static int make(struct addition *addition, int fd, struct stickpackages *package
 	if (r == 0)
 		r = add_crypt(addition);
 	if (r == 0)
-		r = add_keymap(addition);
+		r = add_keymap(addition, &result->has_keymap);
 	if (r == 0)
-		r = add_updates(addition, packages);
+		r = add_updates(addition, &result->packages);
 	if (r < 0 || parts_count(addition->parts) == 0)
 		return r;
 	return append(addition, fd);
 }
 
+void addition_result_clear(struct addition_result *result)
+{
+	stickpackages_clear(&result->packages);
+}
+
 int addition_append(const struct image *image, int fd, const char *name,
 	const struct addition_request *request, const struct observer *observer,
-	struct stickpackages *ret_packages)
+	struct addition_result *ret_result)
 {
 	cleanup(addition_clear) struct addition addition = {
 		.request = request, .image = image, .name = name};
-	cleanup(stickpackages_clear) struct stickpackages packages = {.n = 0};
+	cleanup(addition_result_clear) struct addition_result result = {.has_keymap = false};
 	int r;
 
 	r = initrd_read(fd, name, observer ? observer->interrupted : NULL,
 		observer ? observer->data : NULL, &addition.initrd);
 	if (r == 0 && initrd_has(addition.initrd, "scripts/live") &&
 		initrd_has(addition.initrd, LIVE_BOOT))
-		r = make(&addition, fd, &packages);
+		r = make(&addition, fd, &result);
 	else if (r == 0 && initrd_has(addition.initrd, "lib/dracut"))
 		return refuse(-ERR_REFUSED,
 			"%s: was made by dracut: take an image whose initrd initramfs-tools made, "
@@ -361,7 +381,7 @@ int addition_append(const struct image *image, int fd, const char *name,
 			name);
 	if (r < 0)
 		return r;
-	*ret_packages = packages;
-	packages = (struct stickpackages){.n = 0};
+	*ret_result = result;
+	result = (struct addition_result){.has_keymap = false};
 	return r;
 }

@@ -20,14 +20,21 @@ struct addition_request {
 	bool is_kept;	     /* from an earlier stick */
 };
 
+struct addition_result {
+	struct stickpackages packages; /* for the first boot */
+	bool has_keymap;	       /* the initrd sets the layout of the keyboard */
+};
+
 /**
  * Append to the initrd open at @fd, a copy that may be changed, what it lacks: the hook that looks
  * for the persistence on the stick only; cryptsetup, from the image's system or else from this
  * machine, and the modules for LUKS; what the first boot does. One that lacks nothing stays as it
  * is, as does one without live-boot, which candidate_check() refuses. @name is for messages.
  * Reports. Returns 1 if it was changed, 0 if not; -ERR_REFUSED if a part cannot be had; -EINTR;
- * -errno. The caller frees @ret_packages with stickpackages_clear().
+ * -errno. The caller frees @ret_result with addition_result_clear().
  */
 int addition_append(const struct image *image, int fd, const char *name,
 	const struct addition_request *request, const struct observer *observer,
-	struct stickpackages *ret_packages);
+	struct addition_result *ret_result);
+
+void addition_result_clear(struct addition_result *result);

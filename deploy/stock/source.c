@@ -12,7 +12,8 @@
 #include "squash.h"
 
 #define LAYERS_MAX 32u
-#define LIST	   "filesystem.module" /* live-boot(7): the files to be mounted, one a line */
+#define LIST	   "filesystem.module" /* live-boot(7): the files to be mounted */
+#define BLANKS	   " \t\r\n"
 #define LIST_MAX   (64u * 1024u)
 
 struct source {
@@ -61,28 +62,22 @@ static int open_layer(struct source *source, const struct image *image, const ch
 	return 0;
 }
 
-/* Its lines, NULL-terminated. */
-static int split_lines(char *text, char ***ret_lines)
+/* Its words, NULL-terminated. */
+static int split_words(char *text, char ***ret_words)
 {
-	size_t n = 0, room = 2;
-	char **lines;
+	cleanup(tree_names_freep) char **words = calloc(strlen(text) / 2 + 2, sizeof(*words));
+	size_t n = 0;
+	char *save;
 
-	for (const char *c = text; *c; c++)
-		room += *c == '\n';
-	lines = calloc(room, sizeof(*lines));
-	if (!lines)
+	if (!words)
 		return -ENOMEM;
-	for (char *line; (line = strsep(&text, "\n"));) {
-		line[strcspn(line, "\r")] = '\0';
-		if (!*line)
-			continue;
-		lines[n] = strdup(line);
-		if (!lines[n++]) {
-			tree_names_free(lines);
+	for (char *word = strtok_r(text, BLANKS, &save); word;
+		word = strtok_r(NULL, BLANKS, &save)) {
+		words[n] = strdup(word);
+		if (!words[n++])
 			return -ENOMEM;
-		}
 	}
-	*ret_lines = lines;
+	*ret_words = steal_pointer(words);
 	return 0;
 }
 
@@ -95,7 +90,7 @@ static int list_layers(const struct image *image, const char *folder, char ***re
 
 	if (r == -ENOENT)
 		return image_list(image, folder, ret_names);
-	return r < 0 ? r : split_lines(list, ret_names);
+	return r < 0 ? r : split_words(list, ret_names);
 }
 
 int source_open_image(

@@ -2,7 +2,6 @@
 
 #include "stickpackages.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -13,27 +12,26 @@
 #include "base/text.h"
 #include "base/util.h"
 #include "boot/datadir.h"
+#include "dpkgstatus.h"
 
 #define COMMON	    "linux-image-liveng-common"
 #define META	    "linux-image-liveng-" /* and the flavour of the kernel */
 #define INIT	    "systemd-sysv"	  /* which has /sbin/init */
-#define STATUS	    "var/lib/dpkg/status"
-#define STATUS_COPY "status"
+#define FOLDER	    "packages"		  /* in the data of the program */
+#define STATUS	    "status"		  /* the names of our two temporary files */
 #define CONFIG	    "apt.conf"
-#define FOLDER	    "packages"	/* in the data of the program */
 #define PACKAGE_MAX (64u * MIB) /* bytes of one file */
 #define OFFERED_MAX 512u	/* files in the folder */
-#define ARCH_MAX    32u
 
 /* apt with the image's system in place of this machine's: nothing is looked up, nothing is locked.
- */
+ * What it may not do on the stick it does not plan here. */
 #define APT_CONFIG                             \
 	"Dir \"/nonexistent\";\n"              \
-	"Dir::State::status \"%s\";\n"         \
 	"Dir::Bin::dpkg \"/usr/bin/dpkg\";\n"  \
 	"APT::Architecture \"%s\";\n"          \
 	"APT::Architectures { \"%s\"; };\n"    \
 	"APT::Install-Recommends \"false\";\n" \
+	"APT::Get::Remove \"false\";\n"        \
 	"APT::Sandbox::User \"\";\n"
 
 struct choice {
@@ -41,39 +39,43 @@ struct choice {
 	const char *status; /* what dpkg has recorded in the image's system */
 	char *kernel;	    /* the metapackage of Debian's for the kernel, "linux-image-amd64" */
 	char *meta;	    /* and ours */
-	char arch[ARCH_MAX];
+	char arch[DPKGSTATUS_ARCH];
 	char *scratch;		    /* a folder of ours, since apt wants files with names */
 	char *environment;	    /* "APT_CONFIG=…", a file in it */
+	char *status_option;	    /* "Dir::State::status=…", the other one */
 	char *offered[OFFERED_MAX]; /* paths of package files */
 	size_t n_offered;
-	bool are_ours; /* those are in our folder */
-	char *why;     /* they cannot be installed: what apt says */
+	char *why; /* they cannot be had, or not be installed; NULL: there are none */
 };
 
-static void remove_from(const char *folder, const char *name)
+static void forget_offered(struct choice *choice)
 {
-	autofree char *path = text_new("%s/%s", folder, name);
+	for (size_t i = 0; i < choice->n_offered; i++)
+		free(choice->offered[i]);
+	choice->n_offered = 0;
+}
 
-	if (path)
-		(void)unlink(path);
+/* Of our folder also what apt left in it. */
+static void remove_folder(const char *path)
+{
+	cleanup(close_folder) DIR *folder = opendir(path);
+	struct dirent *entry;
+
+	while (folder && (entry = readdir(folder)))
+		(void)unlinkat(dirfd(folder), entry->d_name, 0);
+	(void)rmdir(path);
 }
 
 static void choice_clear(struct choice *choice)
 {
-	for (size_t i = 0; i < choice->n_offered; i++) {
-		if (choice->are_ours)
-			(void)unlink(choice->offered[i]);
-		free(choice->offered[i]);
-	}
-	if (choice->scratch) {
-		remove_from(choice->scratch, STATUS_COPY);
-		remove_from(choice->scratch, CONFIG);
-		(void)rmdir(choice->scratch);
-	}
+	forget_offered(choice);
+	if (choice->scratch)
+		remove_folder(choice->scratch);
 	free(choice->scratch);
 	free(choice->kernel);
 	free(choice->meta);
 	free(choice->environment);
+	free(choice->status_option);
 	free(choice->why);
 }
 
@@ -84,42 +86,6 @@ void stickpackages_clear(struct stickpackages *packages)
 		close_fd(&packages->fds[i]);
 	}
 	*packages = (struct stickpackages){0};
-}
-
-/* The paragraph of an installed package in dpkg's record; NULL: it is not installed. */
-static const char *find_installed(const char *status, const char *name)
-{
-	autofree char *first = text_new("Package: %s\n", name);
-	const char *found = status;
-
-	while (first && (found = strstr(found, first))) {
-		const char *end = strstr(found, "\n\n") ?: found + strlen(found);
-		const char *is = strstr(found, "\nStatus: ");
-
-		if ((found == status || found[-1] == '\n') && is && is < end &&
-			strncmp(is + 9, "install ok installed\n", 21) == 0)
-			return found;
-		found += strlen(first);
-	}
-	return NULL;
-}
-
-/* That of dpkg itself is the system's. */
-static void find_arch(const char *status, char ret_arch[ARCH_MAX])
-{
-	const char *dpkg = find_installed(status, "dpkg");
-	const char *end = dpkg ? strstr(dpkg, "\n\n") : NULL;
-	const char *arch = dpkg ? strstr(dpkg, "\nArchitecture: ") : NULL;
-
-	ret_arch[0] = '\0';
-	if (!arch || (end && arch > end))
-		return;
-	arch += strlen("\nArchitecture: ");
-	for (size_t i = 0; i < ARCH_MAX - 1 && (isalnum((unsigned char)arch[i]) || arch[i] == '-');
-		i++) {
-		ret_arch[i] = arch[i];
-		ret_arch[i + 1] = '\0';
-	}
 }
 
 /* "6.1.0-47-686-pae" is of the flavour 686-pae, "6.12.57+deb13-amd64" of amd64. */
@@ -133,6 +99,14 @@ static const char *flavour(const char *release)
 	return dash ? dash + 1 : release;
 }
 
+/* Note why it fails, and return @error, or -ENOMEM. */
+static int fail(struct choice *choice, int error, const char *what)
+{
+	free(choice->why);
+	choice->why = text_new("%s: %s", what, error_text(error));
+	return choice->why ? error : -ENOMEM;
+}
+
 static int put(const char *path, const char *text, size_t size)
 {
 	autoclose int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -141,45 +115,49 @@ static int put(const char *path, const char *text, size_t size)
 }
 
 /* What apt is told about the image's system. */
-static int configure(struct choice *choice, size_t size)
+static int configure(struct choice *choice)
 {
-	autofree char *folder = text_new("%s/livengXXXXXX", getenv("TMPDIR") ?: "/tmp");
-	autofree char *copy = NULL, *path = NULL, *config = NULL;
+	autofree char *folder = text_new("%s/livengXXXXXX", tempfile_folder());
+	autofree char *status = NULL, *path = NULL, *config = NULL;
 	int r;
 
 	if (!folder)
 		return -ENOMEM;
 	if (!mkdtemp(folder))
-		return report(-errno, "cannot make the folder %s", folder);
+		return fail(choice, -errno, folder);
 	choice->scratch = steal_pointer(folder);
-	copy = text_new("%s/" STATUS_COPY, choice->scratch);
+	status = text_new("%s/" STATUS, choice->scratch);
 	path = text_new("%s/" CONFIG, choice->scratch);
+	choice->status_option = text_new("Dir::State::status=%s", status);
 	choice->environment = text_new("APT_CONFIG=%s", path);
-	config = text_new(APT_CONFIG, copy, choice->arch, choice->arch);
-	if (!copy || !path || !choice->environment || !config)
+	config = text_new(APT_CONFIG, choice->arch, choice->arch);
+	if (!status || !path || !choice->environment || !choice->status_option || !config)
 		return -ENOMEM;
-	r = put(copy, choice->status, size);
+	r = put(status, choice->status, strlen(choice->status));
 	if (r == 0)
 		r = put(path, config, strlen(config));
-	return r < 0 ? report(r, "cannot write into the folder %s", choice->scratch) : 0;
+	return r < 0 ? fail(choice, r, choice->scratch) : 0;
 }
 
 /* The packages in the folder @path. Returns -ENODATA if there are none. */
 static int list(struct choice *choice, const char *path)
 {
 	cleanup(close_folder) DIR *folder = opendir(path);
-	autofree char *whole = realpath(path, NULL);
+	autofree char *whole = NULL;
 	struct dirent *entry;
 
-	if (!folder || !whole)
-		return -errno;
+	if (!folder)
+		return fail(choice, -errno, path);
+	whole = realpath(path, NULL);
+	if (!whole)
+		return fail(choice, -errno, path);
 	while ((entry = readdir(folder))) {
 		const char *suffix = strrchr(entry->d_name, '.');
 
 		if (!suffix || strcmp(suffix, ".deb") != 0 || entry->d_name[0] == '.')
 			continue;
 		if (choice->n_offered == OFFERED_MAX)
-			return -ERR_TOO_LARGE;
+			return fail(choice, -ERR_TOO_LARGE, path);
 		choice->offered[choice->n_offered] = text_new("%s/%s", whole, entry->d_name);
 		if (!choice->offered[choice->n_offered++])
 			return -ENOMEM;
@@ -197,7 +175,7 @@ static char *find_reason(const char *output)
 	while (start && start > output && start[-1] != '\n')
 		start--;
 	if (!start)
-		start = strstr(output, "E: ") ?: "it does not say why";
+		start = strstr(output, "E: ") ?: "apt-get does not say why";
 	start += strspn(start, " ");
 	return strndup(start, strcspn(start, "\n"));
 }
@@ -206,10 +184,11 @@ static char *find_reason(const char *output)
  * -ERR_TOOL if it cannot, and choice->why. */
 static int ask_apt(struct choice *choice, const char *one, const char *other, char **ret_output)
 {
-	const char *argv[2 * OFFERED_MAX + 10] = {"apt-get", "--yes", "--print-uris"};
+	const char *argv[2 * OFFERED_MAX + 10] = {
+		"apt-get", "-o", choice->status_option, "--yes", "--print-uris"};
 	const char *const environment[] = {choice->environment, NULL};
 	int status, r;
-	size_t n = 3;
+	size_t n = 5;
 
 	for (size_t i = 0; i < choice->n_offered; i++) {
 		argv[n++] = "--with-source";
@@ -219,16 +198,35 @@ static int ask_apt(struct choice *choice, const char *one, const char *other, ch
 	argv[n++] = one;
 	argv[n++] = other;
 	r = child_capture(argv, environment, &status, ret_output);
-	if ((r < 0 && r != -ENOENT) || (r == 0 && status == 0))
-		return r;
+	if (r < 0)
+		return fail(choice, r, "apt-get, which checks packages (package apt)");
+	if (status == 0)
+		return 0;
 	free(choice->why);
-	choice->why = r == 0 ? find_reason(*ret_output) : strdup("apt-get is not installed here");
+	choice->why = find_reason(*ret_output);
 	free(*ret_output);
 	*ret_output = NULL;
 	return choice->why ? -ERR_TOOL : -ENOMEM;
 }
 
-static int take(struct stickpackages *packages, const char *path)
+/* Undo the %xx of a URI, in place. */
+static void decode(char *text)
+{
+	char *to = text;
+	unsigned int byte;
+
+	for (const char *from = text; *from; from++) {
+		if (*from == '%' && sscanf(from + 1, "%2x", &byte) == 1) {
+			*to++ = (char)byte;
+			from += 2;
+		} else {
+			*to++ = *from;
+		}
+	}
+	*to = '\0';
+}
+
+static int take(struct choice *choice, struct stickpackages *packages, const char *path)
 {
 	const char *name = strrchr(path, '/') + 1;
 	autofree void *data = NULL;
@@ -240,7 +238,7 @@ static int take(struct stickpackages *packages, const char *path)
 	if (r == 0)
 		r = tempfile_with(data, size, &packages->fds[packages->n]);
 	if (r < 0)
-		return report(r, "%s: cannot read it", path);
+		return fail(choice, r, path);
 	packages->names[packages->n] = strdup(name);
 	if (!packages->names[packages->n++])
 		return -ENOMEM;
@@ -249,19 +247,24 @@ static int take(struct stickpackages *packages, const char *path)
 }
 
 /* Take the files that apt named. */
-static int take_all(const struct choice *choice, const char *output, struct stickpackages *packages)
+static int take_all(struct choice *choice, char *output, struct stickpackages *packages)
 {
+	static const char begin[] = "'file:";
+	char *line, *next = output;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < choice->n_offered; i++) {
-		autofree char *uri = text_new("'file:%s'", choice->offered[i]);
+	while (r == 0 && (line = strsep(&next, "\n"))) {
+		char *end = strstr(line, "' ");
 
-		if (!uri)
-			return -ENOMEM;
-		if (strstr(output, uri))
-			r = take(packages, choice->offered[i]);
+		if (strncmp(line, begin, strlen(begin)) != 0 || !end)
+			continue;
+		*end = '\0';
+		decode(line);
+		r = take(choice, packages, line + strlen(begin));
 	}
-	return r;
+	if (r < 0 || packages->n > 0)
+		return r;
+	return fail(choice, -ERR_TOOL, "apt-get names no file");
 }
 
 /* With the kernel's metapackage, if the image has what it depends on. */
@@ -272,36 +275,43 @@ static int take_installable(struct choice *choice, struct stickpackages *package
 
 	if (r == -ERR_TOOL)
 		r = ask_apt(choice, COMMON, NULL, &output);
+	if (r == 0)
+		r = take_all(choice, output, packages);
 	if (r < 0)
 		return r;
-	if (!find_installed(choice->status, INIT))
+	if (!dpkgstatus_has(choice->status, INIT))
 		log_warning("%s: its system is not started by systemd: have its first boot install "
 			    "the packages by `sudo sh /run/liveng/first/first-boot`",
 			choice->image_name);
-	if (!find_installed(choice->status, choice->kernel))
+	if (!dpkgstatus_has(choice->status, choice->kernel))
 		log_warning("%s: lacks %s, which brings newer kernels: install it on the stick",
 			choice->image_name, choice->kernel);
-	return take_all(choice, output, packages);
+	return 0;
 }
 
-/* From the archive of this machine's apt, into our folder. */
+/* From the archive of this machine's apt, into our folder. It may have no metapackage. */
 static int download(struct choice *choice, struct stickpackages *packages)
 {
 	autofree char *common = text_new(COMMON ":%s", choice->arch);
 	autofree char *meta = text_new("%s:%s", choice->meta, choice->arch);
-	const char *const argv[] = {"env", "-C", choice->scratch, "apt-get", "-qq", "-o",
-		"APT::Sandbox::User=", "-o", "Acquire::Retries=1", "-o",
-		"Acquire::http::Timeout=20", "download", common, meta, NULL};
-	autofree char *output = NULL;
-	int status, r;
+	int status = 1, r = common && meta ? 0 : -ENOMEM;
 
-	if (!common || !meta)
-		return -ENOMEM;
-	log_step("asking apt for %s", common);
-	r = child_capture(argv, NULL, &status, &output);
-	choice->are_ours = true;
-	if (r == 0)
-		r = status == 0 ? list(choice, choice->scratch) : -ENODATA;
+	for (unsigned int with_meta = 2; r == 0 && status != 0 && with_meta-- > 0;) {
+		const char *const argv[] = {"env", "-C", choice->scratch, "apt-get", "-qq", "-o",
+			"APT::Sandbox::User=", "-o", "Acquire::Retries=1", "-o",
+			"Acquire::http::Timeout=20", "download", common, with_meta ? meta : NULL,
+			NULL};
+		autofree char *output = NULL;
+
+		log_step("asking apt for %s", common);
+		r = child_capture(argv, NULL, &status, &output);
+	}
+	if (r == -ENOMEM)
+		return r;
+	if (r == 0 && status == 0)
+		r = list(choice, choice->scratch);
+	else
+		r = -ENODATA;
 	return r < 0 ? r : take_installable(choice, packages);
 }
 
@@ -321,23 +331,21 @@ static int choose_from(struct choice *choice, const char *folder, struct stickpa
 /* The stick would work, but for its updates: nothing that was not asked for fails because of it. */
 static int tell_failure(const struct choice *choice, const char *folder, int error)
 {
-	if (folder && error == -ERR_TOOL)
+	if (error == -ENOMEM)
+		return error;
+	if (error == -ENODATA && folder)
+		return refuse(-ERR_REFUSED, "%s: there are no packages (.deb) in it", folder);
+	if (error == -ENODATA) {
+		log_warning("%s: was not made for kernel updates, so the stick keeps its kernel: "
+			    "install liveng-stick-packages:%s here, or on the stick %s",
+			choice->image_name, choice->arch, choice->meta);
+		return 0;
+	}
+	if (folder)
 		return refuse(-ERR_REFUSED, "%s: cannot install " COMMON " from %s: %s",
 			choice->image_name, folder, choice->why);
-	if (folder && error == -ENODATA)
-		return refuse(-ERR_REFUSED, "%s: there are no packages (.deb) in it", folder);
-	if (folder)
-		return report(error, "%s: cannot read it", folder);
-	if (error == -ERR_TOOL)
-		log_warning("%s: its system cannot install " COMMON
-			    ", so the stick keeps its kernel: %s",
-			choice->image_name, choice->why);
-	else if (error == -ENODATA || error == -ENOENT)
-		log_warning("%s: was not made for kernel updates, so the stick keeps its kernel: "
-			    "install liveng-stick-packages here, or on the stick %s",
-			choice->image_name, choice->meta);
-	else
-		return error;
+	log_warning("%s: cannot install " COMMON " there, so the stick keeps its kernel: %s",
+		choice->image_name, choice->why);
 	return 0;
 }
 
@@ -350,22 +358,18 @@ int stickpackages_choose(const struct source *system, const char *image_name, co
 	size_t size;
 	int r;
 
-	r = source_read(system, STATUS, (void **)&status, &size);
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0) {
-		log_warning("%s: cannot read " STATUS
-			    " of its system, so the stick keeps its kernel: %s",
-			image_name, error_text(r));
+	r = source_read(system, DPKGSTATUS_PATH, (void **)&status, &size);
+	if (r < 0)
+		r = fail(&choice, r, DPKGSTATUS_PATH);
+	if (r == 0 && dpkgstatus_has(status, COMMON))
 		return 0;
+	if (r == 0) {
+		choice.status = status;
+		dpkgstatus_arch(status, choice.arch);
+		choice.kernel = text_new("linux-image-%s", flavour(release));
+		choice.meta = text_new(META "%s", flavour(release));
+		r = choice.kernel && choice.meta ? configure(&choice) : -ENOMEM;
 	}
-	if (find_installed(status, COMMON))
-		return 0;
-	choice.status = status;
-	find_arch(status, choice.arch);
-	choice.kernel = text_new("linux-image-%s", flavour(release));
-	choice.meta = text_new(META "%s", flavour(release));
-	r = choice.kernel && choice.meta ? configure(&choice, size) : -ENOMEM;
 	if (r == 0)
 		r = choose_from(&choice, folder, &packages);
 	if (r < 0)

@@ -10,8 +10,9 @@
 #include "base/util.h"
 #include "elf.h"
 
-#define FOLDER	   "lib/liveng/crypt"
-#define QUEUE_MAX  256u /* libraries of all programs together */
+#define CRYPT	   "lib/liveng/crypt"
+#define KEYS	   "lib/liveng/keys" /* another: its libraries may be of another system */
+#define QUEUE_MAX  256u		     /* libraries of all programs together */
 #define CRYPTSETUP "sbin/cryptsetup"
 #define LOADKEYS   "bin/loadkeys"
 #define ASKPASS	   "lib/cryptsetup/askpass"
@@ -51,7 +52,9 @@ static const struct {
 
 struct taking {
 	const struct source *source;
+	const char *folder; /* of ours */
 	const char *image_name;
+	bool is_optional; /* nothing is said if it cannot be had */
 	struct parts *parts;
 	const char *triplet;
 	char loader[64];	/* its name */
@@ -69,6 +72,8 @@ bool tools_are_in(const struct source *source)
 
 static int refuse_file(const struct taking *taking, const char *path, int error)
 {
+	if (taking->is_optional)
+		return error;
 	return source_refuse(taking->source, taking->image_name, path, error);
 }
 
@@ -107,7 +112,7 @@ static int enqueue_needed(struct taking *taking, const struct elf *elf)
 /* Put a file into our folder. */
 static int take_file(struct taking *taking, const char *name, void *data, size_t size)
 {
-	autofree char *path = text_new(FOLDER "/%s", name);
+	autofree char *path = text_new("%s/%s", taking->folder, name);
 
 	if (!path) {
 		free(data);
@@ -128,6 +133,8 @@ static int take_loader(struct taking *taking, const struct elf *elf)
 	for (size_t i = 0; i < ARRAY_SIZE(triplets); i++)
 		if (triplets[i].machine == elf->machine)
 			taking->triplet = triplets[i].triplet;
+	if (!taking->triplet && taking->is_optional)
+		return -ERR_UNSUPPORTED;
 	if (!taking->triplet)
 		return refuse(-ERR_REFUSED, "%s: has programs for a machine of the unknown type %u",
 			taking->image_name, elf->machine);
@@ -141,7 +148,7 @@ static int take_loader(struct taking *taking, const struct elf *elf)
  * others. */
 static int take_script(struct taking *taking, const char *path, const char *text)
 {
-	autofree char *copy = text_new(FOLDER "/%s.sh", base_name(path));
+	autofree char *copy = text_new("%s/%s.sh", taking->folder, base_name(path));
 	int r = copy ? parts_add_text(taking->parts, copy, 0755, text) : -ENOMEM;
 
 	return r < 0 ? r : parts_add_text(taking->parts, path, 0755, text);
@@ -175,9 +182,8 @@ static int take_program(struct taking *taking, const char *path)
 		return r;
 	}
 	r = take_file(taking, base_name(path), data, size);
-	script = text_new("#!/bin/sh\nexec /" FOLDER "/%s --library-path /" FOLDER " /" FOLDER
-			  "/%s \"$@\"\n",
-		taking->loader, base_name(path));
+	script = text_new("#!/bin/sh\nexec /%s/%s --library-path /%s /%s/%s \"$@\"\n",
+		taking->folder, taking->loader, taking->folder, taking->folder, base_name(path));
 	if (r == 0)
 		r = script ? take_script(taking, path, script) : -ENOMEM;
 	return r;
@@ -318,18 +324,15 @@ static void taking_clear(struct taking *taking)
 
 int tools_add_loadkeys(const struct source *image, const char *image_name, struct parts *parts)
 {
-	cleanup(taking_clear) struct taking taking = {
-		.source = image, .image_name = image_name, .parts = parts};
+	cleanup(taking_clear) struct taking taking = {.source = image,
+		.folder = KEYS,
+		.image_name = image_name,
+		.parts = parts,
+		.is_optional = true};
 	int r;
 
 	if (parts_have(parts, LOADKEYS))
 		return 0;
-	if (!has(&taking, LOADKEYS)) {
-		log_warning("%s: has no loadkeys (package kbd): at boot the passphrase has to be "
-			    "typed as on a US keyboard",
-			image_name);
-		return 0;
-	}
 	r = take_program(&taking, LOADKEYS);
 	return r < 0 ? r : take_libraries(&taking);
 }
@@ -338,7 +341,7 @@ int tools_add(const struct source *source, const struct source *image, const cha
 	struct parts *parts)
 {
 	cleanup(taking_clear) struct taking taking = {
-		.source = source, .image_name = image_name, .parts = parts};
+		.source = source, .folder = CRYPT, .image_name = image_name, .parts = parts};
 	int r = source == image ? 0 : check_machine(&taking, image);
 
 	if (r == 0)
@@ -346,6 +349,6 @@ int tools_add(const struct source *source, const struct source *image, const cha
 	if (r == 0)
 		r = take_rules(&taking);
 	if (r == 0 && source != image)
-		r = parts_add_text(parts, FOLDER "/brought", 0644, "");
+		r = parts_add_text(parts, CRYPT "/brought", 0644, "");
 	return r;
 }

@@ -14,7 +14,7 @@
 bool tools_are_in(const struct source *source);
 
 /** Add loadkeys of the image's system @image, which sets the layout of the console's keyboard,
- * where the initrd lacks it. Warns if it has none. Reports. Returns as tools_add(). */
+ * where the initrd lacks it; in a folder of its own. Does not report. Returns -ENOENT and so on. */
 int tools_add_loadkeys(const struct source *image, const char *image_name, struct parts *parts);
 
 /**

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import liveimage
-from programs import ENVIRONMENT, FAILED, REFUSED, SIZE, TOP, deploy, deployer
+from programs import ENVIRONMENT, REFUSED, SIZE, TOP, USAGE, deploy, deployer
 from stick import MIB, Stick, run
 
 PRIVATE = "usr/lib/liveng/crypt"
@@ -195,17 +195,20 @@ def test_the_keyboard_of_the_passphrase(stock, phrase, packages, keyboard, tmp_p
     stick = Stick(tmp_path / "stick.img")
     assert settings in result.json["targets"][0]["settings"] and settings.encode() in stick.mtools("mtype", "::boot/grub/grub.cfg")
     root = unpacked(stick.grub_cat("live/initrd.img"), stock.set.initrd.stat().st_size, tmp_path / "root")
-    loader, = (root / PRIVATE).glob("ld-linux*")
+    keys = root / "usr/lib/liveng/keys"  # its libraries never meet cryptsetup's, which may be this computer's
+    loader, = keys.glob("ld-linux*")
     keymap = run("gzip", "-dc", root / "etc/boottime.kmap.gz")
-    table = run(loader, "--library-path", root / PRIVATE, root / PRIVATE / "loadkeys", "--unicode", "--mktable", "-",
+    table = run(loader, "--library-path", keys, keys / "loadkeys", "--unicode", "--mktable", "-",
                 input=keymap)
     assert b"plain_map" in table
     assert os.access(root / "usr/bin/loadkeys", os.X_OK)
 
 
-def test_a_keyboard_that_cannot_be_had(stock, phrase, packages, tmp_path):
+@pytest.mark.parametrize("keyboard", ["xx", "ru", "gr,us"])
+def test_a_keyboard_that_cannot_be_had(stock, phrase, packages, keyboard, tmp_path):
+    """Or on which the passphrase could not be typed."""
     result = deployer("--yes", "--json", "--encrypt", "--passphrase-file", phrase, "--packages", packages,
-                      "--keyboard", "xx", "--size", "600M", "--dry-run", stock, tmp_path / "stick.img")
+                      "--keyboard", keyboard, "--size", "600M", "--dry-run", stock, tmp_path / "stick.img")
     assert "as on a US keyboard" in result.json["warnings"][0]
 
 
@@ -217,7 +220,9 @@ def test_unencrypted_nothing_for_luks(stock, packages, tmp_path):
 
 
 def test_without_persistence_nothing_is_installed(stock, packages, tmp_path):
-    stick = deploy(stock, tmp_path / "stick.img", "--no-persistence", "--packages", packages, "--size", "600M")
+    deployer("--no-persistence", "--packages", packages, stock, tmp_path / "stick.img", code=USAGE,
+             says="--packages excludes")
+    stick = deploy(stock, tmp_path / "stick.img", "--no-persistence", "--size", "600M")
     root = unpacked(stick.grub_cat("live/initrd.img"), stock.set.initrd.stat().st_size, tmp_path / "root")
     assert {path.name for path in root.rglob("*") if path.is_file()} == {"9999-liveng.sh"}
     assert not stick.grub_ls("liveng", number=1)
@@ -255,13 +260,27 @@ def test_packages_that_the_image_cannot_install(make_stock, packages, tmp_path):
     assert result.json["targets"][0]["packages"] == []
 
 
+@pytest.mark.parametrize("version, name", [("1.0~deb12u1+b1", "stick ("), ("2:1.0", "a+b%20~ö'\"$x")])
+def test_names_that_apt_encodes(stock, packages, version, name, tmp_path):
+    folder = tmp_path / name
+    folder.mkdir()
+    package(folder, COMMON, version, Depends="initramfs-tools")
+    package(folder, META, version, Depends=f"linux-image-amd64, {COMMON}")
+    result = deployer("--yes", "--json", "--dry-run", "--packages", folder, "--size", "600M", stock,
+                      tmp_path / "stick.img", env=ENVIRONMENT | {"TMPDIR": str(folder)})
+    assert set(result.json["targets"][0]["packages"]) == {path.name for path in folder.glob("*.deb")}
+    assert len(list(folder.iterdir())) == 2
+    deployer("--yes", "--dry-run", "--packages", *folder.glob(f"{META}*"), "--size", "600M", stock,
+             tmp_path / "stick.img", code=REFUSED, says="Not a directory")
+
+
 def test_no_packages_anywhere(stock, packages, tmp_path):
     """apt is asked last; a folder that was named must have some."""
     folder = tmp_path / "empty"
     folder.mkdir()
     deployer("--yes", "--packages", folder, "--size", "600M", stock, tmp_path / "stick.img", code=REFUSED,
              says="no packages")
-    deployer("--yes", "--packages", folder / "x", "--size", "600M", stock, tmp_path / "stick.img", code=FAILED,
+    deployer("--yes", "--packages", folder / "x", "--size", "600M", stock, tmp_path / "stick.img", code=REFUSED,
              says=["empty/x", "No such file"])
     apt = tmp_path / "bin/apt-get"
     apt.parent.mkdir()
@@ -274,9 +293,10 @@ cp {packages}/linux-image-liveng-common* {packages}/linux-image-liveng-amd64* .
     apt.chmod(0o755)
     environment = ENVIRONMENT | {"PATH": f"{apt.parent}:{ENVIRONMENT['PATH']}", "TMPDIR": str(folder)}
     result = deployer("--yes", "--json", "--dry-run", "--size", "600M", stock, tmp_path / "stick.img", env=environment,
-                      says="install liveng-stick-packages")
+                      says="install liveng-stick-packages:amd64")
     assert result.json["targets"][0]["packages"] == []
-    assert (tmp_path / "asked").read_text().split()[-2:] == [f"{COMMON}:amd64", f"{META}:amd64"]
+    assert [line.split()[-2:] for line in (tmp_path / "asked").read_text().splitlines()] == [
+        [f"{COMMON}:amd64", f"{META}:amd64"], ["download", f"{COMMON}:amd64"]]  # a distribution may have no metapackage
     (tmp_path / "has").touch()
     result = deployer("--yes", "--json", "--dry-run", "--size", "600M", stock, tmp_path / "stick.img", env=environment)
     assert len(result.json["targets"][0]["packages"]) == 2

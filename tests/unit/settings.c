@@ -96,6 +96,21 @@ static void options_come_before_both(void **state)
 		"hostname=stick [it:]");
 }
 
+static void given_layouts_come_with_their_own_variants(void **state)
+{
+	struct deploy_options options = {.keyboard = "us,ru:,phonetic"};
+
+	(void)state;
+	assert_string_equal(
+		made(&options, LIVE), "keyboard-layouts=us,ru keyboard-variants=,phonetic [us:]");
+	options.keyboard = "de";
+	assert_string_equal(made(&options, LIVE " keyboard-layouts=us keyboard-variants=intl"),
+		"keyboard-layouts=de keyboard-variants= [de:]");
+	options.keyboard = "de:T3";
+	assert_string_equal(
+		made(&options, LIVE), "keyboard-layouts=de keyboard-variants=T3 [de:T3]");
+}
+
 static void rubbish_is_not_passed_on(void **state)
 {
 	const struct deploy_options none = {.locale = NULL};
@@ -103,8 +118,10 @@ static void rubbish_is_not_passed_on(void **state)
 	(void)state;
 	put_text(at("etc/default/locale"), "LANG=de_DE init=/bin/sh\nLANG=x;y\n");
 	link_to("/usr/share/zoneinfo/a b/$c", at("etc/localtime"));
-	put_text(at("etc/default/keyboard"), "XKBLAYOUT=\"de init=/bin/sh\"\n");
-	assert_string_equal(made(&none, LIVE), "locales=de_DE keyboard-layouts=de [de:]");
+	put_text(at("etc/default/keyboard"), "XKBLAYOUT=\"de init=/bin/sh\"\nXKBVARIANT=-x;y\n");
+	assert_string_equal(made(&none, "boot=live keyboard-layouts=/etc/passwd"), " [:]");
+	assert_string_equal(made(&none, "boot=live keyboard-layouts=-help"), " [:]");
+	assert_string_equal(made(&none, LIVE), "locales=de_DE [:]");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -116,6 +133,7 @@ int main(void)
 		TEST(what_is_the_default_anyway_is_left_out),
 		TEST(the_image_comes_before_this_machine),
 		TEST(options_come_before_both),
+		TEST(given_layouts_come_with_their_own_variants),
 		TEST(rubbish_is_not_passed_on),
 	};
 

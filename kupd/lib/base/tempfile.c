@@ -11,14 +11,19 @@
 #include "text.h"
 #include "util.h"
 
-int tempfile_open(int *ret_fd)
+const char *tempfile_folder(void)
 {
 	const char *folder = getenv("TMPDIR");
+
+	return folder && *folder ? folder : "/tmp";
+}
+
+int tempfile_open(int *ret_fd)
+{
+	const char *folder = tempfile_folder();
 	autofree char *name = NULL;
 	int fd;
 
-	if (!folder || !*folder)
-		folder = "/tmp";
 	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	/* Not every file system supports O_TMPFILE. */
 	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {

@@ -11,6 +11,9 @@
 /* What messages call one. */
 #define TEMPFILE_NAME "a temporary file"
 
+/** The folder for temporary files: $TMPDIR or /tmp. */
+const char *tempfile_folder(void);
+
 /**
  * Open a new unnamed file in $TMPDIR or /tmp for reading and writing: it vanishes when it is
  * closed. Reports. Returns -errno.
