@@ -235,7 +235,7 @@ static int check_end(const struct addition *addition, int fd)
 	r = file_read(fd, end, sizeof(end), (uint64_t)size - sizeof(end));
 	if (r == 0 && memmem(end, sizeof(end), magic, strlen(magic)))
 		return refuse(-ERR_REFUSED,
-			"%s: has a boot configuration at its end, behind which nothing can be "
+			"%s: has a boot configuration at its end, after which nothing can be "
 			"added: remove it (bootconfig -d), or give an initrd by --initrd",
 			addition->name);
 	return r;
