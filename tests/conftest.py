@@ -16,7 +16,7 @@ TOP = Path(__file__).resolve().parents[1]
 PASSED = TOP / "build/passed"  # a file for each commit and way of testing: the tests that have passed
 RESULTS = "tests/vm/results.json"
 MATRIX = RESULTS, "README.md"
-SECONDS = 3  # what a test takes if nothing is known of it
+SECONDS, SECONDS_IN_VM = 3, 600  # what a test takes if nothing is known of it
 
 
 def pytest_addoption(parser):
@@ -94,13 +94,18 @@ def costs():
     return {f"tests/vm/{result['test']}": result.get("seconds", SECONDS) for result in results}
 
 
+def unknown(item):
+    """Seconds that a test is thought to take."""
+    return SECONDS_IN_VM if item.nodeid.startswith("tests/vm/") else SECONDS
+
+
 def part_of(items, part, parts):
     """The tests of one part: the longest first, each into the part that has least to do. Those that go on from the
     same upgrade run one after the other, beside the rest: the two kinds are shared out separately."""
     known, chosen = costs(), set()
     for kind in True, False:
         loads = [0] * parts
-        weighed = sorted((-known.get(name_of(item), SECONDS), number) for number, item in enumerate(items)
+        weighed = sorted((-known.get(name_of(item), unknown(item)), number) for number, item in enumerate(items)
                          if ("upgraded" in getattr(item, "fixturenames", ())) == kind)
         for negative, number in weighed:
             least = loads.index(min(loads))
