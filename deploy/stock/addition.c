@@ -44,7 +44,8 @@ struct addition {
 	const char *name; /* of the initrd */
 	struct initrd *initrd;
 	struct parts *parts;
-	struct source *source; /* the image's system; NULL: it cannot be read */
+	struct source *source;	/* the image's system; NULL: it cannot be read */
+	bool has_foreign_tools; /* of this machine */
 	char why[SOURCE_WHY];
 };
 
@@ -103,6 +104,7 @@ static int add_tools(struct addition *addition)
 			"%s: does not have cryptsetup, which opens an encrypted persistence, and "
 			"this computer does not have it either: install cryptsetup-bin here",
 			addition->name);
+	addition->has_foreign_tools = true;
 	return tools_add(host, addition->source, addition->name, addition->parts);
 }
 
@@ -302,8 +304,8 @@ static int add_keymap(struct addition *addition, bool *ret_has_keymap)
 	return r;
 }
 
-/* Of a stock image also if the persistence is kept: it may have a newer kernel, which the first
- * boot writes. */
+/* The first boot also keeps the tools of this machine for later initrds and, of a stock image,
+ * writes the newer kernel that a kept persistence may have. */
 static int add_updates(struct addition *addition, struct stickpackages *packages)
 {
 	const struct addition_request *request = addition->request;
@@ -322,7 +324,8 @@ static int add_updates(struct addition *addition, struct stickpackages *packages
 	else if (stock)
 		log_warning("%s: %s: the stick keeps its kernel", image_path(addition->image),
 			addition->why);
-	if (r == 0 && stock && (packages->n > 0 || request->is_kept))
+	if (r == 0 &&
+		(packages->n > 0 || addition->has_foreign_tools || (stock && request->is_kept)))
 		r = add_first(addition);
 	return r;
 }

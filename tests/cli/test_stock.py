@@ -374,6 +374,21 @@ def test_a_system_in_layers_below_live(material, packages, phrase, tmp_path):
     assert {"vmlinuz", "initrd.img"} <= Stick(stick).grub_ls("live", number=1)
 
 
+def test_an_image_with_the_packages_but_without_cryptsetup(bare_system, material, phrase, tmp_path):
+    """Its first boot keeps this computer's cryptsetup: its own initrds could not open the persistence otherwise."""
+    initrd = tmp_path / "initrd"
+    run("sh", "-c", "mkdir -p \"$1\" && cp \"$2\" \"$1\" && cd \"$0\" && find usr | cpio --quiet -o -H newc > extra",
+        tmp_path, tmp_path / "usr/lib/live/boot", TOP / "initramfs-hooks/9999-liveng.sh")
+    stock_initrd = material.initrd(variant=".stock").read_bytes()
+    initrd.write_bytes((tmp_path / "extra").read_bytes() + stock_initrd)
+    image = liveimage.make_image(tmp_path / "image.iso", material.set(material.release, initrd=initrd), loaders=True,
+                                 system=system(bare_system, SYSTEM | {COMMON: "0.9"}, tmp_path / "squashfs"))
+    stick = deploy(image, tmp_path / "stick.img", "--encrypt", "--passphrase-file", phrase, "--size", "600M")
+    root = unpacked(stick.grub_cat("live/initrd.img"), initrd.stat().st_size, tmp_path / "root")
+    assert (root / PRIVATE / "brought").exists() and (root / "usr/lib/liveng/first/first-boot").exists()
+    assert not stick.grub_ls("liveng", number=1)
+
+
 def test_a_boot_configuration_at_the_end_of_the_initrd(material, packages, tmp_path):
     """What is appended would take its place, and the kernel would not find it any more."""
     text = b"kernel.panic = 5\n\0"
