@@ -212,6 +212,12 @@ def test_without_libraries_make_says_what_to_run(tmp_path):
     assert done.stderr.count("\n") == 1 and "run `make deps`" in done.stderr, done.stderr
 
 
+def test_no_two_tests_have_the_same_file_name():
+    """pytest imports them by their bare names, and would stop at the second."""
+    names = [f.name for f in (TOP / "tests").rglob("*.py") if f.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_manual_pages():
     """Down to matters of style; which other manuals are installed is no matter of ours."""
     pages = [f for f in FILES if re.match(r"\.\d$", f.suffix)]

@@ -18,7 +18,7 @@ SCENES = {
     "test_given_up": "failing kernels",
     "test_mounted": "mounted partitions",
     "test_power_cut": "power cuts",
-    "test_stock": "stock images",
+    "test_stock_image": "stock images",
     "test_user": "a stick in memory",
     "test_ways": "older, pulled and second sticks",
 }
@@ -36,7 +36,7 @@ def method(result):
     """How the stick got its new kernel."""
     if "test_user" in result["test"]:
         return "apt install, from a new source"
-    if "test_stock" in result["test"]:
+    if "test_stock_image" in result["test"]:
         return "stock image without cryptsetup, apt upgrade" if "bare" in result["test"] else "stock image, apt upgrade"
     return "apt upgrade"
 
