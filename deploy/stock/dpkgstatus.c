@@ -37,9 +37,11 @@ static bool is_value(const struct field *field, const char *text)
 /* The paragraph of an installed package; NULL: it is not installed. */
 static const char *find_installed(const char *status, const char *name, const char **ret_end)
 {
+	const char *stop = status + strlen(status);
+
 	for (const char *paragraph = status; *paragraph;) {
-		const char *blank = strstr(paragraph, "\n\n");
-		const char *end = blank ? blank : paragraph + strlen(paragraph);
+		const char *blank = memmem(paragraph, (size_t)(stop - paragraph), "\n\n", 2);
+		const char *end = blank ? blank : stop;
 		struct field package = find_field(paragraph, end, "Package: ");
 		struct field state = find_field(paragraph, end, "Status: ");
 
