@@ -10,6 +10,13 @@
 
 #define HEAD 1024u /* bytes that are looked at */
 
+#define COPY	   "copy it to the stick as it is, with dd"
+#define WHOLE_DISK "is an image of a whole disk, not a live image (.iso): " COPY
+#define WEB_PAGE   "is a web page, not an image: the download failed, so try it again"
+#define WINDOWS	   "is a Windows installer, not a Debian live image"
+#define INSTALLER                                                                \
+	"is Debian's installer, not a live image: download an image whose name " \
+	"begins with debian-live"
 #define UNPACK(name, program) "is compressed (" name "): unpack it first, with " program
 
 /* How files begin. */
@@ -30,21 +37,17 @@ static const struct {
 	{0, "\x28\xb5\x2f\xfd", 4, UNPACK("zstd", "unzstd")},
 	{0, "BZh", 3, UNPACK("bzip2", "bunzip2")},
 	{0, "d8:announce", 11,
-		"is a torrent: give it to a BitTorrent program, which downloads the image"},
+		"is a torrent: open it with a BitTorrent program, which downloads the image"},
 	{0, "-----BEGIN PGP", 14, "is a signature, not the image itself"},
-	{0, "QFI\xfb", 4, "is a disk of a virtual machine (qcow2), not a live image"},
-	{0, "KDMV", 4, "is a disk of a virtual machine (VMDK), not a live image"},
-	{0, "conectix", 8, "is a disk of a virtual machine (VHD), not a live image"},
-	{0x40, "\x7f\x10\xda\xbe", 4, "is a disk of a virtual machine (VDI), not a live image"},
-	{512, "EFI PART", 8,
-		"is an image of a whole disk, not a live image (.iso): write it as it is, with dd"},
-	{510, "\x55\xaa", 2,
-		"is an image of a whole disk, not a live image (.iso): write it as it is, with dd"},
+	{0, "QFI\xfb", 4, "is a virtual machine's disk (qcow2), not a live image"},
+	{0, "KDMV", 4, "is a virtual machine's disk (VMDK), not a live image"},
+	{0, "conectix", 8, "is a virtual machine's disk (VHD), not a live image"},
+	{0x40, "\x7f\x10\xda\xbe", 4, "is a virtual machine's disk (VDI), not a live image"},
+	{512, "EFI PART", 8, WHOLE_DISK},
+	{510, "\x55\xaa", 2, WHOLE_DISK},
 };
 
 static const char *const pages[] = {"<!doctype", "<html", "<head", "<?xml"};
-
-#define WEB_PAGE "is a web page, not an image: the download did not work, try it again"
 
 /* Folders and files of other families; the first that is there tells. */
 static const struct {
@@ -52,27 +55,22 @@ static const struct {
 	const char *is;
 } trees[] = {
 	{"/live/Tails.module",
-		"is Tails, which has a way of its own to update itself: install it as its "
-		"web site says"},
+		"is Tails, which updates itself in its own way: install it as its website "
+		"says"},
 	{"/casper",
-		"is made for casper, as Ubuntu and Mint are, not for live-boot: take a Debian live "
+		"is made for casper, as Ubuntu and Mint are, not for live-boot: use a Debian live "
 		"image, such as Debian's own or LMDE"},
-	{"/antiX",
-		"is antiX or MX, which boot in a way of their own: use their own live-usb-maker"},
-	{"/KNOPPIX", "is Knoppix, which boots in a way of its own: use its own flash-knoppix"},
-	{"/sysresccd", "is SystemRescue, which is not made of Debian: write it as it is, with dd"},
-	{"/arch", "is made of Arch Linux, not of Debian: write it as it is, with dd"},
-	{"/LiveOS", "is made of Fedora or openSUSE, not of Debian: write it as it is, with dd"},
-	{"/sources/install.wim", "is an installer of Windows"},
-	{"/sources/install.esd", "is an installer of Windows"},
-	{"/install.amd", "is Debian's installer, not a live image: download one of those named "
-			 "debian-live"},
-	{"/install.386", "is Debian's installer, not a live image: download one of those named "
-			 "debian-live"},
-	{"/install.a64", "is Debian's installer, not a live image: download one of those named "
-			 "debian-live"},
-	{"/d-i",
-		"is Debian's installer, not a live image: download one of those named debian-live"},
+	{"/antiX", "is antiX or MX, which boot in their own way: use their live-usb-maker"},
+	{"/KNOPPIX", "is Knoppix, which boots in its own way: use its flash-knoppix"},
+	{"/sysresccd", "is SystemRescue, which is not based on Debian: " COPY},
+	{"/arch", "is based on Arch Linux, not on Debian: " COPY},
+	{"/LiveOS", "is based on Fedora or openSUSE, not on Debian: " COPY},
+	{"/sources/install.wim", WINDOWS},
+	{"/sources/install.esd", WINDOWS},
+	{"/install.amd", INSTALLER},
+	{"/install.386", INSTALLER},
+	{"/install.a64", INSTALLER},
+	{"/d-i", INSTALLER},
 };
 
 const char *foreign_file(const struct disk *disk)

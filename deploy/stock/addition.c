@@ -287,8 +287,7 @@ static int add_keymap(struct addition *addition, bool *ret_has_keymap)
 	if (!addition->request->opens || !keymap)
 		return 0;
 	if (r == 0)
-		r = tools_add_loadkeys(
-			addition->source, image_path(addition->image), addition->parts);
+		r = tools_add_loadkeys(addition->source, addition->parts);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
@@ -322,7 +321,7 @@ static int add_updates(struct addition *addition, struct stickpackages *packages
 	else if (stock && request->folder)
 		return refuse(-ERR_REFUSED, "%s: %s", image_path(addition->image), addition->why);
 	else if (stock)
-		log_warning("%s: %s: the stick keeps its kernel", image_path(addition->image),
+		log_warning("%s: %s: the stick will keep its kernel", image_path(addition->image),
 			addition->why);
 	if (r == 0 &&
 		(packages->n > 0 || addition->has_foreign_tools || (stock && request->is_kept)))

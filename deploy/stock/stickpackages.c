@@ -48,13 +48,6 @@ struct choice {
 	char *why; /* they cannot be had, or not be installed; NULL: there are none */
 };
 
-static void forget_offered(struct choice *choice)
-{
-	for (size_t i = 0; i < choice->n_offered; i++)
-		free(choice->offered[i]);
-	choice->n_offered = 0;
-}
-
 /* Of our folder also what apt left in it. */
 static void remove_folder(const char *path)
 {
@@ -68,7 +61,8 @@ static void remove_folder(const char *path)
 
 static void choice_clear(struct choice *choice)
 {
-	forget_offered(choice);
+	for (size_t i = 0; i < choice->n_offered; i++)
+		free(choice->offered[i]);
 	if (choice->scratch)
 		remove_folder(choice->scratch);
 	free(choice->scratch);
@@ -280,8 +274,9 @@ static int take_installable(struct choice *choice, struct stickpackages *package
 	if (r < 0)
 		return r;
 	if (!dpkgstatus_has(choice->status, INIT))
-		log_warning("%s: its system is not started by systemd: have its first boot install "
-			    "the packages by `sudo sh /run/liveng/first/first-boot`",
+		log_warning(
+			"%s: its system does not use systemd: at its first boot, install the packages "
+			"with `sudo sh /run/liveng/first/first-boot`",
 			choice->image_name);
 	if (!dpkgstatus_has(choice->status, choice->kernel))
 		log_warning("%s: lacks %s, which brings newer kernels: install it on the stick",
@@ -336,15 +331,15 @@ static int tell_failure(const struct choice *choice, const char *folder, int err
 	if (error == -ENODATA && folder)
 		return refuse(-ERR_REFUSED, "%s: there are no packages (.deb) in it", folder);
 	if (error == -ENODATA) {
-		log_warning("%s: was not made for kernel updates, so the stick keeps its kernel: "
-			    "install liveng-stick-packages:%s here, or on the stick %s",
-			choice->image_name, choice->arch, choice->meta);
+		log_warning("%s: does not have what updates kernels, so the stick will keep its "
+			    "kernel: install liveng-stick-packages%s%s here, or %s on the stick",
+			choice->image_name, choice->arch[0] ? ":" : "", choice->arch, choice->meta);
 		return 0;
 	}
 	if (folder)
 		return refuse(-ERR_REFUSED, "%s: cannot install " COMMON " from %s: %s",
 			choice->image_name, folder, choice->why);
-	log_warning("%s: cannot install " COMMON " there, so the stick keeps its kernel: %s",
+	log_warning("%s: cannot have " COMMON " installed, so the stick will keep its kernel: %s",
 		choice->image_name, choice->why);
 	return 0;
 }

@@ -322,13 +322,10 @@ static void taking_clear(struct taking *taking)
 		free(taking->queue[i]);
 }
 
-int tools_add_loadkeys(const struct source *image, const char *image_name, struct parts *parts)
+int tools_add_loadkeys(const struct source *image, struct parts *parts)
 {
-	cleanup(taking_clear) struct taking taking = {.source = image,
-		.folder = KEYS,
-		.image_name = image_name,
-		.parts = parts,
-		.is_optional = true};
+	cleanup(taking_clear) struct taking taking = {
+		.source = image, .folder = KEYS, .parts = parts, .is_optional = true};
 	int r;
 
 	if (parts_have(parts, LOADKEYS))

@@ -15,7 +15,7 @@ bool tools_are_in(const struct source *source);
 
 /** Add loadkeys of the image's system @image, which sets the layout of the console's keyboard,
  * where the initrd lacks it; in a folder of its own. Does not report. Returns -ENOENT and so on. */
-int tools_add_loadkeys(const struct source *image, const char *image_name, struct parts *parts);
+int tools_add_loadkeys(const struct source *image, struct parts *parts);
 
 /**
  * Add to @parts what live-boot wants for an encrypted persistence (9990-cmdline-old: the programs

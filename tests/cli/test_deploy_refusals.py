@@ -71,7 +71,7 @@ def test_a_fifo_as_image(deployed, tmp_path):
     (b"<HTML><HEAD>", "is a web page"),
     (b"d8:announce35:", "is a torrent"),
     (b"-----BEGIN PGP SIGNATURE-----", "is a signature"),
-    (b"QFI\xfb", "virtual machine"),
+    (b"QFI\xfb", "virtual machine's disk"),
     (bytes(510) + b"\x55\xaa", "a whole disk"),
     (bytes(510) + b"\x55\xaaEFI PART", "a whole disk"),
     (b" " * 4096, "is not an ISO 9660 image"),
@@ -90,7 +90,7 @@ def test_what_is_taken_for_an_image(deployed, tmp_path, beginning, says, size):
     ("arch/boot/x86_64/vmlinuz-linux", "Arch Linux"),
     ("sysresccd/x86_64/airootfs.sfs", "SystemRescue"),
     ("LiveOS/squashfs.img", "Fedora"),
-    ("sources/install.wim", "Windows"),
+    ("sources/install.wim", "Windows installer"),
     ("install.amd/vmlinuz", "debian-live"),
 ])
 def test_images_of_other_families(deployed, small_sets, tmp_path, file, says):

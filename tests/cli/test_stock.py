@@ -256,7 +256,7 @@ def test_packages_that_the_image_cannot_install(make_stock, packages, tmp_path):
     shutil.copytree(packages, data / "packages")
     result = deployer("--yes", "--json", "--size", "600M", image, tmp_path / "stick.img", says=said,
                       env=ENVIRONMENT | {"LIVENG_DEPLOY_DATA": str(data)})
-    assert "keeps its kernel" in result.json["warnings"][0]
+    assert "will keep its kernel" in result.json["warnings"][0]
     assert result.json["targets"][0]["packages"] == []
 
 
