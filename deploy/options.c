@@ -101,8 +101,8 @@ static void print_help(const struct deploy_verb *verbs)
 	     "                           persistence\n"
 	     "  --kernel FILE            this kernel, not the image's\n"
 	     "  --initrd FILE            this initrd, not the image's\n"
-	     "  --packages DIR           take the packages for a stock image from DIR, not from\n"
-	     "                           liveng-stick-packages\n"
+	     "  --packages DIR           the packages for a stock image (default: those of\n"
+	     "                           liveng-stick-packages)\n"
 	     "  --kernel-size SIZE       size of the kernel partition (default: 256M, or three\n"
 	     "                           kernel sets)\n"
 	     "\n"
@@ -200,7 +200,7 @@ static bool set_word(const char *name, const char *text, const char *expression,
 	const char *example, const char **word)
 {
 	if (!matches_pattern(text, expression)) {
-		log_error("--%s: \"%s\" is not one like %s", name, text, example);
+		log_error("--%s: \"%s\" is not valid: give one like %s", name, text, example);
 		return false;
 	}
 	*word = text;
@@ -268,9 +268,8 @@ static bool check_together(const struct deploy_options *options)
 		 options->persistence != PERSISTENCE_ENCRYPTED)
 		log_error("--passphrase-file and --passphrase-fd need --encrypt");
 	else if (options->packages && (options->initrd || options->persistence == PERSISTENCE_NONE))
-		log_error(
-			"--packages excludes --initrd and --no-persistence: there is no first boot "
-			"that would install them");
+		log_error("--packages cannot be used with --initrd or --no-persistence: nothing "
+			  "would install them");
 	else
 		return true;
 	return false;

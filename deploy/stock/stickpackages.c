@@ -274,9 +274,8 @@ static int take_installable(struct choice *choice, struct stickpackages *package
 	if (r < 0)
 		return r;
 	if (!dpkgstatus_has(choice->status, INIT))
-		log_warning(
-			"%s: its system does not use systemd: at its first boot, install the packages "
-			"with `sudo sh /run/liveng/first/first-boot`",
+		log_warning("%s: its system does not use systemd: at its first boot, install the "
+			    "packages with `sudo sh /run/liveng/first/first-boot`",
 			choice->image_name);
 	if (!dpkgstatus_has(choice->status, choice->kernel))
 		log_warning("%s: lacks %s, which brings newer kernels: install it on the stick",

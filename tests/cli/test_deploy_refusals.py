@@ -391,6 +391,19 @@ def test_the_value_of_an_option(live_image, tmp_path):
     deployer("--append", "--foo", "-qn", "--size=500M", live_image, tmp_path / "new")
 
 
+@pytest.mark.parametrize("option, values", [
+    ("locale", ["", "C", "german", "de_DE init=/bin/sh", "de_DE;x"]),
+    ("keyboard", ["", "DE", "-help", "/etc/passwd", "de neo", "de:neo:x", "us,"]),
+    ("timezone", ["", "../x", "Europe/Berlin quiet", "/etc/localtime"]),
+    ("username", ["", "Anna", "-a", "a b", "a" * 40]),
+    ("hostname", ["", "-a", "a.b", "A", "a" * 64]),
+])
+def test_what_live_config_would_not_take(option, values):
+    """Nothing of it may become another kernel parameter."""
+    for value in values:
+        deployer(f"--{option}={value}", "a", "b", code=USAGE, says=f'--{option}: "{value}" is not valid')
+
+
 @pytest.mark.parametrize("console", ["", "tty0", "ttyS", "ttyS0,fast", "ttyS0 quiet", "ttyS0,115200n8x"])
 def test_no_serial_console(console):
     deployer("--console", console, "a", "b", code=USAGE, says=f'--console: "{console}" is not a serial')

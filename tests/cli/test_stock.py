@@ -221,7 +221,7 @@ def test_unencrypted_nothing_for_luks(stock, packages, tmp_path):
 
 def test_without_persistence_nothing_is_installed(stock, packages, tmp_path):
     deployer("--no-persistence", "--packages", packages, stock, tmp_path / "stick.img", code=USAGE,
-             says="--packages excludes")
+             says="--packages cannot be used")
     stick = deploy(stock, tmp_path / "stick.img", "--no-persistence", "--size", "600M")
     root = unpacked(stick.grub_cat("live/initrd.img"), stock.set.initrd.stat().st_size, tmp_path / "root")
     assert {path.name for path in root.rglob("*") if path.is_file()} == {"9999-liveng.sh"}
