@@ -11,6 +11,7 @@ import stick as sticks
 from iotrace import Tools
 from material import MATERIAL, Material
 from programs import DEPLOYER, ENVIRONMENT, PLAIN_DEPLOYER, PLAIN_PROGRAM, PROGRAM, SIZE, deploy
+from stockimage import COMMON, package
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +96,24 @@ def deployed(tmp_path_factory, live_image):
 def material():
     assert (MATERIAL / "stamp").exists(), f"no material: tests/data/material.sh {MATERIAL}"
     return Material(MATERIAL)
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory):
+    """As liveng-stick-packages has them."""
+    folder = tmp_path_factory.mktemp("packages")
+    package(folder, COMMON, Depends="initramfs-tools, libc6 (>= 2.34)")
+    for kernel in "amd64", "686-pae", "rt-amd64":
+        package(folder, f"linux-image-liveng-{kernel}", Depends=f"linux-image-{kernel}, {COMMON} (= 1.0)")
+    package(folder, "of-no-use-here", Depends="libc6")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def phrase(tmp_path_factory):
+    path = tmp_path_factory.mktemp("phrase") / "phrase"
+    path.write_text("correct horse battery staple")
+    return path
 
 
 def pytest_configure(config):

@@ -113,7 +113,7 @@ def make_image(path, kernel_set, *, loaders=False, grub_cfg=None, info=NAME, ext
                without=(), more_sets=(), ballast=0, system=None):
     """Make the image `path` with this kernel set, named with its release as live-build does.
 
-    loaders: put the signed EFI programs of this machine on it, as live-build would.
+    loaders: put the signed EFI programs of this machine on it, as live-build would; or {name: program}.
     grub_cfg: another boot menu. extra: more files {"live/x": bytes}. without: paths that are left
     out. more_sets: further kernels beside the one that is booted. system: a squashfs in place of the small one.
     """
@@ -135,7 +135,7 @@ def make_image(path, kernel_set, *, loaders=False, grub_cfg=None, info=NAME, ext
     for name in ("pool/main/installer.deb", "install/vmlinuz", "md5sum.txt"):
         (tree / name).write_text("nothing that a stick needs\n")
     if loaders:
-        for name, source in LOADERS.items():
+        for name, source in (LOADERS if loaders is True else loaders).items():
             shutil.copy(source, tree / "EFI/boot" / name)
     efi_image(tree / "boot/grub/efi.img", sorted((tree / "EFI/boot").iterdir()))
     for name, data in (extra or {}).items():

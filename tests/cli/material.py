@@ -25,7 +25,8 @@ class Material:
         self.folder = folder
         lines = (folder / "env").read_text().splitlines()
         names = dict(line.split("=", 1) for line in lines)
-        self.old_release, self.release, self.arm_release = (names[n] for n in ("OLD", "NEW", "ARM"))
+        self.old_release, self.release = names["OLD"], names["NEW"]
+        self.arm_release, self.i386_release = names["ARM"], names["I386"]  # or empty
         self.old = self.set(self.old_release)
         self.new = self.set(self.release)
 

@@ -10,65 +10,10 @@ from pathlib import Path
 import pytest
 
 import liveimage
+import stockimage
 from programs import ENVIRONMENT, REFUSED, SIZE, TOP, USAGE, deploy, deployer
 from stick import MIB, Stick, run
-
-PRIVATE = "usr/lib/liveng/crypt"
-
-
-COMMON = "linux-image-liveng-common"
-META = "linux-image-liveng-amd64"
-
-# What dpkg has recorded in a live system, as far as apt asks here.
-SYSTEM = {"dpkg": "1.21.22", "initramfs-tools": "0.142+deb12u3", "libc6": "2.36-9+deb12u13",
-          "linux-image-amd64": "6.1.158-1", "systemd-sysv": "252.39-1~deb12u1"}
-
-
-def paragraph(name, version, arch="amd64", **fields):
-    more = "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in fields.items())
-    return (f"Package: {name}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: nobody <nobody@localhost>\n"
-            f"{more}Description: {name}\n")
-
-
-def status(installed):
-    """dpkg's record of these packages."""
-    return "\n".join(paragraph(name, version, Status="install ok installed") for name, version in installed.items())
-
-
-def squashfs_of(path, files):
-    """Add files to a squashfs, which may be a new one."""
-    folder = path.parent / f"{path.name}.files"
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    run("mksquashfs", folder, path, "-quiet", "-no-progress", "-all-root")
-    return path
-
-
-def system(base, installed, path):
-    """A copy of the squashfs @base in which these packages are recorded."""
-    shutil.copy(base, path)
-    return squashfs_of(path, {"var/lib/dpkg/status": status(installed)})
-
-
-def package(folder, name, version="1.0", **fields):
-    """A package file."""
-    tree = folder / f"{name}_{version}"
-    (tree / "DEBIAN").mkdir(parents=True)
-    (tree / "DEBIAN/control").write_text(paragraph(name, version, **fields))
-    run("dpkg-deb", "--root-owner-group", "--build", tree, folder)
-    shutil.rmtree(tree)
-
-
-@pytest.fixture(scope="session")
-def packages(tmp_path_factory):
-    """As liveng-stick-packages has them."""
-    folder = tmp_path_factory.mktemp("packages")
-    package(folder, COMMON, Depends="initramfs-tools, libc6 (>= 2.34)")
-    for kernel in "amd64", "686-pae", "rt-amd64":
-        package(folder, f"linux-image-liveng-{kernel}", Depends=f"linux-image-{kernel}, {COMMON} (= 1.0)")
-    package(folder, "of-no-use-here", Depends="libc6")
-    return folder
+from stockimage import COMMON, META, PRIVATE, SYSTEM, package, paragraph, squashfs_of, status, system, unpacked
 
 
 @pytest.fixture(scope="session")
@@ -89,24 +34,9 @@ def stock(make_stock):
 
 
 @pytest.fixture(scope="session")
-def phrase(tmp_path_factory):
-    path = tmp_path_factory.mktemp("phrase") / "phrase"
-    path.write_text("correct horse battery staple")
-    return path
-
-
-@pytest.fixture(scope="session")
 def encrypted(stock, phrase, packages, tmp_path_factory):
     return deploy(stock, tmp_path_factory.mktemp("stick") / "stick.img", "--encrypt", "--passphrase-file", phrase,
                   "--packages", packages, "--size", "600M")
-
-
-def unpacked(initrd, skip, folder):
-    """The files of the segment after the first @skip bytes, as cpio unpacks them."""
-    folder.mkdir()
-    (folder.parent / "segment").write_bytes(initrd[skip:].lstrip(b"\0"))
-    subprocess.run("zstd -dc ../segment | cpio -idm --quiet", shell=True, check=True, cwd=folder)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -136,30 +66,15 @@ def test_the_segment_is_small(encrypted, stock):
 
 
 def test_the_programs_run_with_their_own_libraries(segment):
-    """As the initrd will start them: by their loader, without any library from elsewhere."""
-    loader, = (segment / PRIVATE).glob("ld-linux*")
-    for path in (segment / PRIVATE).glob("*setup"):
-        program = path.name
-        listed = run(loader, "--library-path", segment / PRIVATE, "--list", segment / PRIVATE / program).decode()
-        for line in listed.splitlines():
-            assert "vdso" in line or str(segment / PRIVATE) in line or "ld-linux" in line, line
-        assert b"2." in run(loader, "--library-path", segment / PRIVATE, segment / PRIVATE / program, "--version")
-        script = (segment / "usr/sbin" / program).read_text()
-        assert script.startswith("#!/bin/sh\nexec /lib/liveng/crypt/ld-linux")
-        assert os.access(segment / "usr/sbin" / program, os.X_OK)
+    stockimage.assert_programs_run(segment)
     assert (segment / PRIVATE / "libgcc_s.so.1").exists()  # for the end of argon2's threads
-    assert os.access(segment / "usr/lib/cryptsetup/askpass", os.X_OK)
 
 
 def test_the_modules_and_their_index(segment, whole, material):
     names = {path.name.partition(".")[0] for path in whole.rglob("*.ko*")}
     assert {"dm-crypt", "dm-mod", "xts", "aesni-intel", "algif_skcipher"} <= names
     assert list(segment.rglob("dm-crypt.ko*")) and list(segment.rglob("modules.dep.bin"))
-    # modprobe of the initrd's own index finds them, and all that they need.
-    for module in "dm-crypt", "xts", "aesni-intel":
-        said = run("modprobe", "--dirname", whole, "--set-version", material.release, "--show-depends", module).decode()
-        for line in said.splitlines():
-            assert line.startswith("builtin ") or os.path.exists(line.split()[1]), line
+    stockimage.assert_modules_are_found(whole, material.release, "dm-crypt", "xts", "aesni-intel")
 
 
 def test_udev_and_the_hook(segment, whole):

@@ -7,8 +7,8 @@
 # needed and nothing else is changed. The initrds are made by the real mkinitramfs, in a folder of
 # unpacked packages that serves as its root. DIR then holds
 #
-#   env                     OLD=, NEW= (the two newest releases), ARM= (an arm64 one, or empty)
-#   vmlinuz-OLD, -NEW       signed kernels; vmlinuz-NEW.unsigned, vmlinuz-ARM
+#   env                     OLD=, NEW= (the two newest releases), ARM=, I386= (of arm64 and i386, or empty)
+#   vmlinuz-OLD, -NEW       signed kernels; vmlinuz-NEW.unsigned, vmlinuz-ARM, -I386
 #   initrd.img-OLD, -NEW    live-boot with our hook, cryptsetup, a short list of modules; one zstd segment
 #   initrd.img-NEW.most     the same with MODULES=most: what users have
 #   initrd.img-NEW.gzip     and .xz, .lz4: an uncompressed early archive, then that compression
@@ -16,7 +16,10 @@
 #   initrd.img-NEW.nolive   without live-boot
 #   initrd.img-NEW.nousb    without the usb-storage module
 #   initrd.img-NEW.stock    without our hook, cryptsetup and its modules, as of an ordinary live image
+#   initrd.img-ARM.stock    and -I386.stock: the same of these kernels
 #   system.squashfs         of the system those are from: cryptsetup, its libraries, the modules of NEW
+#   system.arm64.squashfs   and system.i386.squashfs
+#   bootaa64.efi, grubaa64.efi  what an arm64 image boots by: shim and GRUB, signed
 #   stamp                   written last
 
 set -eu
@@ -64,27 +67,36 @@ download() {
 		{ cat "$work/log/download" >&2; return 1; }
 }
 
-# kernel PACKAGE IMAGE TARGET: take only the image out of a kernel package.
+# kernel FOLDER/PACKAGE IMAGE TARGET: take only the image out of a kernel package.
 kernel() {
-	dpkg-deb --fsys-tarfile "$work"/archives/"$1"_*.deb 2> /dev/null |
+	dpkg-deb --fsys-tarfile "$work/$1"_*.deb 2> /dev/null |
 		tar -xO --occurrence=1 "./boot/$2" > "$3.new"
 	mv "$3.new" "$3"
 }
 
-# arm64: another architecture has lists of its own; without them the arm64 test is skipped.
-arm64() {
-	state=$work/arm64
+# foreign ARCH FLAVOUR PACKAGE...: a kernel of another architecture, these packages, and what a live system has, to be
+# unpacked later.
+foreign() {
+	state=$work/$1
+	flavour=$2
+	arch=$1
+	shift 2
+	packages=$*
 	mkdir -p "$state/lists/partial" "$state/archives/partial"
 	: > "$state/status"
-	set -- -q -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o "Dir::State=$state" \
+	set -- -q -o "APT::Architecture=$arch" -o "APT::Architectures=$arch" -o "Dir::State=$state" \
 		-o "Dir::State::status=$state/status" -o "Dir::Cache=$state" -o Acquire::Languages=none \
-		-o APT::Sandbox::User= -o Debug::NoLocking=1
-	"$fetch" apt-get "$@" -o APT::Update::Error-Mode=any update || return 1
-	release=$(apt-cache "$@" search --names-only "^linux-image-${old%%-*}-[^ ]*[0-9]-arm64\$" |
+		-o APT::Sandbox::User= -o Debug::NoLocking=1 -o APT::Install-Recommends=0
+	pattern="^linux-image-${old%%-*}-[0-9]*-$flavour\$"
+	# Some mirrors have only part of it: what knows a kernel will do.
+	# shellcheck disable=SC2016
+	"$fetch" sh -c 'pattern=$1; shift; apt-get "$@" update
+		apt-cache "$@" search --names-only "$pattern" | grep -q .' sh "$pattern" "$@" || return 1
+	release=$(apt-cache "$@" search --names-only "$pattern" |
 		sed 's/^linux-image-\([^ ]*\) .*/\1/' | sort -V | tail -n 1)
-	[ "$release" ] || return 1
-	(cd "$work/archives" && "$fetch" apt-get "$@" download "linux-image-$release") || return 1
-	kernel "linux-image-$release" "vmlinuz-$release" "vmlinuz-$release" || return 1
+	# shellcheck disable=SC2086
+	(cd "$state" && "$fetch" apt-get "$@" download "linux-image-$release" $packages) || return 1
+	"$fetch" apt-get "$@" -y --download-only install cryptsetup-bin dash udev || return 1
 	echo "$release" > "$state/release"
 }
 
@@ -122,11 +134,11 @@ variant() {
 	done
 }
 
-# small ROOT RELEASE: leave out modules that are many and never asked for here.
+# small ROOT RELEASE: leave out modules that are many and never asked for here. The indexes are for any architecture.
 small() {
 	(cd "$work/$1/usr/lib/modules/$2/kernel" && rm -rf drivers/net drivers/gpu drivers/media \
 		drivers/infiniband drivers/iio drivers/staging drivers/isdn sound net/wireless)
-	inside "$work/$1" depmod "$2"
+	PATH=$PATH:/usr/sbin:/sbin depmod -b "$work/$1" "$2"
 }
 
 # initrd ROOT RELEASE MODULES TARGET: MODULES is `most` or a list of modules.
@@ -146,16 +158,39 @@ initrd() {
 	mv "$4.new" "$4"
 }
 
-# What an initrd may want of a system.
+# system ROOT RELEASE TARGET: what an initrd may want of a system.
 system() {
-	(cd "$work/full" && find bin lib lib64 sbin usr/bin/dash usr/bin/sh usr/sbin/cryptsetup usr/sbin/dmsetup usr/bin/loadkeys \
-		usr/lib/cryptsetup/askpass usr/lib/x86_64-linux-gnu usr/lib64 usr/lib/udev/rules.d \
-		"usr/lib/modules/$new/kernel/"crypto "usr/lib/modules/$new/kernel/"arch \
-		"usr/lib/modules/$new/kernel/"drivers/md "usr/lib/modules/$new/kernel/"drivers/crypto \
-		"usr/lib/modules/$new/"modules.* |
-		cpio --quiet -pdl "$work/system") 2> "$work/log/system"
-	mksquashfs "$work/system" "$dir/system.squashfs" -comp zstd -Xcompression-level 1 -noappend -all-root \
-		-quiet -no-progress >> "$work/log/system" 2>&1 || { cat "$work/log/system" >&2; return 1; }
+	modules=usr/lib/modules/$2
+	(cd "$work/$1" && for path in bin lib lib64 sbin usr/bin/dash usr/bin/sh usr/sbin/cryptsetup usr/sbin/dmsetup \
+		usr/bin/loadkeys usr/lib/cryptsetup/askpass usr/lib/*-linux-gnu* usr/lib64 usr/lib/ld-linux* \
+		usr/lib/udev/rules.d "$modules"/kernel/crypto "$modules"/kernel/arch "$modules"/kernel/drivers/md \
+		"$modules"/kernel/drivers/crypto "$modules"/modules.*; do
+		[ ! -e "$path" ] || find "$path"
+	done | cpio --quiet -pdl "$work/$3") 2> "$work/log/$3"
+	mksquashfs "$work/$3" "$dir/$3" -comp zstd -Xcompression-level 1 -noappend -all-root \
+		-quiet -no-progress >> "$work/log/$3" 2>&1 || { cat "$work/log/$3" >&2; return 1; }
+}
+
+# merged ROOT: /usr merged, as on every Debian 12.
+merged() {
+	mkdir -p "$work/$1/usr" "$work/$1/tmp"
+	for name in bin sbin lib lib64; do
+		mkdir "$work/$1/usr/$name"
+		ln -s "usr/$name" "$work/$1/$name"
+	done
+}
+
+# foreign_stock ARCH RELEASE: kernel, initrd and system as of a stock image. No program of the initrd is of ARCH.
+foreign_stock() {
+	kernel "$1/linux-image-$2" "vmlinuz-$2" "vmlinuz-$2"
+	merged "$1.system"
+	unpack "$work/$1.system" "$work/$1"/archives/*.deb "$work/$1"/*.deb
+	small "$1.system" "$2"
+	variant "$1.stock" stock
+	cp -al "$work/$1.system/usr/lib/modules/$2" "$work/$1.stock/usr/lib/modules/"
+	cp -l "$work/$1.system/boot/config-$2" "$work/$1.stock/boot/"
+	initrd "$1.stock" "$2" "${short%%dm-crypt*}" "initrd.img-$2.stock"
+	system "$1.system" "$2" "system.$1.squashfs"
 }
 
 # An uncompressed archive, as CPU microcode comes in front of the initrd.
@@ -176,15 +211,13 @@ download $base $live $crypt "linux-image-$old" "linux-image-$new"
 (cd "$work/archives" && "$fetch" apt-get -q -o APT::Sandbox::User= download "linux-image-$new-unsigned") \
 	> "$work/log/unsigned" 2>&1
 
-arm64 > "$work/log/arm64" 2>&1 &
+foreign arm64 arm64 shim-signed grub-efi-arm64-signed > "$work/log/arm64" 2>&1 &
 arm64=$!
+foreign i386 686-pae > "$work/log/i386" 2>&1 &
+i386=$!
 
-# The common root: /usr merged, as on every Debian 12. Kernels, live-boot and cryptsetup come later.
-mkdir -p "$work/base/usr" "$work/base/tmp"
-for name in bin sbin lib lib64; do
-	mkdir "$work/base/usr/$name"
-	ln -s "usr/$name" "$work/base/$name"
-done
+# The common root. Kernels, live-boot and cryptsetup come later.
+merged base
 mkdir "$work/base/proc"
 echo 'flags : aes' > "$work/base/proc/cpuinfo" # the same initrd on every machine
 for deb in "$work"/archives/*.deb; do
@@ -194,11 +227,11 @@ for deb in "$work"/archives/*.deb; do
 	esac
 done
 for release in "$old" "$new"; do
-	kernel "linux-image-$release" "vmlinuz-$release" "vmlinuz-$release"
+	kernel "archives/linux-image-$release" "vmlinuz-$release" "vmlinuz-$release"
 	unpack "$work/base" "$work/archives/linux-image-${release}"_*.deb
 done
-inside "$work/base" depmod "$new"
-kernel "linux-image-$new-unsigned" "vmlinuz-$new" "vmlinuz-$new.unsigned"
+PATH=$PATH:/usr/sbin:/sbin depmod -b "$work/base" "$new"
+kernel "archives/linux-image-$new-unsigned" "vmlinuz-$new" "vmlinuz-$new.unsigned"
 
 # shellcheck disable=SC2086
 {
@@ -225,7 +258,7 @@ lane1=$!
 	initrd stock "$new" "${short%%dm-crypt*}" "initrd.img-$new.stock"
 } &
 lane2=$!
-system
+system full "$new" system.squashfs
 initrd full "$old" "$short" "initrd.img-$old"
 initrd full "$new" "$short" "initrd.img-$new"
 for compress in gzip "xz -1 --check=crc32" "lz4 -l"; do
@@ -237,12 +270,24 @@ done
 wait $lane1
 wait $lane2
 
-if wait $arm64; then
-	arm=$(cat "$work/arm64/release")
-else
-	arm=
-	echo "material.sh: no arm64 kernel, its test will be skipped:" >&2
-	tail -n 3 "$work/log/arm64" >&2
+# ready ARCH PROCESS: its release, once the process has downloaded it and all is made; or nothing.
+ready() {
+	if wait "$2"; then
+		release=$(cat "$work/$1/release")
+		foreign_stock "$1" "$release"
+	else
+		release=
+		echo "material.sh: no kernel for $1, its tests will be skipped:" >&2
+		tail -n 3 "$work/log/$1" >&2
+	fi
+}
+
+ready arm64 $arm64
+arm=$release
+if [ "$arm" ]; then
+	cp "$work/arm64.system/usr/lib/shim/shimaa64.efi.signed" bootaa64.efi
+	cp "$work/arm64.system/usr/lib/grub/arm64-efi-signed/gcdaa64.efi.signed" grubaa64.efi
 fi
-printf '%s\n' "OLD=$old" "NEW=$new" "ARM=$arm" > ./env
+ready i386 $i386
+printf '%s\n' "OLD=$old" "NEW=$new" "ARM=$arm" "I386=$release" > ./env
 touch stamp
