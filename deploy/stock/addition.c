@@ -303,8 +303,8 @@ static int add_keymap(struct addition *addition, bool *ret_has_keymap)
 	return r;
 }
 
-/* The first boot also keeps the tools of this machine for later initrds and, of a stock image,
- * writes the newer kernel that a kept persistence may have. */
+/* The first boot also keeps the tools of this machine for later initrds, and writes the newer
+ * kernel that a kept persistence may have. */
 static int add_updates(struct addition *addition, struct stickpackages *packages)
 {
 	const struct addition_request *request = addition->request;
@@ -323,8 +323,7 @@ static int add_updates(struct addition *addition, struct stickpackages *packages
 	else if (stock)
 		log_warning("%s: %s: the stick will keep its kernel", image_path(addition->image),
 			addition->why);
-	if (r == 0 &&
-		(packages->n > 0 || addition->has_foreign_tools || (stock && request->is_kept)))
+	if (r == 0 && (packages->n > 0 || addition->has_foreign_tools || request->is_kept))
 		r = add_first(addition);
 	return r;
 }

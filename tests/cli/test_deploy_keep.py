@@ -10,6 +10,7 @@ import pytest
 
 import liveimage
 import stick as sticks
+from material import RealSet
 from programs import DONE, FAILED, NO_ROOM, NOT_STICK, PUBLISHED, REFUSED, deploy, deployer, kupd
 from proof import assert_holds, untouched
 from stick import MIB, run
@@ -29,9 +30,21 @@ def used(deployed, tmp_path_factory):
     return stick
 
 
+def with_first_boot(path, used, *arguments, **keywords):
+    """A new image, and as its set what a stick has of it that keeps its persistence: the initrd has got a first boot,
+    which writes the persistence's newer kernel."""
+    image = liveimage.make_image(path, *arguments, **keywords)
+    stick = deploy(image, used.copy(path.with_suffix(".stick")).path, "--keep-persistence")
+    initrd, own = stick.grub_cat("live/initrd.img"), image.set.initrd.read_bytes()
+    assert initrd.startswith(own) and 0 < len(initrd) - len(own) < 10_000
+    path.with_suffix(".initrd").write_bytes(initrd)
+    image.set = RealSet(image.set.release, image.set.kernel, path.with_suffix(".initrd"))
+    return image
+
+
 @pytest.fixture(scope="module")
-def new_image(tmp_path_factory, small_sets):
-    return liveimage.make_image(tmp_path_factory.mktemp("new") / "new.iso", small_sets[4], loaders=True)
+def new_image(used, tmp_path_factory, small_sets):
+    return with_first_boot(tmp_path_factory.mktemp("new") / "new.iso", used, small_sets[4], loaders=True)
 
 
 def kept(stick):
@@ -79,7 +92,7 @@ def test_the_initrd_must_open_an_encrypted_one(live_image, material, tmp_path):
 
 def test_a_larger_system_takes_from_the_kernel_partition(used, small_sets, tmp_path):
     """As much as it needs, and no more; not if its size was given."""
-    image = liveimage.make_image(tmp_path / "large.iso", small_sets[4], ballast=30 * MIB)
+    image = with_first_boot(tmp_path / "large.iso", used, small_sets[4], ballast=30 * MIB)
     with untouched(used.path):
         deployer("--yes", "--keep-persistence", "--kernel-size", "256M", image, used.path,
                  code=NO_ROOM, says="before the persistence, but there are 350.2 MB")

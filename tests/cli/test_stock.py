@@ -89,6 +89,16 @@ def test_one_made_for_this_stays_as_it_is(real_image, phrase, tmp_path):
     assert not stick.grub_ls("liveng", number=1)
 
 
+def test_its_first_boot_writes_the_newer_kernel_of_a_kept_persistence(real_image, tmp_path):
+    stick = deploy(real_image, tmp_path / "stick.img", "--size", "600M")
+    assert stick.grub_has(real_image.set)
+    stick = deploy(real_image, stick.path, "--keep-persistence")
+    root = unpacked(stick.grub_cat("live/initrd.img"), real_image.set.initrd.stat().st_size, tmp_path / "root")
+    assert {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()} == {
+        "usr/lib/live/boot/9998-liveng-first.sh", "usr/lib/liveng/first/first-boot",
+        "usr/lib/liveng/first/liveng-first.service"}
+
+
 def test_what_the_first_boot_does(encrypted, segment, packages):
     """It installs what is on partition 1: the program, and the metapackage of this very kernel."""
     assert (segment / "usr/lib/live/boot/9998-liveng-first.sh").exists()
