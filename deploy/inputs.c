@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/size.h"
+#include "base/text.h"
 #include "base/util.h"
 #include "layout/layout.h"
 #include "persistence/container.h"
@@ -19,8 +20,8 @@
 
 struct input_paths inputs_paths(const struct deploy_options *options)
 {
-	const char *const all[] = {
-		options->image, options->kernel, options->initrd, options->passphrase_file};
+	const char *const all[] = {options->image, options->kernel, options->initrd,
+		options->passphrase_file, options->packages};
 	struct input_paths inputs = {0};
 	size_t n = 0;
 
@@ -47,18 +48,32 @@ int inputs_check_order(const struct deploy_options *options)
 	return report(r, "%s", image);
 }
 
+/* Is it in the folder of packages? */
+static bool is_a_package(const struct deploy_options *options, const struct target *target)
+{
+	cleanup(close_folder) DIR *folder = options->packages ? opendir(options->packages) : NULL;
+	struct dirent *entry;
+
+	while (folder && (entry = readdir(folder))) {
+		autofree char *path = text_new("%s/%s", options->packages, entry->d_name);
+
+		if (path && target_is_at(target, path))
+			return true;
+	}
+	return false;
+}
+
 int inputs_check_target(const struct deploy_options *options, const struct target *target)
 {
 	const struct input_paths inputs = inputs_paths(options);
+	bool is_one = is_a_package(options, target);
 
-	for (const char *const *path = inputs.paths; *path; path++) {
-		if (!target_is_at(target, *path))
-			continue;
-		return refuse(-ERR_REFUSED,
-			"%s: is one of the files the stick is made from: name another target",
-			target->path);
-	}
-	return 0;
+	for (const char *const *path = inputs.paths; *path && !is_one; path++)
+		is_one = target_is_at(target, *path);
+	return is_one ? refuse(-ERR_REFUSED,
+				"%s: is one of the files the stick is made from: name another target",
+				target->path)
+		      : 0;
 }
 
 int inputs_check_set(
@@ -115,7 +130,7 @@ static int extend_initrd(struct inputs *inputs, bool opens, const struct observe
 		.is_kept = persistence == PERSISTENCE_KEPT,
 	};
 
-	r = opens ? keymap_make(&inputs->settings.keyboard, &keymap) : 0;
+	r = opens ? keymap_make(&inputs->settings.keyboard, observer, &keymap) : 0;
 	request.keymap = keymap;
 	if (r == 0)
 		r = addition_append(inputs->image, candidate->initrd_fd, candidate->initrd_path,

@@ -16,7 +16,7 @@
 #include "stock/addition.h"
 #include "target/target.h"
 
-#define INPUT_PATHS_MAX 5u
+#define INPUT_PATHS_MAX 6u
 
 struct input_paths {
 	const char *paths[INPUT_PATHS_MAX]; /* as the user named them; NULL-terminated */
@@ -32,7 +32,7 @@ struct inputs {
 	struct addition_result added; /* for a stock image */
 };
 
-/** The files named in the options. */
+/** The files, and the folder of packages, named in the options. */
 struct input_paths inputs_paths(const struct deploy_options *options);
 
 /** Check that the image can be read, and was not swapped with the first target on the command line:

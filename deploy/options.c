@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/size.h"
 #include "base/util.h"
@@ -17,12 +18,14 @@
 #define CONSOLE "^(tty[A-Z]+[0-9]+|hvc[0-9]+)(,[0-9]+([noe]([5-8]r?)?)?)?$"
 
 /* Words of kernel parameters: locale(7), keyboard(5), zone names, useradd(8), RFC 1123. */
-#define LOCALE	 "^[a-z]{2,3}(_[A-Z]{2})?(\\.[A-Za-z0-9-]{1,16})?(@[a-z]{1,16})?$"
+#define LOCALE	 "^(C\\.UTF-8|[a-z]{2,3}(_[A-Z]{2})?(\\.[A-Za-z0-9-]{1,16})?(@[a-z]{1,16})?)$"
 #define LAYOUTS	 "[a-z]{2,8}(,[a-z]{2,8}){0,3}"
 #define KEYBOARD "^" LAYOUTS "(:[A-Za-z0-9_-]{0,24}(,[A-Za-z0-9_-]{0,24}){0,3})?$"
 #define TIMEZONE "^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$"
 #define USERNAME "^[a-z_][a-z0-9_-]{0,30}$"
 #define HOSTNAME "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+
+#define ZONES "/usr/share/zoneinfo"
 
 enum {
 	OPTION_SIZE = ARGUMENT_OWN,
@@ -207,6 +210,29 @@ static bool set_word(const char *name, const char *text, const char *expression,
 	return true;
 }
 
+static bool set_username(struct deploy_options *options, const char *text)
+{
+	if (strcmp(text, "root") == 0) {
+		log_error("--username: root is there anyway: give a name for the user");
+		return false;
+	}
+	return set_word("username", text, USERNAME, "anna", &options->username);
+}
+
+/* The image may know more zones than this machine. */
+static bool set_timezone(struct deploy_options *options, const char *text)
+{
+	char path[PATH_MAX];
+
+	if (!set_word("timezone", text, TIMEZONE, "Europe/Berlin", &options->timezone))
+		return false;
+	snprintf(path, sizeof(path), ZONES "/%s", text);
+	if (access(ZONES, F_OK) == 0 && access(path, F_OK) < 0)
+		log_warning(
+			"--timezone: %s is not known here: is it spelled as in %s?", text, ZONES);
+	return true;
+}
+
 static bool set_console(struct deploy_options *options, const char *text)
 {
 	const bool matches = matches_pattern(text, CONSOLE);
@@ -327,10 +353,10 @@ static enum arguments_result take(void *data, const struct option *option, char 
 		good = set_word("keyboard", value, KEYBOARD, "de or de:neo", &options->keyboard);
 		break;
 	case OPTION_TIMEZONE:
-		good = set_word("timezone", value, TIMEZONE, "Europe/Berlin", &options->timezone);
+		good = set_timezone(options, value);
 		break;
 	case OPTION_USERNAME:
-		good = set_word("username", value, USERNAME, "anna", &options->username);
+		good = set_username(options, value);
 		break;
 	case OPTION_HOSTNAME:
 		good = set_word("hostname", value, HOSTNAME, "stick", &options->hostname);

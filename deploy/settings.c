@@ -67,7 +67,7 @@ static char *own_locale(const char *root)
 				continue;
 			line += 5 + strspn(line + 5, "\"'");
 			line[strcspn(line, "\"' \t")] = '\0';
-			return options_locale_is_valid(line) ? strdup(line) : NULL;
+			return *line != 'C' && options_locale_is_valid(line) ? strdup(line) : NULL;
 		}
 	}
 	return NULL;

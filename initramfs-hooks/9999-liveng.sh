@@ -49,7 +49,7 @@ storage_devices()
 	if ! [ "$liveng_disk" ] || ! liveng_is_stick "$liveng_disk"; then
 		(
 			# shellcheck source=/dev/null
-			. /usr/lib/live/boot/9990-misc-helpers.sh
+			. /lib/live/boot/9990-misc-helpers.sh
 			storage_devices "$@"
 		)
 		return

@@ -47,7 +47,7 @@ static const struct {
 	{510, "\x55\xaa", 2, WHOLE_DISK},
 };
 
-static const char *const pages[] = {"<!doctype", "<html", "<head", "<?xml"};
+static const char *const pages[] = {"<!doctype", "<html", "<head", "<?xml", "<!--"};
 
 /* Folders and files of other families; the first that is there tells. */
 static const struct {
@@ -73,12 +73,22 @@ static const struct {
 	{"/d-i", INSTALLER},
 };
 
+static bool is_text(const uint8_t *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (bytes[i] < ' ' && !memchr("\t\r\n", bytes[i], 3))
+			return false;
+	return true;
+}
+
 const char *foreign_file(const struct disk *disk)
 {
 	uint8_t head[HEAD + 1] = {0};
 	const size_t size = (size_t)MIN(disk_size(disk), (uint64_t)HEAD);
 	size_t blanks;
 
+	if (size == 0)
+		return "is empty: the download failed, so try it again";
 	if (disk_read(disk, 0, head, size) < 0)
 		return NULL;
 	blanks = strspn((const char *)head, "\xef\xbb\xbf \t\r\n");
@@ -89,7 +99,7 @@ const char *foreign_file(const struct disk *disk)
 	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++)
 		if (memcmp(head + beginnings[i].at, beginnings[i].bytes, beginnings[i].size) == 0)
 			return beginnings[i].is;
-	return NULL;
+	return is_text(head, size) ? "is a text, not an image" : NULL;
 }
 
 const char *foreign_tree(const struct volume *volume)

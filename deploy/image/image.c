@@ -199,24 +199,33 @@ static int find_set(struct image *image)
 	return image->kernel && image->initrd ? 0 : -ENOMEM;
 }
 
-/* Where live-boot looks for the system: in live/, or in the folder given in the menu. */
-static char *system_folder(const struct image *image)
+char *image_parameter(const struct image *image, const char *name)
 {
-	static const char name[] = "live-media-path=";
 	const char *at = image->parameters;
-	size_t length;
 
 	while (strncmp(at, name, strlen(name)) != 0) {
 		at = strchr(at, ' ');
 		if (!at++)
-			return strdup(LIVE);
+			return NULL;
 	}
 	at += strlen(name);
-	at += strspn(at, "/");
-	length = strcspn(at, " ");
-	while (length > 0 && at[length - 1] == '/')
+	return strndup(at, strcspn(at, " "));
+}
+
+/* Where live-boot looks for the system: in live/, or in the folder given in the menu. */
+static char *system_folder(const struct image *image)
+{
+	autofree char *given = image_parameter(image, "live-media-path=");
+	const char *path = given;
+	size_t length;
+
+	if (!given)
+		return strdup(LIVE);
+	path += strspn(path, "/");
+	length = strlen(path);
+	while (length > 0 && path[length - 1] == '/')
 		length--;
-	return text_new("/%.*s", (int)length, at);
+	return text_new("/%.*s", (int)length, path);
 }
 
 /* Only in live/: not everything outside of it is copied to a stick. */

@@ -44,6 +44,10 @@ const char *image_folder(const struct image *image);
  * parse. */
 const char *image_parameters(const struct image *image);
 
+/** The value of the first of them that begins with @name ("module="). NULL if there is none, or no
+ * memory. The caller frees it. */
+char *image_parameter(const struct image *image, const char *name);
+
 /** Names in a folder, sorted, NULL-terminated; the caller frees them with tree_names_free().
  * Returns -ENOENT. */
 int image_list(const struct image *image, const char *folder, char ***ret_names);

@@ -6,8 +6,10 @@
  * boot as it was here.
  */
 
+#include "base/observer.h"
 #include "keyboard.h"
 
 /** Have ckbcomp (console-setup) make it. NULL for a US keyboard, an unknown one, and if it cannot
- * be made, which is warned of. Returns -ENOMEM. The caller frees @ret_keymap. */
-int keymap_make(const struct keyboard *keyboard, char **ret_keymap);
+ * be made, which is warned of. Returns -ENOMEM; -EINTR. The caller frees @ret_keymap. */
+int keymap_make(
+	const struct keyboard *keyboard, const struct observer *observer, char **ret_keymap);

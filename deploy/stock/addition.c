@@ -40,6 +40,7 @@ static const struct {
 
 struct addition {
 	const struct addition_request *request;
+	const struct observer *observer;
 	const struct image *image;
 	const char *name; /* of the initrd */
 	struct initrd *initrd;
@@ -93,13 +94,17 @@ static int add_tools(struct addition *addition)
 	cleanup(source_freep) struct source *host = NULL;
 	int r;
 
-	if (tools_are_in(addition->source))
+	r = tools_are_in(addition->source, addition->name);
+	if (r > 0)
 		return tools_add(
 			addition->source, addition->source, addition->name, addition->parts);
-	r = source_open_host(&host);
+	if (r == 0)
+		r = source_open_host(&host);
+	if (r == 0)
+		r = tools_are_in(host, addition->name);
 	if (r < 0)
 		return r;
-	if (!tools_are_in(host))
+	if (r == 0)
 		return refuse(-ERR_REFUSED,
 			"%s: does not have cryptsetup, which opens an encrypted persistence, and "
 			"this computer does not have it either: install cryptsetup-bin here",
@@ -315,9 +320,11 @@ static int add_updates(struct addition *addition, struct stickpackages *packages
 		r = add_own(addition, HOOK, LIVE_BOOT "/" HOOK, 0755);
 	if (r < 0 || !request->persists)
 		return r;
+	if (!stock)
+		stickpackages_tell_unused(image_path(addition->image), request->folder);
 	if (stock && addition->source)
 		r = stickpackages_choose(addition->source, image_path(addition->image),
-			request->folder, request->release, packages);
+			request->folder, request->release, addition->observer, packages);
 	else if (stock && request->folder)
 		return refuse(-ERR_REFUSED, "%s: %s", image_path(addition->image), addition->why);
 	else if (stock)
@@ -366,7 +373,7 @@ int addition_append(const struct image *image, int fd, const char *name,
 	struct addition_result *ret_result)
 {
 	cleanup(addition_clear) struct addition addition = {
-		.request = request, .image = image, .name = name};
+		.request = request, .observer = observer, .image = image, .name = name};
 	cleanup(addition_result_clear) struct addition_result result = {.has_keymap = false};
 	int r;
 

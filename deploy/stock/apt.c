@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/child.h"
 #include "base/file.h"
@@ -28,6 +29,8 @@
 	"APT::Sandbox::User \"\";\n"
 
 struct apt {
+	const struct observer *observer;
+	char *arch;
 	char *folder;		    /* ours, since apt wants files with names; NULL: not yet */
 	char *environment;	    /* "APT_CONFIG=…", a file in it */
 	char *status_option;	    /* "Dir::State::status=…", the other one */
@@ -51,7 +54,7 @@ static int put(const char *path, const char *text)
 	return fd < 0 ? -errno : file_write(fd, text, strlen(text), 0);
 }
 
-static int configure(struct apt *apt, const char *status_text, const char *arch)
+int apt_describe(struct apt *apt, const char *status_text, const char *arch)
 {
 	autofree char *folder = text_new("%s/livengXXXXXX", tempfile_folder());
 	autofree char *status = NULL, *config = NULL, *config_text = NULL;
@@ -65,9 +68,11 @@ static int configure(struct apt *apt, const char *status_text, const char *arch)
 	status = text_new("%s/" STATUS, apt->folder);
 	config = text_new("%s/" CONFIG, apt->folder);
 	config_text = text_new(CONFIG_TEXT, arch, arch);
+	apt->arch = strdup(arch);
 	apt->status_option = text_new("Dir::State::status=%s", status);
 	apt->environment = text_new("APT_CONFIG=%s", config);
-	if (!status || !config || !config_text || !apt->status_option || !apt->environment)
+	if (!status || !config || !config_text || !apt->arch || !apt->status_option ||
+		!apt->environment)
 		return -ENOMEM;
 	r = put(status, status_text);
 	if (r == 0)
@@ -75,10 +80,15 @@ static int configure(struct apt *apt, const char *status_text, const char *arch)
 	return r < 0 ? fail(apt, r, apt->folder) : 0;
 }
 
-int apt_new(const char *status, const char *arch, struct apt **ret_apt)
+int apt_new(struct apt **ret_apt, const struct observer *observer)
 {
-	*ret_apt = calloc(1, sizeof(**ret_apt));
-	return *ret_apt ? configure(*ret_apt, status, arch) : -ENOMEM;
+	struct apt *apt = calloc(1, sizeof(*apt));
+
+	if (!apt)
+		return -ENOMEM;
+	apt->observer = observer;
+	*ret_apt = apt;
+	return 0;
 }
 
 /* With what apt has left in it. */
@@ -101,6 +111,7 @@ void apt_free(struct apt *apt)
 	if (apt->folder)
 		remove_folder(apt->folder);
 	free(apt->folder);
+	free(apt->arch);
 	free(apt->environment);
 	free(apt->status_option);
 	free(apt->why);
@@ -117,6 +128,47 @@ const char *apt_why(const struct apt *apt)
 	return apt->why;
 }
 
+/* Note what @path is, and return -ERR_FOREIGN. */
+static int fail_file(struct apt *apt, const char *path, const char *is)
+{
+	free(apt->why);
+	apt->why = text_new("%s: %s", path, is);
+	return apt->why ? -ERR_FOREIGN : -ENOMEM;
+}
+
+/* apt would wait for a FIFO, and does not say which file it cannot read. */
+static int check_file(struct apt *apt, const char *path)
+{
+	static const char magic[] = "!<arch>\ndebian-binary";
+	char head[sizeof(magic) - 1];
+	autoclose int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fail(apt, -errno, path);
+	if (!S_ISREG(st.st_mode))
+		return fail_file(apt, path, "is not a file");
+	r = file_read(fd, head, sizeof(head), 0);
+	if (r == -ERR_SHORT || (r == 0 && memcmp(head, magic, sizeof(head)) != 0))
+		return fail_file(apt, path, "is not a Debian package");
+	return r < 0 ? fail(apt, r, path) : 0;
+}
+
+/* Takes @path, an allocated text or NULL. */
+static int offer(struct apt *apt, char *path)
+{
+	int r = path ? check_file(apt, path) : -ENOMEM;
+
+	if (r == 0 && apt->n_offered == OFFERED_MAX)
+		r = fail_file(apt, path, "is one package too many: there may be 512");
+	if (r == 0)
+		apt->offered[apt->n_offered++] = path;
+	else
+		free(path);
+	return r;
+}
+
 int apt_offer(struct apt *apt, const char *path)
 {
 	cleanup(close_folder) DIR *folder = opendir(path);
@@ -130,14 +182,12 @@ int apt_offer(struct apt *apt, const char *path)
 		return fail(apt, -errno, path);
 	while ((entry = readdir(folder))) {
 		const char *suffix = strrchr(entry->d_name, '.');
+		int r = 0;
 
-		if (!suffix || strcmp(suffix, ".deb") != 0 || entry->d_name[0] == '.')
-			continue;
-		if (apt->n_offered == OFFERED_MAX)
-			return fail(apt, -ERR_TOO_LARGE, path);
-		apt->offered[apt->n_offered] = text_new("%s/%s", whole, entry->d_name);
-		if (!apt->offered[apt->n_offered++])
-			return -ENOMEM;
+		if (suffix && strcmp(suffix, ".deb") == 0 && entry->d_name[0] != '.')
+			r = offer(apt, text_new("%s/%s", whole, entry->d_name));
+		if (r < 0)
+			return r;
 	}
 	return apt->n_offered > 0 ? 0 : -ENODATA;
 }
@@ -153,8 +203,8 @@ int apt_offer_download(struct apt *apt, const char *const names[])
 	for (size_t n = 12, i = 0; i < NAMES_MAX && names[i]; i++)
 		argv[n++] = names[i];
 	log_step("asking apt for %s", names[0]);
-	r = child_capture(argv, NULL, &status, &output);
-	if (r == -ENOMEM)
+	r = child_capture(argv, NULL, apt->observer, &status, &output);
+	if (r == -ENOMEM || r == -EINTR)
 		return r;
 	return r < 0 || status != 0 ? -ENODATA : apt_offer(apt, apt->folder);
 }
@@ -168,9 +218,19 @@ static char *find_reason(const char *output)
 	while (start && start > output && start[-1] != '\n')
 		start--;
 	if (!start)
-		start = strstr(output, "E: ") ?: "apt-get does not say why";
-	start += strspn(start, " ");
+		start = strstr(output, "E: ") ?: "E: apt-get does not say why";
+	start += strncmp(start, "E: ", 3) == 0 ? 3 : strspn(start, " ");
 	return strndup(start, strcspn(start, "\n"));
+}
+
+/* Why @name cannot be installed; NULL: no memory. */
+static char *explain(const struct apt *apt, const char *name, const char *output)
+{
+	if (strstr(output, "E: Unable to locate package "))
+		return text_new("there is no %s for %s", name, apt->arch);
+	if (strstr(output, apt->folder))
+		return strdup("what dpkg has recorded in it is damaged");
+	return find_reason(output);
 }
 
 /* What it prints: "'file:/PATH' NAME SIZE", a line for each file. */
@@ -189,13 +249,15 @@ static int run(struct apt *apt, const char *const names[], char **ret_output)
 	argv[n++] = "install";
 	for (size_t i = 0; i < NAMES_MAX && names[i]; i++)
 		argv[n++] = names[i];
-	r = child_capture(argv, environment, &status, ret_output);
+	r = child_capture(argv, environment, apt->observer, &status, ret_output);
+	if (r == -ENOENT)
+		return fail_file(apt, "apt-get", "is not installed: install apt here");
 	if (r < 0)
-		return fail(apt, r, "apt-get (package apt)");
+		return r == -EINTR ? r : fail(apt, r, "apt-get");
 	if (status == 0)
 		return 0;
 	free(apt->why);
-	apt->why = find_reason(*ret_output);
+	apt->why = explain(apt, names[0], *ret_output);
 	return apt->why ? -ERR_TOOL : -ENOMEM;
 }
 

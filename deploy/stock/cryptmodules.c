@@ -87,7 +87,7 @@ static struct line *find_line(const struct choice *choice, const char *name)
 	return bsearch(&key, choice->lines, choice->n_lines, sizeof(key), compare_names);
 }
 
-/* Does one of the lines of @text end with the file of that module? */
+/* Is it one of the lines of modules.builtin? */
 static bool is_builtin(const struct choice *choice, const char *name)
 {
 	char other[CRYPTMODULES_NAME];

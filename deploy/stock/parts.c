@@ -147,7 +147,7 @@ static int add_folders(
 	return r;
 }
 
-int parts_write(const struct parts *parts, struct segment *segment)
+int parts_write(struct parts *parts, struct segment *segment)
 {
 	const char *before = "";
 	int r = 0;
@@ -155,12 +155,15 @@ int parts_write(const struct parts *parts, struct segment *segment)
 	if (parts->n > 0)
 		qsort(parts->list, parts->n, sizeof(parts->list[0]), compare_parts);
 	for (size_t i = 0; r == 0 && i < parts->n; i++) {
-		const struct part *part = &parts->list[i];
+		struct part *part = &parts->list[i];
 
 		r = add_folders(parts, segment, part->path, before);
 		if (r == 0)
 			r = segment_add(segment, part->path, S_IFREG | part->permissions,
 				part->data, part->size);
+		/* What is in the segment is not kept a second time. */
+		free(part->data);
+		part->data = NULL;
 		before = part->path;
 	}
 	return r;

@@ -32,5 +32,5 @@ int parts_add_text(struct parts *parts, const char *path, mode_t permissions, co
 /** Has a part, or the initrd itself, this path? */
 bool parts_have(const struct parts *parts, const char *path);
 
-/** Write all to @segment, with the folders that the initrd lacks. Returns as segment_add(). */
-int parts_write(const struct parts *parts, struct segment *segment);
+/** Move all into @segment, with the folders that the initrd lacks. Returns as segment_add(). */
+int parts_write(struct parts *parts, struct segment *segment);

@@ -257,18 +257,21 @@ static const struct {
 	{"bzip2", pack_bzip2},
 };
 
+/* At least four zeros come first: in the legacy format of lz4 that is a block of no size, its end.
+ */
 static int append(int fd, const struct segment *segment)
 {
-	const uint8_t zeros[4] = {0};
+	const uint8_t zeros[4 + 3] = {0};
 	struct stat st;
-	uint64_t end;
+	uint64_t end, start;
 	int r;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	end = (uint64_t)st.st_size;
-	r = file_write(fd, zeros, (size_t)(ROUND_UP(end, 4) - end), end);
-	return r < 0 ? r : file_write(fd, segment->bytes, segment->size, ROUND_UP(end, 4));
+	start = ROUND_UP(end + 4, 4);
+	r = file_write(fd, zeros, (size_t)(start - end), end);
+	return r < 0 ? r : file_write(fd, segment->bytes, segment->size, start);
 }
 
 int segment_append(struct segment *segment, const char *format, int fd)

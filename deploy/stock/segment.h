@@ -27,15 +27,14 @@ int segment_add(
 	struct segment *segment, const char *path, mode_t mode, const void *bytes, size_t size);
 
 /** Compress @size bytes as gzip(1) does. Returns -ENOMEM; -ERR_TOO_LARGE; -ERR_TOOL. The caller
- * frees
- * @ret_packed. */
+ * frees @ret_packed. */
 int segment_gzip(const void *bytes, size_t size, void **ret_packed, size_t *ret_size);
 
 /** How many bytes it has so far. */
 size_t segment_size(const struct segment *segment);
 
 /**
- * End it and append it to the file @fd, after zeros up to a multiple of 4 bytes, compressed in the
+ * End it and append it to the file @fd, after zeros, at a multiple of 4 bytes, compressed in the
  * @format that the kernel calls so ("zstd", "gzip", "xz", "lz4", "lzma", "bzip2"; NULL: not at
  * all). Does not report. Returns -ERR_UNSUPPORTED for another format; -ERR_TOOL if a library fails;
  * -errno of writing.

@@ -3,6 +3,7 @@
 #include "source.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -11,14 +12,11 @@
 #include "iso/tree.h"
 #include "squash.h"
 
-#define LAYERS_MAX 32u
-#define LIST	   "filesystem.module" /* live-boot(7): the files to be mounted */
-#define BLANKS	   " \t\r\n"
-#define LIST_MAX   (64u * 1024u)
+#define BLANKS	 " \t\r\n"
+#define LIST_MAX (64u * 1024u)
 
 struct source {
-	struct squash *layers[LAYERS_MAX]; /* the topmost first; none: this machine */
-	size_t n;
+	struct squash_layers layers; /* none: this machine */
 	bool is_host;
 };
 
@@ -32,7 +30,8 @@ static int explain(const char *path, int error, char ret_why[SOURCE_WHY])
 		what = "is not a squashfs";
 		break;
 	case -ERR_UNSUPPORTED:
-		what = "is compressed in a way that libsquashfs cannot read";
+		what = "is compressed in a way, such as lzo, that this computer's libsquashfs "
+		       "cannot read: take an image with another compression";
 		break;
 	case -ERR_DAMAGED:
 	case -ERR_SHORT:
@@ -49,16 +48,17 @@ static int explain(const char *path, int error, char ret_why[SOURCE_WHY])
 static int open_layer(struct source *source, const struct image *image, const char *path,
 	char ret_why[SOURCE_WHY])
 {
+	struct squash_layers *layers = &source->layers;
 	struct volume_file file;
 	int r = image_find(image, path, &file);
 
-	if (r == 0 && source->n == LAYERS_MAX)
+	if (r == 0 && layers->n == SQUASH_LAYERS_MAX)
 		r = -ERR_TOO_LARGE;
 	if (r == 0)
-		r = squash_open(image_disk(image), file.extent, &source->layers[source->n]);
+		r = squash_open(image_disk(image), file.extent, &layers->list[layers->n]);
 	if (r < 0)
 		return explain(path, r, ret_why);
-	source->n++;
+	layers->n++;
 	return 0;
 }
 
@@ -81,16 +81,25 @@ static int split_words(char *text, char ***ret_words)
 	return 0;
 }
 
-/* What is in the folder, the topmost layer last: by its list, else by name. */
+/* What is in the folder, the topmost layer last: by the list that the menu may name, else by name
+ * (live-boot, 9990-overlay.sh). */
 static int list_layers(const struct image *image, const char *folder, char ***ret_names)
 {
-	autofree char *path = text_new("%s/" LIST, folder), *list = NULL;
-	size_t size;
-	int r = path ? image_read(image, path, LIST_MAX, (void **)&list, &size) : -ENOMEM;
+	static const char *const prefixes[] = {"filesystem.", ""};
+	autofree char *module = image_parameter(image, "module=");
+	int r = -ENOENT;
 
-	if (r == -ENOENT)
-		return image_list(image, folder, ret_names);
-	return r < 0 ? r : split_words(list, ret_names);
+	for (size_t i = 0; r == -ENOENT && i < ARRAY_SIZE(prefixes); i++) {
+		autofree char *path =
+			text_new("%s/%s%s.module", folder, prefixes[i], module ?: "filesystem");
+		autofree char *list = NULL;
+		size_t size;
+
+		r = path ? image_read(image, path, LIST_MAX, (void **)&list, &size) : -ENOMEM;
+		if (r == 0)
+			return split_words(list, ret_names);
+	}
+	return r == -ENOENT ? image_list(image, folder, ret_names) : r;
 }
 
 int source_open_image(
@@ -117,7 +126,7 @@ int source_open_image(
 	}
 	if (r < 0)
 		return r;
-	if (source->n == 0) {
+	if (source->layers.n == 0) {
 		snprintf(ret_why, SOURCE_WHY, "has no squashfs in %s/", folder);
 		return -ERR_REFUSED;
 	}
@@ -140,8 +149,8 @@ void source_free(struct source *source)
 {
 	if (!source)
 		return;
-	for (size_t i = 0; i < source->n; i++)
-		squash_close(source->layers[i]);
+	for (size_t i = 0; i < source->layers.n; i++)
+		squash_close(source->layers.list[i]);
 	free(source);
 }
 
@@ -187,11 +196,21 @@ static int read_host(const char *path, void **ret_data, size_t *ret_size)
 
 int source_read(const struct source *source, const char *path, void **ret_data, size_t *ret_size)
 {
-	int r = -ENOENT;
-
 	if (source->is_host)
 		return read_host(path, ret_data, ret_size);
-	for (size_t i = 0; r == -ENOENT && i < source->n; i++)
-		r = squash_read(source->layers[i], path, SOURCE_FILE_MAX, ret_data, ret_size);
-	return r;
+	return squash_read(&source->layers, path, SOURCE_FILE_MAX, ret_data, ret_size);
+}
+
+int source_has(const struct source *source, const char *path)
+{
+	autofree char *absolute = NULL;
+
+	if (!source->is_host)
+		return squash_has(&source->layers, path);
+	absolute = text_new("/%s", path);
+	if (!absolute)
+		return -ENOMEM;
+	if (access(absolute, F_OK) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	return 1;
 }

@@ -16,9 +16,9 @@
 struct source;
 
 /** The system in the squashfs files of @image, which must outlive it; of a file in several of them
- * the last counts, as for live-boot: by filesystem.module, else by name. Does not report, but says
- * in @ret_why what is wrong with which of them. Returns -ERR_REFUSED if there is none that can be
- * read; -errno. The caller frees it with source_free(). */
+ * the last counts, as for live-boot: by the list that `module=` names, else by name. Does not
+ * report, but says in @ret_why what is wrong with which of them. Returns -ERR_REFUSED if there is
+ * none that can be read; -errno. The caller frees it with source_free(). */
 int source_open_image(
 	const struct image *image, struct source **ret_source, char ret_why[SOURCE_WHY]);
 
@@ -39,3 +39,6 @@ int source_refuse(const struct source *source, const char *image_name, const cha
  * not count in @ret_size. Does not report. Returns -ENOENT; -ERR_TOO_LARGE beyond SOURCE_FILE_MAX;
  * -ERR_DAMAGED; -errno. The caller frees @ret_data. */
 int source_read(const struct source *source, const char *path, void **ret_data, size_t *ret_size);
+
+/** Does it have something at @path? Returns 1 or 0; errors as above. */
+int source_has(const struct source *source, const char *path);

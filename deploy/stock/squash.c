@@ -190,32 +190,98 @@ static void go_up(char *path)
 	*(slash ?: path) = '\0';
 }
 
-/* What is at @path, which has no links and no dots. */
-static int walk(struct squash *squash, const char *path, sqfs_inode_generic_t **ret_inode)
+static bool is_folder(const sqfs_inode_generic_t *inode)
 {
-	cleanup(inode_freep) sqfs_inode_generic_t *inode = NULL;
+	return inode->base.type == SQFS_INODE_DIR || inode->base.type == SQFS_INODE_EXT_DIR;
+}
+
+/* What overlayfs takes for a file that was removed. */
+static bool is_whiteout(const sqfs_inode_generic_t *inode)
+{
+	return (inode->base.type == SQFS_INODE_CDEV && inode->data.dev.devno == 0) ||
+	       (inode->base.type == SQFS_INODE_EXT_CDEV && inode->data.dev_ext.devno == 0);
+}
+
+/* What the layers have at some path: the topmost counts, but folders have the entries of all. */
+struct place {
+	sqfs_inode_generic_t *inodes[SQUASH_LAYERS_MAX]; /* NULL: nothing that counts */
+};
+
+static void place_clear(struct place *place)
+{
+	for (size_t i = 0; i < SQUASH_LAYERS_MAX; i++)
+		sqfs_free(place->inodes[i]);
+	*place = (struct place){.inodes = {NULL}};
+}
+
+static int go_to_root(const struct squash_layers *layers, struct place *place)
+{
+	int r = 0;
+
+	place_clear(place);
+	for (size_t i = 0; r == 0 && i < layers->n; i++)
+		r = squash_error(
+			layers->list[i], sqfs_dir_reader_get_root_inode(
+						 layers->list[i]->folders, &place->inodes[i]));
+	return r;
+}
+
+/* From a folder to its entry @name. */
+static int go_down(const struct squash_layers *layers, struct place *place, const char *name)
+{
+	bool is_hidden = false; /* by something above that is not a folder */
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < layers->n; i++) {
+		cleanup(inode_freep) sqfs_inode_generic_t *folder = steal_pointer(place->inodes[i]);
+		cleanup(inode_freep) sqfs_inode_generic_t *inode = NULL;
+		int error = -ENOENT;
+
+		if (folder && !is_hidden)
+			error = child_of(layers->list[i], folder, name, &inode);
+		if (error == -ENOENT)
+			continue;
+		if (error < 0)
+			return error;
+		is_hidden = !is_folder(inode);
+		if (is_whiteout(inode) || (r == 0 && is_hidden))
+			continue;
+		place->inodes[i] = steal_pointer(inode);
+		r = 0;
+	}
+	return r;
+}
+
+/* What is at @path, which has no links and no dots. The caller frees @ret_inode. */
+static int walk(const struct squash_layers *layers, const char *path, struct squash **ret_layer,
+	sqfs_inode_generic_t **ret_inode)
+{
+	cleanup(place_clear) struct place place = {.inodes = {NULL}};
 	char name[NAME_MAX + 1];
-	int r = squash_error(squash, sqfs_dir_reader_get_root_inode(squash->folders, &inode));
+	int r = go_to_root(layers, &place);
 
 	while (r == 0 && *path) {
 		size_t length = strcspn(path, "/");
-		sqfs_inode_generic_t *next = NULL;
 
 		if (length > NAME_MAX)
 			return -ENOENT;
 		snprintf(name, sizeof(name), "%.*s", (int)length, path);
-		r = child_of(squash, inode, name, &next);
-		sqfs_free(inode);
-		inode = next;
+		r = go_down(layers, &place, name);
 		path += length + (path[length] == '/');
 	}
-	if (r == 0)
-		*ret_inode = steal_pointer(inode);
-	return r;
+	for (size_t i = 0; r == 0 && i < layers->n; i++) {
+		if (!place.inodes[i])
+			continue;
+		*ret_layer = layers->list[i];
+		*ret_inode = steal_pointer(place.inodes[i]);
+		return 0;
+	}
+	return r < 0 ? r : -ENOENT;
 }
 
 /* The same for any path. */
-static int follow(struct squash *squash, const char *path, sqfs_inode_generic_t **ret_inode)
+static int follow(const struct squash_layers *layers, const char *path, struct squash **ret_layer,
+	sqfs_inode_generic_t **ret_inode)
 {
 	cleanup(inode_freep) sqfs_inode_generic_t *inode = NULL;
 	char done[PATH_MAX] = "", todo[PATH_MAX];
@@ -241,7 +307,7 @@ static int follow(struct squash *squash, const char *path, sqfs_inode_generic_t 
 		rest += length;
 		sqfs_free(inode);
 		inode = NULL;
-		r = walk(squash, done, &inode);
+		r = walk(layers, done, ret_layer, &inode);
 		if (r < 0)
 			return r;
 		if (!is_link(inode))
@@ -279,15 +345,25 @@ static int read_content(
 	return 0;
 }
 
-int squash_read(
-	struct squash *squash, const char *path, size_t max, void **ret_data, size_t *ret_size)
+int squash_has(const struct squash_layers *layers, const char *path)
+{
+	cleanup(inode_freep) sqfs_inode_generic_t *inode = NULL;
+	struct squash *layer;
+	int r = follow(layers, path, &layer, &inode);
+
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
+int squash_read(const struct squash_layers *layers, const char *path, size_t max, void **ret_data,
+	size_t *ret_size)
 {
 	cleanup(inode_freep) sqfs_inode_generic_t *inode = NULL;
 	autofree uint8_t *bytes = NULL;
+	struct squash *layer;
 	sqfs_u64 size = 0;
 	int r;
 
-	r = follow(squash, path, &inode);
+	r = follow(layers, path, &layer, &inode);
 	if (r < 0)
 		return r;
 	if (inode->base.type != SQFS_INODE_FILE && inode->base.type != SQFS_INODE_EXT_FILE)
@@ -298,7 +374,7 @@ int squash_read(
 	bytes = malloc((size_t)size + 1);
 	if (!bytes)
 		return -ENOMEM;
-	r = read_content(squash, inode, bytes, (size_t)size);
+	r = read_content(layer, inode, bytes, (size_t)size);
 	if (r < 0)
 		return r;
 	bytes[size] = 0;

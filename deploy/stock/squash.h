@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The files of a squashfs that lies inside a larger file, such as an image's `filesystem.squashfs`:
- * read without mounting it, by libsquashfs (squashfs-tools-ng).
+ * The files of a squashfs that lies inside a larger file, such as an image's `filesystem.squashfs`,
+ * or of several: read without mounting them, by libsquashfs (squashfs-tools-ng).
  */
 
 #include <stddef.h>
@@ -23,12 +23,22 @@ int squash_open(const struct disk *disk, struct extent extent, struct squash **r
 void squash_close(struct squash *squash);
 void squash_closep(struct squash **squash);
 
+/* One or several that are mounted over each other (overlayfs): of a path in several of them the
+ * first counts; folders have the entries of all. */
+#define SQUASH_LAYERS_MAX 32u
+struct squash_layers {
+	struct squash *list[SQUASH_LAYERS_MAX]; /* the topmost first */
+	size_t n;
+};
+
 /**
  * Read the regular file @path ("usr/sbin/cryptsetup"), with a 0 after its last byte that does not
- * count in @ret_size. Symbolic links are followed, absolute ones from the squashfs's own root; what
- * leads out of it stays in it. Returns -ENOENT; -ELOOP; -ERR_FOREIGN if it is not a regular file;
- * -ERR_TOO_LARGE if it has more than @max bytes; -ERR_DAMAGED; -errno of reading. The caller frees
- * @ret_data.
+ * count in @ret_size. Symbolic links are followed, absolute ones from the root; what leads out of
+ * it stays in it. Returns -ENOENT; -ELOOP; -ERR_FOREIGN if it is not a regular file; -ERR_TOO_LARGE
+ * if it has more than @max bytes; -ERR_DAMAGED; -errno of reading. The caller frees @ret_data.
  */
-int squash_read(
-	struct squash *squash, const char *path, size_t max, void **ret_data, size_t *ret_size);
+int squash_read(const struct squash_layers *layers, const char *path, size_t max, void **ret_data,
+	size_t *ret_size);
+
+/** Is there anything at @path? Returns 1 or 0; errors as above. */
+int squash_has(const struct squash_layers *layers, const char *path);

@@ -59,10 +59,17 @@ static const char *flavour(const char *release)
 }
 
 /* Note why it fails, and return @error, or -ENOMEM. */
+static int fail_text(struct choice *choice, int error, const char *why)
+{
+	choice->why = strdup(why);
+	return choice->why ? error : -ENOMEM;
+}
+
 static int fail(struct choice *choice, int error, const char *what)
 {
-	choice->why = text_new("%s: %s", what, error_text(error));
-	return choice->why ? error : -ENOMEM;
+	autofree char *why = text_new("%s: %s", what, error_text(error));
+
+	return why ? fail_text(choice, error, why) : -ENOMEM;
 }
 
 static int take(struct choice *choice, struct stickpackages *packages, const char *path)
@@ -84,6 +91,19 @@ static int take(struct choice *choice, struct stickpackages *packages, const cha
 	return 0;
 }
 
+/* Without the metapackage, for a reason that apt has given. */
+static int take_common(struct choice *choice, char ***ret_paths)
+{
+	autofree char *why = strdup(apt_why(choice->apt));
+	int r = why ? apt_choose(choice->apt, (const char *const[]){COMMON, NULL}, ret_paths)
+		    : -ENOMEM;
+
+	if (r == 0 && dpkgstatus_has(choice->status, choice->kernel))
+		log_warning(
+			"%s: cannot have %s installed: %s", choice->image_name, choice->meta, why);
+	return r;
+}
+
 /* With the kernel's metapackage, if the image has what it depends on. */
 static int take_installable(struct choice *choice, struct stickpackages *packages)
 {
@@ -91,7 +111,7 @@ static int take_installable(struct choice *choice, struct stickpackages *package
 	int r = apt_choose(choice->apt, (const char *const[]){COMMON, choice->meta, NULL}, &paths);
 
 	if (r == -ERR_TOOL)
-		r = apt_choose(choice->apt, (const char *const[]){COMMON, NULL}, &paths);
+		r = take_common(choice, &paths);
 	for (size_t i = 0; r == 0 && paths[i]; i++)
 		r = take(choice, packages, paths[i]);
 	if (r < 0)
@@ -136,7 +156,7 @@ static int tell_failure(const struct choice *choice, const char *folder, int err
 {
 	const char *why = choice->why || !choice->apt ? choice->why : apt_why(choice->apt);
 
-	if (error == -ENOMEM)
+	if (error == -ENOMEM || error == -EINTR)
 		return error;
 	if (error == -ENODATA && folder)
 		return refuse(-ERR_REFUSED, "%s: there are no packages (.deb) in it", folder);
@@ -155,7 +175,8 @@ static int tell_failure(const struct choice *choice, const char *folder, int err
 }
 
 /* Returns 1 if the system has the packages. */
-static int look_at_system(struct choice *choice, const struct source *system, const char *release)
+static int look_at_system(struct choice *choice, const struct source *system, const char *release,
+	const struct observer *observer)
 {
 	size_t size;
 	int r = source_read(system, DPKGSTATUS_PATH, (void **)&choice->status, &size);
@@ -169,19 +190,32 @@ static int look_at_system(struct choice *choice, const struct source *system, co
 	choice->meta = text_new(META "%s", flavour(release));
 	if (!choice->kernel || !choice->meta)
 		return -ENOMEM;
-	return apt_new(choice->status, choice->arch, &choice->apt);
+	if (!choice->arch[0])
+		return fail_text(
+			choice, -ERR_FOREIGN, "what dpkg has recorded in it names no architecture");
+	r = apt_new(&choice->apt, observer);
+	return r < 0 ? r : apt_describe(choice->apt, choice->status, choice->arch);
+}
+
+void stickpackages_tell_unused(const char *image_name, const char *folder)
+{
+	if (folder)
+		log_warning(
+			"%s: has what updates kernels: nothing of %s is used", image_name, folder);
 }
 
 int stickpackages_choose(const struct source *system, const char *image_name, const char *folder,
-	const char *release, struct stickpackages *ret_packages)
+	const char *release, const struct observer *observer, struct stickpackages *ret_packages)
 {
 	cleanup(choice_clear) struct choice choice = {.image_name = image_name};
 	cleanup(stickpackages_clear) struct stickpackages packages = {.n = 0};
 	int r;
 
-	r = look_at_system(&choice, system, release);
-	if (r > 0)
+	r = look_at_system(&choice, system, release, observer);
+	if (r > 0) {
+		stickpackages_tell_unused(image_name, folder);
 		return 0;
+	}
 	if (r == 0)
 		r = choose_from(&choice, folder, &packages);
 	if (r < 0)

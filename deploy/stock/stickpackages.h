@@ -24,9 +24,13 @@ struct stickpackages {
  * apt gets packages. None if the system has them. If they cannot be had, or cannot be installed
  * there, a warning says why and what to do, unless @folder was named; there are none then.
  * @image_name is for messages. Reports. Returns -ERR_REFUSED if @folder has none that can be
- * installed; -errno. Free with stickpackages_clear().
+ * installed; -EINTR if @observer (may be NULL) is interrupted; -errno. Free with
+ * stickpackages_clear().
  */
 int stickpackages_choose(const struct source *system, const char *image_name, const char *folder,
-	const char *release, struct stickpackages *ret_packages);
+	const char *release, const struct observer *observer, struct stickpackages *ret_packages);
+
+/** Warn that the packages in @folder, if one was named, are not needed. */
+void stickpackages_tell_unused(const char *image_name, const char *folder);
 
 void stickpackages_clear(struct stickpackages *packages);

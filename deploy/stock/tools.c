@@ -14,6 +14,7 @@
 #define KEYS	   "lib/liveng/keys" /* another: its libraries may be of another system */
 #define QUEUE_MAX  256u		     /* libraries of all programs together */
 #define CRYPTSETUP "sbin/cryptsetup"
+#define DMSETUP	   "sbin/dmsetup"
 #define LOADKEYS   "bin/loadkeys"
 #define ASKPASS	   "lib/cryptsetup/askpass"
 
@@ -62,12 +63,11 @@ struct taking {
 	size_t queued;
 };
 
-bool tools_are_in(const struct source *source)
+int tools_are_in(const struct source *source, const char *image_name)
 {
-	autofree void *data = NULL;
-	size_t size;
+	int r = source_has(source, CRYPTSETUP);
 
-	return source_read(source, CRYPTSETUP, &data, &size) == 0;
+	return r < 0 ? source_refuse(source, image_name, CRYPTSETUP, r) : r;
 }
 
 static int refuse_file(const struct taking *taking, const char *path, int error)
@@ -193,8 +193,7 @@ static int take_program(struct taking *taking, const char *path)
 static int find_library(
 	const struct taking *taking, const char *name, void **ret_data, size_t *ret_size)
 {
-	/* Without merged /usr both have some. The machine's own folder is in them, or it is them.
-	 */
+	/* /usr may not be merged. Most are in the machine's own folder. */
 	static const struct {
 		const char *folder;
 		const char *below; /* the machine's own; NULL: it has none */
@@ -243,12 +242,20 @@ static int take_libraries(struct taking *taking)
 	return r;
 }
 
-static bool has(const struct taking *taking, const char *path)
+/* Take @path where the initrd lacks it; if the system does not have it either, @script if there is
+ * one, or nothing. */
+static int take_if_there(struct taking *taking, const char *path, const char *script)
 {
-	autofree void *data = NULL;
-	size_t size;
+	int r;
 
-	return source_read(taking->source, path, &data, &size) == 0;
+	if (parts_have(taking->parts, path))
+		return 0;
+	r = source_has(taking->source, path);
+	if (r < 0)
+		return refuse_file(taking, path, r);
+	if (r > 0)
+		return take_program(taking, path);
+	return script ? take_script(taking, path, script) : 0;
 }
 
 static int take_programs(struct taking *taking)
@@ -257,11 +264,10 @@ static int take_programs(struct taking *taking)
 
 	if (!parts_have(taking->parts, CRYPTSETUP))
 		r = take_program(taking, CRYPTSETUP);
-	if (r == 0 && !parts_have(taking->parts, "sbin/dmsetup") && has(taking, "sbin/dmsetup"))
-		r = take_program(taking, "sbin/dmsetup");
-	if (r == 0 && !parts_have(taking->parts, ASKPASS))
-		r = has(taking, ASKPASS) ? take_program(taking, ASKPASS)
-					 : take_script(taking, ASKPASS, ASKPASS_SCRIPT);
+	if (r == 0)
+		r = take_if_there(taking, DMSETUP, NULL);
+	if (r == 0)
+		r = take_if_there(taking, ASKPASS, ASKPASS_SCRIPT);
 	if (r == 0 && taking->loader[0])
 		r = take_libraries(taking);
 	return r;
@@ -302,7 +308,7 @@ static int check_machine(const struct taking *taking, const struct source *image
 			"give an initrd with cryptsetup by --initrd",
 			taking->image_name);
 	if (r < 0)
-		return report(r, "%s: cannot read the /bin/sh of its system", taking->image_name);
+		return source_refuse(image, taking->image_name, "bin/sh", r);
 	r = source_read(taking->source, CRYPTSETUP, &our_data, &our_size);
 	if (r == 0)
 		r = elf_parse(our_data, our_size, &ours);

@@ -10,8 +10,9 @@
 #include "parts.h"
 #include "source.h"
 
-/** Does @source have cryptsetup? */
-bool tools_are_in(const struct source *source);
+/** Does @source have cryptsetup? @image_name is for messages. Reports. Returns 1 or 0; -ERR_REFUSED
+ * if it cannot be read; -errno. */
+int tools_are_in(const struct source *source, const char *image_name);
 
 /** Add loadkeys of the image's system @image, which sets the layout of the console's keyboard,
  * where the initrd lacks it; in a folder of its own. Does not report. Returns -ENOENT and so on. */

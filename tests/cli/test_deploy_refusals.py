@@ -74,7 +74,10 @@ def test_a_fifo_as_image(deployed, tmp_path):
     (b"QFI\xfb", "virtual machine's disk"),
     (bytes(510) + b"\x55\xaa", "a whole disk"),
     (bytes(510) + b"\x55\xaaEFI PART", "a whole disk"),
-    (b" " * 4096, "is not an ISO 9660 image"),
+    (b"<!-- -->", "is a web page"),
+    (b" " * 4096, "is a text, not an image"),
+    ("Prüfsumme".encode(), "is a text, not an image"),
+    (b"\1" + b" " * 4096, "is not an ISO 9660 image"),
 ])
 @pytest.mark.parametrize("size", [0, 100_000])
 def test_what_is_taken_for_an_image(deployed, tmp_path, beginning, says, size):
@@ -105,11 +108,13 @@ def test_tails(deployed, small_sets, tmp_path):
     refused(image, deployed, tmp_path, says="is Tails")
 
 
-@pytest.mark.parametrize("size", [0, 1, 2048, 40_000, 3_000_000])
-def test_no_iso_9660(deployed, tmp_path, size):
+@pytest.mark.parametrize("size, says", [
+    (0, "is empty: the download failed"), (1, "is a text, not an image"), (2048, "is not an ISO 9660 image"),
+    (40_000, "is not an ISO 9660 image"), (3_000_000, "is not an ISO 9660 image")])
+def test_no_iso_9660(deployed, tmp_path, size, says):
     image = tmp_path / "noise.iso"
     image.write_bytes(random.Random(size).randbytes(size))
-    refused(image, deployed, tmp_path, says="is not an ISO 9660 image")
+    refused(image, deployed, tmp_path, says=says)
 
 
 def test_zeros(deployed, tmp_path):
@@ -402,6 +407,13 @@ def test_what_live_config_would_not_take(option, values):
     """Nothing of it may become another kernel parameter."""
     for value in values:
         deployer(f"--{option}={value}", "a", "b", code=USAGE, says=f'--{option}: "{value}" is not valid')
+
+
+def test_what_live_config_would_make_little_of(live_image, tmp_path):
+    deployer("--username", "root", "a", "b", code=USAGE, says="root is there anyway")
+    result = deployer("--json", "--locale", "C.UTF-8", "--timezone", "Europe/Nowhere", "-n", "--size", SIZE, live_image,
+                      tmp_path / "new")
+    assert "Europe/Nowhere is not known here" in result.json["warnings"][0]
 
 
 @pytest.mark.parametrize("console", ["", "tty0", "ttyS", "ttyS0,fast", "ttyS0 quiet", "ttyS0,115200n8x"])

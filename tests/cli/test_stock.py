@@ -3,15 +3,17 @@
 
 import os
 import shutil
+import signal
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 import liveimage
 import stockimage
-from programs import ENVIRONMENT, REFUSED, SIZE, TOP, USAGE, deploy, deployer
+from programs import DEPLOYER, ENVIRONMENT, FAILED, REFUSED, SIZE, TOP, USAGE, deploy, deployer, finish, start
 from stick import MIB, Stick, run
 from stockimage import COMMON, META, PRIVATE, SYSTEM, package, paragraph, squashfs_of, status, system, unpacked
 
@@ -129,7 +131,7 @@ def test_the_keyboard_of_the_passphrase(stock, phrase, packages, keyboard, tmp_p
     assert os.access(root / "usr/bin/loadkeys", os.X_OK)
 
 
-@pytest.mark.parametrize("keyboard", ["xx", "ru", "gr,us"])
+@pytest.mark.parametrize("keyboard", ["xx", "ru", "gr,us", "il", "de:nosuch"])
 def test_a_keyboard_that_cannot_be_had(stock, phrase, packages, keyboard, tmp_path):
     """Or on which the passphrase could not be typed."""
     result = deployer("--yes", "--json", "--encrypt", "--passphrase-file", phrase, "--packages", packages,
@@ -199,6 +201,78 @@ def test_names_that_apt_encodes(stock, packages, version, name, tmp_path):
              tmp_path / "stick.img", code=REFUSED, says="Not a directory")
 
 
+def test_what_is_no_package_is_named(stock, packages, tmp_path):
+    """apt would not name it, and wait for a FIFO."""
+    for name, says in ("empty.deb", "is not a Debian package"), ("folder.deb", "is not a file"), \
+            ("fifo.deb", "is not a file"), ("text.deb", "is not a Debian package"):
+        folder = tmp_path / name.replace(".", "-")
+        shutil.copytree(packages, folder)
+        match name:
+            case "empty.deb":
+                (folder / name).touch()
+            case "folder.deb":
+                (folder / name).mkdir()
+            case "fifo.deb":
+                os.mkfifo(folder / name)
+            case _:
+                (folder / name).write_text("no archive, though it is long enough for one")
+        deployer("--yes", "--packages", folder, "--size", "600M", stock, tmp_path / "stick.img", code=REFUSED,
+                 says=f"{name}: {says}")
+    for n in range(520):
+        shutil.copy(next(packages.glob(f"{META}*")), tmp_path / "text-deb" / f"{n}.deb")
+    (tmp_path / "text-deb/text.deb").unlink()
+    deployer("--yes", "--packages", tmp_path / "text-deb", "--size", "600M", stock, tmp_path / "stick.img",
+             code=REFUSED, says="there may be 512")
+
+
+def test_a_target_among_the_packages(stock, packages, tmp_path):
+    folder = shutil.copytree(packages, tmp_path / "packages")
+    for path in list(folder.iterdir()):
+        before = path.read_bytes()
+        deployer("--yes", "--packages", folder, "--size", "600M", stock, path, code=REFUSED,
+                 says="is one of the files the stick is made from")
+        assert path.read_bytes() == before
+
+
+def test_packages_of_another_architecture_or_of_no_use(make_stock, stock, tmp_path):
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    package(folder, COMMON, arch="i386")
+    deployer("--yes", "--packages", folder, "--size", "600M", stock, tmp_path / "stick.img", code=REFUSED,
+             says=f"there is no {COMMON} for amd64")
+    package(folder, COMMON, "2.0")
+    package(folder, META, Depends=f"{COMMON} (= 1.0)")
+    result = deployer("--yes", "--json", "--packages", folder, "--size", "600M", "--dry-run", stock,
+                      tmp_path / "stick.img")
+    assert result.json["targets"][0]["packages"] == [f"{COMMON}_2.0_amd64.deb"]
+    assert f"cannot have {META} installed" in result.json["warnings"][0]
+    result = deployer("--yes", "--json", "--packages", folder, "--size", "600M", "--dry-run",
+                      make_stock(SYSTEM | {COMMON: "1.0"}), tmp_path / "stick.img")
+    assert f"nothing of {folder} is used" in result.json["warnings"][0]
+    package(folder, "dpkg")
+    deployer("--yes", "--packages", folder, "--size", "600M", make_stock({"libc6": "1"}), tmp_path / "stick.img",
+             code=REFUSED, says="names no architecture")
+
+
+def test_an_interruption_while_apt_waits(stock, tmp_path):
+    """For a network, say: it is not waited for, and nothing is left."""
+    apt = tmp_path / "bin/apt-get"
+    apt.parent.mkdir()
+    apt.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+    apt.chmod(0o755)
+    (tmp_path / "scratch").mkdir()
+    process = start("--yes", "--size", "600M", stock, tmp_path / "stick.img", program=DEPLOYER,
+                    env=ENVIRONMENT | {"PATH": f"{apt.parent}:{ENVIRONMENT['PATH']}", "TMPDIR": str(tmp_path / "scratch")})
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().endswith("\n"):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    result = finish(process)
+    assert result.code == FAILED and "interrupted" in result.err and "warning" not in result.err
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    assert not (tmp_path / "stick.img").exists() and not list((tmp_path / "scratch").iterdir())
+
+
 def test_no_packages_anywhere(stock, packages, tmp_path):
     """apt is asked last; a folder that was named must have some."""
     folder = tmp_path / "empty"
@@ -264,6 +338,16 @@ def test_a_system_without_cryptsetup_gets_this_computers(bare_system, make_stock
     assert (root / PRIVATE / "cryptsetup").read_bytes() == Path(own).read_bytes()
     loader, = (root / PRIVATE).glob("ld-linux*")
     assert b"2." in run(loader, "--library-path", root / PRIVATE, root / PRIVATE / "cryptsetup", "--version")
+
+
+@pytest.mark.parametrize("target", ["cryptsetup", "/"])
+def test_a_cryptsetup_that_cannot_be_read_is_not_missing(bare_system, make_stock, packages, phrase, target, tmp_path):
+    """This computer's is not taken silently in its place."""
+    base = tmp_path / "squashfs"
+    run("mksquashfs", bare_system.parent / "root", base, "-quiet", "-no-progress", "-all-root", "-comp", "zstd",
+        "-Xcompression-level", "1", "-p", f"usr/sbin/cryptsetup s 777 0 0 {target}")
+    deployer("--yes", "--encrypt", "--passphrase-file", phrase, "--packages", packages, "--size", "600M",
+             make_stock(SYSTEM, base), tmp_path / "stick.img", code=REFUSED, says="cannot use sbin/cryptsetup of the image")
 
 
 def test_an_image_without_a_system_is_refused(material, small_sets, phrase, tmp_path):

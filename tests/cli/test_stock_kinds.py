@@ -14,7 +14,7 @@ from stick import run
 from stockimage import SYSTEM, squashfs_of, status, unpacked
 
 # Both call what the kernel can unpack.
-PACKINGS = {"gzip": "gzip -1", "xz": "xz -0 --check=crc32", "zstd": "zstd -1"}
+PACKINGS = {"gzip": "gzip -1", "xz": "xz -0 --check=crc32", "zstd": "zstd -1", "lz4": "lz4 -1 -l"}
 MODULES = {".ko": "true", ".ko.xz": "xz --check=crc32 --lzma2=dict=1MiB", ".ko.zst": "zstd -q --rm"}
 
 
@@ -77,7 +77,7 @@ def booted(kernel, initrd):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("packing, merged, suffix", [
-    ("gzip", False, ".ko"), ("xz", True, ".ko.zst"), ("zstd", False, ".ko.xz"),
+    ("gzip", False, ".ko"), ("xz", True, ".ko.zst"), ("zstd", False, ".ko.xz"), ("lz4", True, ".ko"),
     *(pytest.param(*kind, marks=pytest.mark.full)
       for kind in [("gzip", True, ".ko.xz"), ("xz", False, ".ko"), ("gzip", False, ".ko.zst")])])
 def test_what_is_appended_is_like_the_image(image, material, phrase, packages, tmp_path, packing, merged, suffix):

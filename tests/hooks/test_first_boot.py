@@ -121,11 +121,48 @@ def test_a_failure_is_said_and_tried_again(first):
     machine = first.machine
     machine.run("echo 'force-not-an-option' > /etc/dpkg/dpkg.cfg.d/broken")
     done = first.boot(check=False)
-    assert done.code != 0 and "could not be installed" in done.text
+    assert done.code != 0 and "could not be set up" in done.text
     assert machine.run(f"ls {DONE} 2> /dev/null || :").text == ""
     # As after a power cut: apt would do nothing before `dpkg --configure -a`.
     machine.run("rm /etc/dpkg/dpkg.cfg.d/broken; touch /var/lib/dpkg/updates/0001")
-    assert "could not be installed" not in first.boot().text
+    assert "could not be set up" not in first.boot().text
+    assert first.installed().startswith("installed")
+
+
+@pytest.mark.either
+def test_what_the_stick_does_not_offer_now_is_not_done(first):
+    """A medium of which only the system was copied to memory; a package that is there already and another that
+    cannot be installed."""
+    machine = first.machine
+    first.medium.rename(first.medium.with_name("aside"))
+    first.medium.mkdir()
+    assert first.boot().text == "" and machine.run(f"ls {DONE} 2> /dev/null || :").text == ""
+    first.medium.rmdir()
+    first.medium.with_name("aside").rename(first.medium)
+    first.boot()
+    assert first.installed().startswith("installed")
+    subprocess.run(f"""
+        mkdir -p other/DEBIAN
+        printf '%s\\n' 'Package: other' 'Version: 1' 'Architecture: all' 'Maintainer: none <none@localhost>' \\
+            'Description: other' 'Depends: what-no-archive-has' > other/DEBIAN/control
+        dpkg-deb --root-owner-group -b other {shlex.quote(str(first.medium / "liveng/other.deb"))}
+        """, shell=True, check=True, stdout=subprocess.DEVNULL, cwd=machine.work)
+    first.deployment = "0002"
+    for _ in range(2):
+        done = first.boot(check=False)
+        assert done.code != 0 and "what-no-archive-has" in done.text and "could not be set up" in done.text
+
+
+@pytest.mark.either
+def test_what_dpkg_was_interrupted_in_is_completed(first):
+    """Not taken for what the user has removed."""
+    machine = first.machine
+    first.boot()
+    machine.run(f"sed -i '/^Package: {COMMON}$/,/^$/s/^Status: .*/Status: install ok half-configured/' "
+                "/var/lib/dpkg/status")
+    assert first.installed().startswith("half-configured")
+    first.deployment = "0002"
+    first.boot()
     assert first.installed().startswith("installed")
 
 

@@ -65,21 +65,39 @@ static void what_it_prints_can_be_had(void **state)
 	(void)state;
 	assert_int_equal(child_capture((const char *const[]){"sh", "-c",
 					       "echo out; echo err >&2; exit 3", NULL},
-				 NULL, &status, &text),
+				 NULL, NULL, &status, &text),
 		0);
 	assert_int_equal(status, 3);
 	assert_string_equal(text, "out\nerr\n");
 	free(text);
 	assert_int_equal(child_capture((const char *const[]){"sh", "-c", "kill -9 $$", NULL}, NULL,
-				 &status, &text),
+				 NULL, &status, &text),
 		0);
 	assert_int_equal(status, -1);
 	free(text);
-	assert_int_equal(
-		child_capture((const char *const[]){"no-such-program", NULL}, NULL, &status, &text),
+	assert_int_equal(child_capture((const char *const[]){"no-such-program", NULL}, NULL, NULL,
+				 &status, &text),
 		-ENOENT);
 	end_listening(old);
 	assert_int_equal(said_count, 0);
+}
+
+static bool is_interrupted(void *data)
+{
+	return ++*(int *)data > 2;
+}
+
+static void an_interruption_ends_it(void **state)
+{
+	int asked = 0, status = 0;
+	const struct observer observer = {.interrupted = is_interrupted, .data = &asked};
+	char *text = NULL;
+
+	(void)state;
+	assert_int_equal(child_capture((const char *const[]){"sleep", "600", NULL}, NULL, &observer,
+				 &status, &text),
+		-EINTR);
+	assert_null(text);
 }
 
 static void missing_program_names_the_package(void **state)
@@ -206,6 +224,7 @@ int main(void)
 		cmocka_unit_test(failure_is_reported_with_its_output),
 		cmocka_unit_test(of_long_output_the_end_is_kept),
 		cmocka_unit_test(what_it_prints_can_be_had),
+		cmocka_unit_test(an_interruption_ends_it),
 		cmocka_unit_test(missing_program_names_the_package),
 		cmocka_unit_test(program_gets_the_environment_and_no_input),
 		cmocka_unit_test(sbin_folders_are_searched),

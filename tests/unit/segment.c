@@ -87,6 +87,27 @@ static void each_format_is_read_back(void **state)
 	}
 }
 
+/* Whatever its length: nothing marks the end of what lz4 has packed. */
+static void what_is_there_may_be_packed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(formats) * 8; i++) {
+		cleanup(segment_freep) struct segment *first = NULL, *second = NULL;
+		cleanup(initrd_freep) struct initrd *initrd = NULL;
+		autoclose int fd = file_with("", 0);
+		const char *format = formats[i / 8];
+
+		assert_int_equal(segment_new(&first), 0);
+		assert_int_equal(segment_add(first, "first", S_IFREG | 0644, "random", i % 8), 0);
+		assert_int_equal(segment_append(first, format, fd), 0);
+		assert_int_equal(segment_new(&second), 0);
+		assert_int_equal(segment_add(second, "second", S_IFREG | 0644, "2", 1), 0);
+		assert_int_equal(segment_append(second, format, fd), 0);
+		initrd = read_back(fd);
+		assert_true(initrd_has(initrd, "first") && initrd_has(initrd, "second"));
+	}
+}
+
 static void other_formats_are_refused(void **state)
 {
 	cleanup(segment_freep) struct segment *segment = NULL;
@@ -164,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_format_is_read_back),
+		cmocka_unit_test(what_is_there_may_be_packed),
 		cmocka_unit_test(other_formats_are_refused),
 		cmocka_unit_test(files_go_where_links_lead),
 		cmocka_unit_test(folders_are_made_where_there_are_none),

@@ -25,7 +25,7 @@
 #define LARGE  (300u * 1024u)
 
 static char folder[] = "/tmp/liveng-test-XXXXXX";
-static char tree[64], packed[64], image[64];
+static char tree[64], packed[64], image[64], none[64];
 
 static void make_file(const char *path, size_t size)
 {
@@ -60,6 +60,8 @@ static void make_tree(void)
 	snprintf(tree, sizeof(tree), "%s/tree", folder);
 	snprintf(packed, sizeof(packed), "%s/packed", folder);
 	snprintf(image, sizeof(image), "%s/image", folder);
+	snprintf(none, sizeof(none), "%s/none", folder);
+	assert_int_equal(mkdir(none, 0755), 0);
 	assert_int_equal(mkdir(tree, 0755), 0);
 	make_folder("usr");
 	make_folder("usr/lib");
@@ -75,11 +77,9 @@ static void make_tree(void)
 	make_link("usr/lib/nowhere", "/no/such/file");
 }
 
-/* The tree as a squashfs, after other bytes. Returns its size. */
-static uint64_t make_squashfs(const char *compression)
+/* Make a squashfs, which follows other bytes. Returns its size. */
+static uint64_t make_image(const char *const argv[])
 {
-	const char *const argv[] = {"mksquashfs", tree, packed, "-comp", compression, "-noappend",
-		"-quiet", "-no-progress", "-b", "128K", NULL};
 	autofree uint8_t *bytes = NULL;
 	autoclose int fd = -1;
 	size_t size;
@@ -89,6 +89,13 @@ static uint64_t make_squashfs(const char *compression)
 	fd = open(image, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	assert_int_equal(file_write(fd, bytes, size, BEFORE), 0);
 	return size;
+}
+
+/* Of the tree. */
+static uint64_t make_squashfs(const char *compression)
+{
+	return make_image((const char *const[]){"mksquashfs", tree, packed, "-comp", compression,
+		"-noappend", "-quiet", "-no-progress", "-b", "128K", NULL});
 }
 
 static int open_squashfs(struct disk *disk, uint64_t size, struct squash **ret_squash)
@@ -101,7 +108,9 @@ static void assert_content(struct squash *squash, const char *path, size_t size)
 	autofree uint8_t *data = NULL;
 	size_t found;
 
-	assert_int_equal(squash_read(squash, path, MIB, (void **)&data, &found), 0);
+	assert_int_equal(squash_read(&(struct squash_layers){{squash}, 1}, path, MIB,
+				 (void **)&data, &found),
+		0);
 	assert_int_equal(found, size);
 	for (size_t i = 0; i < size; i++)
 		assert_int_equal(data[i], (i * i >> 5) & 0xff);
@@ -113,7 +122,7 @@ static int error_of(struct squash *squash, const char *path, size_t max)
 	autofree void *data = NULL;
 	size_t size;
 
-	return squash_read(squash, path, max, &data, &size);
+	return squash_read(&(struct squash_layers){{squash}, 1}, path, max, &data, &size);
 }
 
 static void files_are_read_and_links_followed(void **state)
@@ -142,6 +151,49 @@ static void files_are_read_and_links_followed(void **state)
 		assert_int_equal(error_of(squash, "", MIB), -ERR_FOREIGN);
 		assert_int_equal(error_of(squash, "lib/large", LARGE - 1), -ERR_TOO_LARGE);
 	}
+}
+
+/* Over it another, with files that hide some of it: what was in a folder, and what was removed. */
+static uint64_t make_layer(void)
+{
+	return make_image((const char *const[]){"mksquashfs", none, packed, "-noappend", "-quiet",
+		"-no-progress", "-p", "usr d 755 0 0", "-p", "usr/lib d 755 0 0", "-p",
+		"usr/lib/only f 644 0 0 echo only", "-p", "usr/lib/large f 644 0 0 echo other",
+		"-p", "usr/none c 644 0 0 0 0", "-p", "usr/sbin f 644 0 0 echo file", NULL});
+}
+
+static void layers_are_one_system(void **state)
+{
+	cleanup(squash_closep) struct squash *lower = NULL, *upper = NULL;
+	cleanup(disk_closep) struct disk *below = NULL, *above = NULL;
+	struct squash_layers layers;
+	autofree char *only = NULL, *large = NULL;
+	uint64_t size;
+	size_t n;
+
+	(void)state;
+	size = make_squashfs("gzip");
+	assert_int_equal(disk_open(image, false, &below), 0);
+	assert_int_equal(unlink(image), 0);
+	assert_int_equal(open_squashfs(below, size, &lower), 0);
+	size = make_layer();
+	assert_int_equal(disk_open(image, false, &above), 0);
+	assert_int_equal(open_squashfs(above, size, &upper), 0);
+	layers = (struct squash_layers){{upper, lower}, 2};
+	assert_int_equal(squash_read(&layers, "lib/only", MIB, (void **)&only, &n), 0);
+	assert_string_equal(only, "only\n");
+	assert_int_equal(squash_read(&layers, "lib/large", MIB, (void **)&large, &n), 0);
+	assert_string_equal(large, "other\n");
+	assert_int_equal(squash_has(&layers, "lib/nowhere"), 0);
+	assert_int_equal(squash_has(&layers, "lib"), 1);
+	assert_int_equal(squash_has(&layers, "lib/circle"), -ELOOP);
+	assert_int_equal(squash_has(&layers, "usr/none"), 0);
+	assert_int_equal(squash_has(&layers, "sbin"), 1);
+	assert_int_equal(squash_has(&layers, "sbin/small"), 0);
+	layers = (struct squash_layers){{lower, upper}, 2};
+	assert_int_equal(squash_has(&layers, "sbin/small"), 1);
+	assert_int_equal(squash_has(&layers, "usr/none"), 1);
+	assert_int_equal(squash_has(&layers, "lib/only"), 1);
 }
 
 static void other_files_are_told_apart(void **state)
@@ -206,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_are_read_and_links_followed),
+		cmocka_unit_test(layers_are_one_system),
 		cmocka_unit_test(other_files_are_told_apart),
 		cmocka_unit_test(damage_is_an_error),
 	};

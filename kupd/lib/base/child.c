@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "file.h"
 #include "log.h"
@@ -140,28 +141,50 @@ int child_run(const char *const argv[], const char *const environment[], const c
 	return r < 0 ? r : child_wait(&child);
 }
 
-int child_capture(const char *const argv[], const char *const environment[], int *ret_status,
-	char **ret_output)
+/* A program that waits for something else, such as a network, is not waited for. */
+static int wait_unless_interrupted(
+	struct child *child, const struct observer *observer, int *ret_status)
+{
+	static const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+
+	for (;;) {
+		pid_t pid = waitpid(child->pid, ret_status, WNOHANG);
+
+		if (pid > 0)
+			return 0;
+		if (pid < 0 && errno != EINTR)
+			return -errno;
+		if (observer_interrupted(observer)) {
+			child_stop(child);
+			return -EINTR;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
+int child_capture(const char *const argv[], const char *const environment[],
+	const struct observer *observer, int *ret_status, char **ret_output)
 {
 	struct child child;
 	size_t size;
+	autofree char *output = NULL;
 	int status = 0, r;
 
 	r = child_start(argv, environment, NULL, &child);
 	if (r < 0)
 		return r;
-	r = wait_for(child.pid, &status);
+	r = wait_unless_interrupted(&child, observer, &status);
+	if (r == -EINTR)
+		return r;
 	if (r == 0)
-		r = file_read_all(child.output, CAPTURE_MAX, (void **)ret_output, &size);
+		r = file_read_all(child.output, CAPTURE_MAX, (void **)&output, &size);
 	close_fd(&child.output);
 	if (r < 0)
 		return report(r, "cannot read what %s prints", argv[0]);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_START && size == 0) {
-		free(*ret_output);
-		*ret_output = NULL;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_START && size == 0)
 		return -ENOENT;
-	}
 	*ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	*ret_output = steal_pointer(output);
 	return 0;
 }
 

@@ -7,6 +7,8 @@
 
 #include <sys/types.h>
 
+#include "observer.h"
+
 /* A running child process. */
 struct child {
 	pid_t pid;	     /* 0: not running */
@@ -35,10 +37,10 @@ void child_stop(struct child *child);
 int child_run(const char *const argv[], const char *const environment[], const char *package);
 
 /** child_start(), and return what it printed, whatever its exit code, which is in @ret_status (-1:
- * ended by a signal). Reports, but not that it is missing. Returns -ENOENT if it is; -errno. The
- * caller frees @ret_output. */
-int child_capture(const char *const argv[], const char *const environment[], int *ret_status,
-	char **ret_output);
+ * ended by a signal). Reports, but not that it is missing. Returns -ENOENT if it is; -EINTR if
+ * @observer (may be NULL) is interrupted, which kills it; -errno. The caller frees @ret_output. */
+int child_capture(const char *const argv[], const char *const environment[],
+	const struct observer *observer, int *ret_status, char **ret_output);
 
 /** Run @argv in the user's sight: its output goes to standard error, and signals have their default
  * effect on it. Returns its exit code, as a shell reports it (127: no such program); -errno. */

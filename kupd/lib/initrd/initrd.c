@@ -31,7 +31,7 @@ struct initrd {
 	struct modindex *index; /* NULL: it has none */
 	struct link links[LINKS_MAX];
 	size_t link_count;
-	const char *packing; /* of the last segment */
+	const char *packing; /* of the last segment that is compressed */
 };
 
 /* The state of reading one initrd. */
@@ -203,7 +203,8 @@ static void on_segment(void *data, const char *format)
 {
 	struct reading *reading = data;
 
-	reading->initrd->packing = format;
+	if (format)
+		reading->initrd->packing = format;
 }
 
 /* Make sure that libkmod can read what was copied for it. */

@@ -49,7 +49,7 @@ int initrd_place(const struct initrd *initrd, const char *path, char *ret_path, 
 int initrd_walk(const struct initrd *initrd, const char *start,
 	int (*found)(void *data, const char *path), void *data);
 
-/** How its last segment is compressed ("zstd"); NULL: not at all. */
+/** How its last compressed segment is compressed ("zstd"); NULL: none is. */
 const char *initrd_packing(const struct initrd *initrd);
 
 /** Does it contain a module of this name (`-` and `_` are the same, suffixes do not count)? */
