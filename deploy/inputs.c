@@ -31,6 +31,17 @@ struct input_paths inputs_paths(const struct deploy_options *options)
 	return inputs;
 }
 
+/* Is it another one, such as all but the first of *.iso? */
+static bool is_another_image(const char *path, const char *image)
+{
+	const char *suffix = strrchr(path, '.');
+	struct stat st, own;
+
+	return suffix && strcmp(suffix, ".iso") == 0 && stat(path, &st) == 0 &&
+	       S_ISREG(st.st_mode) && image_probe(path) == 0 && stat(image, &own) == 0 &&
+	       (st.st_dev != own.st_dev || st.st_ino != own.st_ino);
+}
+
 int inputs_check_order(const struct deploy_options *options)
 {
 	const char *image = options->image, *first = options->targets[0];
@@ -43,6 +54,11 @@ int inputs_check_order(const struct deploy_options *options)
 		return refuse(-ERR_REFUSED,
 			"%s: is an image, not a target: name the image first, then the targets",
 			first);
+	for (size_t i = 0; i < options->n_targets; i++)
+		if (is_another_image(options->targets[i], image))
+			return refuse(-ERR_REFUSED,
+				"%s: is an image, not a target: only one image can be given",
+				options->targets[i]);
 	if (r == 0 || r == -ERR_FOREIGN || r == -ERR_NOT_DISK)
 		return 0; /* image_open() says more */
 	return report(r, "%s", image);
@@ -115,6 +131,12 @@ static int check_kernel_size(const struct inputs *inputs)
 		size_text(size, has), size_text(set, each), size_option(3 * set, enough));
 }
 
+/* What live-config does once, at the first boot of a persistence. */
+static bool sets_up(const struct deploy_options *options)
+{
+	return options->locale || options->timezone || options->username || options->hostname;
+}
+
 /* A stock image's initrd cannot do all that a stick needs: add what it lacks. */
 static int extend_initrd(struct inputs *inputs, bool opens, const struct observer *observer)
 {
@@ -128,6 +150,7 @@ static int extend_initrd(struct inputs *inputs, bool opens, const struct observe
 		.opens = opens,
 		.persists = persistence != PERSISTENCE_NONE,
 		.is_kept = persistence == PERSISTENCE_KEPT,
+		.has_settings = sets_up(inputs->options),
 	};
 
 	r = opens ? keymap_make(&inputs->settings.keyboard, observer, &keymap) : 0;
@@ -159,6 +182,9 @@ int inputs_open(const struct deploy_options *options, bool opens, const struct o
 		r = factoryset_open(inputs.image, options->kernel, options->initrd, &inputs.set);
 	if (r == 0)
 		r = settings_make(options, image_parameters(inputs.image), "", &inputs.settings);
+	if (r == 0 && sets_up(options) && options->persistence == PERSISTENCE_KEPT)
+		log_warning("--locale, --timezone, --username and --hostname change nothing in a "
+			    "persistence that is kept: change them in the running system");
 	if (r == 0 && inputs.set.initrd_is_ours)
 		r = extend_initrd(&inputs, encrypted || opens, observer);
 	/* This takes the longest and runs in another program, so in parallel to everything that

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/size.h"
 #include "base/util.h"
 #include "program/arguments.h"
@@ -25,7 +26,8 @@
 #define USERNAME "^[a-z_][a-z0-9_-]{0,30}$"
 #define HOSTNAME "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
-#define ZONES "/usr/share/zoneinfo"
+#define ZONES	"/usr/share/zoneinfo"
+#define LOCALES "/usr/share/i18n/SUPPORTED"
 
 enum {
 	OPTION_SIZE = ARGUMENT_OWN,
@@ -219,7 +221,23 @@ static bool set_username(struct deploy_options *options, const char *text)
 	return set_word("username", text, USERNAME, "anna", &options->username);
 }
 
-/* The image may know more zones than this machine. */
+/* The image may know more locales and zones than this machine. */
+static bool set_locale(struct deploy_options *options, const char *text)
+{
+	autofree char *list = NULL;
+	const size_t length = strlen(text);
+
+	if (!set_word("locale", text, LOCALE, "de_DE.UTF-8", &options->locale))
+		return false;
+	if (file_read_text(LOCALES, '\0', &list) < 0)
+		return true;
+	for (const char *line = list; *line; line = strchrnul(line, '\n'), line += *line == '\n')
+		if (strncmp(line, text, length) == 0 && line[length] == ' ')
+			return true;
+	log_warning("--locale: %s is not known here: is it spelled as in %s?", text, LOCALES);
+	return true;
+}
+
 static bool set_timezone(struct deploy_options *options, const char *text)
 {
 	char path[PATH_MAX];
@@ -347,7 +365,7 @@ static enum arguments_result take(void *data, const struct option *option, char 
 		options->packages = value;
 		break;
 	case OPTION_LOCALE:
-		good = set_word("locale", value, LOCALE, "de_DE.UTF-8", &options->locale);
+		good = set_locale(options, value);
 		break;
 	case OPTION_KEYBOARD:
 		good = set_word("keyboard", value, KEYBOARD, "de or de:neo", &options->keyboard);

@@ -94,6 +94,11 @@ void report_print(const struct stick_plan *plan, const char *target, FILE *out)
 		text_print(out, inputs->options->append);
 	}
 	fputc('\n', out);
+	if (inputs->added.has_keymap)
+		fprintf(out, "keyboard     %s%s%s, for the passphrase\n",
+			inputs->settings.keyboard.layout,
+			inputs->settings.keyboard.variant[0] ? ":" : "",
+			inputs->settings.keyboard.variant);
 	for (size_t i = 0; i < inputs->added.packages.n; i++) {
 		fprintf(out, "%-12s ", i == 0 ? "first boot" : "");
 		text_print(out, inputs->added.packages.names[i]);

@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "boot/datadir.h"
 #include "cryptmodules.h"
+#include "dpkgstatus.h"
 #include "initrd/initrd.h"
 #include "parts.h"
 #include "source.h"
@@ -343,6 +344,24 @@ static bool needs_system(const struct addition *addition)
 	       (request->opens && (request->keymap || lacks_tools(addition)));
 }
 
+/* Whether it is there, only dpkg's record says. */
+static int check_live_config(const struct addition *addition)
+{
+	autofree char *status = NULL;
+	size_t size;
+	int r;
+
+	if (!addition->request->has_settings || !addition->source)
+		return 0;
+	r = source_read(addition->source, DPKGSTATUS_PATH, (void **)&status, &size);
+	if (r == 0 && !dpkgstatus_has(status, "live-config"))
+		log_warning(
+			"%s: has no live-config, which sets up what options say: its first boot "
+			"will not",
+			image_path(addition->image));
+	return r == -ENOMEM ? r : 0;
+}
+
 static int make(struct addition *addition, int fd, struct addition_result *result)
 {
 	int r = 0;
@@ -351,7 +370,9 @@ static int make(struct addition *addition, int fd, struct addition_result *resul
 		r = source_open_image(addition->image, &addition->source, addition->why);
 	if (r < 0 && r != -ERR_REFUSED)
 		return refuse(r, "%s: %s", image_path(addition->image), addition->why);
-	r = parts_new(addition->initrd, &addition->parts);
+	r = check_live_config(addition);
+	if (r == 0)
+		r = parts_new(addition->initrd, &addition->parts);
 	if (r == 0)
 		r = add_crypt(addition);
 	if (r == 0)

@@ -18,6 +18,7 @@ struct addition_request {
 	bool opens;	     /* the persistence is, or may be, encrypted */
 	bool persists;	     /* there is one */
 	bool is_kept;	     /* from an earlier stick */
+	bool has_settings;   /* options say what live-config shall set up */
 };
 
 struct addition_result {

@@ -160,6 +160,8 @@ static int tell_failure(const struct choice *choice, const char *folder, int err
 		return error;
 	if (error == -ENODATA && folder)
 		return refuse(-ERR_REFUSED, "%s: there are no packages (.deb) in it", folder);
+	if (folder && error != -ERR_TOOL && error != -ERR_FOREIGN)
+		return refuse(error, "--packages: %s", why);
 	if (folder)
 		return refuse(-ERR_REFUSED, "%s: cannot install " COMMON " from %s: %s",
 			choice->image_name, folder, why);

@@ -297,13 +297,15 @@ static int check_same_file(const struct target *target)
 		target->path);
 }
 
+/* udev locks a drive for a moment; what another program does to a file, nobody has agreed to. */
 static int claim(struct target *target)
 {
+	const int timeout = target->kind == TARGET_DRIVE ? LOCK_TIMEOUT_MS : 0;
 	int r;
 
 	r = disk_claim(target->disk);
 	if (r == 0)
-		r = disk_lock(target->disk, LOCK_TIMEOUT_MS, NULL);
+		r = disk_lock(target->disk, timeout, NULL);
 	if (r == -ERR_BUSY)
 		return refuse(
 			r, "%s: is in use by another program: close that first", target->path);

@@ -86,6 +86,14 @@ def test_what_is_taken_for_an_image(deployed, tmp_path, beginning, says, size):
     refused(image, deployed, tmp_path, says=says)
 
 
+def test_several_images(live_image, tmp_path):
+    """Such as *.iso: all but the first would be targets."""
+    other = shutil.copy(live_image.path, tmp_path / "other.iso")
+    for targets in [other], [tmp_path / "new.img", other]:
+        with untouched(other):
+            deployer("--yes", "--size", SIZE, live_image, *targets, code=REFUSED, says="other.iso: is an image, not a target")
+
+
 @pytest.mark.parametrize("file, says", [
     ("casper/vmlinuz", "as Ubuntu and Mint are"),
     ("antiX/vmlinuz", "antiX or MX"),
@@ -411,9 +419,12 @@ def test_what_live_config_would_not_take(option, values):
 
 def test_what_live_config_would_make_little_of(live_image, tmp_path):
     deployer("--username", "root", "a", "b", code=USAGE, says="root is there anyway")
-    result = deployer("--json", "--locale", "C.UTF-8", "--timezone", "Europe/Nowhere", "-n", "--size", SIZE, live_image,
-                      tmp_path / "new")
-    assert "Europe/Nowhere is not known here" in result.json["warnings"][0]
+    options = "--json", "-n", "--size", SIZE, live_image, tmp_path / "new"
+    known = deployer("--locale", "C.UTF-8", "--timezone", "Europe/Berlin", *options)
+    assert known.json["warnings"] == []
+    unknown = deployer("--locale", "xx_YY.UTF-8", "--timezone", "Europe/Nowhere", *options)
+    assert [text.split(": is it")[0] for text in unknown.json["warnings"]] == [
+        "--locale: xx_YY.UTF-8 is not known here", "--timezone: Europe/Nowhere is not known here"]
 
 
 @pytest.mark.parametrize("console", ["", "tty0", "ttyS", "ttyS0,fast", "ttyS0 quiet", "ttyS0,115200n8x"])

@@ -139,6 +139,16 @@ def test_a_keyboard_that_cannot_be_had(stock, phrase, packages, keyboard, tmp_pa
     assert "as on a US keyboard" in result.json["warnings"][0]
 
 
+def test_settings_that_nothing_sets_up(stock, make_stock, packages, encrypted, tmp_path):
+    options = "--yes", "--json", "--dry-run", "--packages", packages, "--username", "anna"
+    result = deployer(*options, "--size", "600M", stock, tmp_path / "stick.img")
+    assert "has no live-config" in result.json["warnings"][0]
+    image = make_stock(SYSTEM | {"live-config": "11"})
+    assert deployer(*options, "--size", "600M", image, tmp_path / "stick.img").json["warnings"] == []
+    result = deployer(*options, "--keep-persistence", image, encrypted.path)
+    assert "change nothing in a persistence that is kept" in result.json["warnings"][0]
+
+
 def test_unencrypted_nothing_for_luks(stock, packages, tmp_path):
     stick = deploy(stock, tmp_path / "stick.img", "--packages", packages, "--size", "600M")
     root = unpacked(stick.grub_cat("live/initrd.img"), stock.set.initrd.stat().st_size, tmp_path / "root")
@@ -198,7 +208,7 @@ def test_names_that_apt_encodes(stock, packages, version, name, tmp_path):
     assert set(result.json["targets"][0]["packages"]) == {path.name for path in folder.glob("*.deb")}
     assert len(list(folder.iterdir())) == 2
     deployer("--yes", "--dry-run", "--packages", *folder.glob(f"{META}*"), "--size", "600M", stock,
-             tmp_path / "stick.img", code=REFUSED, says="Not a directory")
+             tmp_path / "stick.img", code=FAILED, says="Not a directory")
 
 
 def test_what_is_no_package_is_named(stock, packages, tmp_path):
@@ -279,8 +289,8 @@ def test_no_packages_anywhere(stock, packages, tmp_path):
     folder.mkdir()
     deployer("--yes", "--packages", folder, "--size", "600M", stock, tmp_path / "stick.img", code=REFUSED,
              says="no packages")
-    deployer("--yes", "--packages", folder / "x", "--size", "600M", stock, tmp_path / "stick.img", code=REFUSED,
-             says=["empty/x", "No such file"])
+    deployer("--yes", "--packages", folder / "x", "--size", "600M", stock, tmp_path / "stick.img", code=FAILED,
+             says=["--packages: ", "empty/x", "No such file"])
     apt = tmp_path / "bin/apt-get"
     apt.parent.mkdir()
     apt.write_text(f"""#!/bin/sh

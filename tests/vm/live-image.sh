@@ -1,9 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# live-image.sh [--suite SUITE] [--stock PACKAGES] OUT.iso [PACKAGE.deb]...: build the live image that the tests
-# in virtual machines boot: that of debian/examples/live-build, small, with the oldest kernel that the archive
-# has, so that there is a newer one to upgrade to. The packages come from a repository, as a distribution's would.
+# live-image.sh [--suite SUITE] [--stock PACKAGES] [--newest yes] OUT.iso [PACKAGE.deb]...: build the live image
+# that the tests in virtual machines boot: that of debian/examples/live-build, small, with the oldest kernel that the
+# archive has, so that there is a newer one to upgrade to. The packages come from a repository, as a distribution's
+# would.
+#
+# --newest: with the newest kernel.
 #
 # --stock: instead an image like Debian's own, with live-config and these packages, of people who have not heard
 # of liveng: its initrd cannot open an encrypted persistence.
@@ -15,28 +18,32 @@
 
 set -eu
 
-suite=bookworm stock=
+suite=bookworm
+stock=
+newest_wanted=
 while :; do
 	case ${1-} in
 	--suite) suite=$2 ;;
 	--stock) stock=$2 ;;
+	--newest) newest_wanted=$2 ;;
 	*) break ;;
 	esac
 	shift 2
 done
-[ $# -ge 1 ] || { echo "usage: $0 [--suite SUITE] [--stock PACKAGES] OUT.iso [PACKAGE.deb]..." >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: $0 [--suite SUITE] [--stock PACKAGES] [--newest yes] OUT.iso [PACKAGE.deb]..." >&2; exit 2; }
 
 example=$(cd "$(dirname "$0")/../.." && pwd)/debian/examples/live-build
 mkdir -p "$(dirname "$1")"
 out=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
-inputs=$({ echo "$suite $stock ${DEMO_MODULES-}" && cat "$0" && shift && cat /dev/null "$@" &&
+inputs=$({ echo "$suite $stock $newest_wanted ${DEMO_MODULES-}" && cat "$0" && shift && cat /dev/null "$@" &&
 	find "$example" -type f -print0 | sort -z | xargs -0 cat; } | sha256sum)
 if [ -e "$out" ] && [ "$inputs" = "$(cat "$out.inputs" 2> /dev/null)" ]; then
 	exit
 fi
-[ "$(id -u)" = 0 ] || exec sudo --preserve-env=DEMO_MODULES -- "$0" --suite "$suite" --stock "$stock" "$@"
+[ "$(id -u)" = 0 ] || exec sudo --preserve-env=DEMO_MODULES -- "$0" --suite "$suite" --stock "$stock" --newest "$newest_wanted" "$@"
 # What live-build mounts goes with it, even if it is killed.
-[ "${LIVENG_INSIDE-}" ] || exec env LIVENG_INSIDE=1 unshare --mount -- "$0" --suite "$suite" --stock "$stock" "$@"
+[ "${LIVENG_INSIDE-}" ] || exec env LIVENG_INSIDE=1 unshare --mount -- "$0" --suite "$suite" --stock "$stock" \
+	--newest "$newest_wanted" "$@"
 unset LIVENG_INSIDE
 
 # One build at a time: they share what they have fetched.
@@ -79,6 +86,7 @@ newest=$(archive apt-cache show linux-image-amd64 |
 old=$(archive apt-cache pkgnames linux-image- | sed -n 's/^linux-image-\([0-9][^ ]*[0-9]\)-amd64$/\1/p' |
 	grep -F "$(echo "$newest" | cut -d . -f 1,2)." | sort -V | head -n 1)
 [ "$old" != "$newest" ] || { echo "$0: $suite has no two kernels" >&2; exit 1; }
+[ ! "$newest_wanted" ] || old=$newest
 version=$(archive apt-cache show "linux-image-$old-amd64" | sed -n 's/^Version: //p' | head -n 1)
 
 # Only what an earlier build fetched is worth keeping.
@@ -103,7 +111,8 @@ lb config \
 echo "live-boot systemd-sysv login zstd iproute2 procps ca-certificates" > config/package-lists/live.list.chroot
 if [ "$stock" ]; then
 	rm config/package-lists/liveng.list.chroot
-	echo "live-tools live-config-systemd sudo user-setup console-setup $stock" >> config/package-lists/live.list.chroot
+	echo "live-tools live-config live-config-systemd sudo user-setup console-setup locales $stock" \
+		>> config/package-lists/live.list.chroot
 fi
 
 # A repository: the packages under test, and the kernel's meta package as it was when that kernel was the

@@ -20,7 +20,7 @@ BUILDING = r"update-initramfs: Generating /boot/initrd\.img-(\S+)"
 WRITTEN = r"livengkupd: [^\n]*: wrote (\S+) into slot ([AB])"
 
 
-def deploy(image, stick, *options, encrypted=False, append="", size="4G"):
+def deploy(image, stick, *options, encrypted=False, append="", size="4G", passphrase=PASSPHRASE):
     """Write @image to the new file @stick by liveng-deploy. It boots on the serial line, too."""
     command = [BUILD / "liveng-deploy", "--yes", "--packages", BUILD, *options]
     command += ["--console", "ttyS0,115200", "--append", f"{FASTER} {append}".strip()]
@@ -28,11 +28,11 @@ def deploy(image, stick, *options, encrypted=False, append="", size="4G"):
         command += ["--size", size]
         stick.unlink(missing_ok=True)
     reader, writer = os.pipe()
-    with open(reader, "rb"), open(writer, "wb") as passphrase:
+    with open(reader, "rb"), open(writer, "wb") as pipe:
         if encrypted:
             command += ["--encrypt", "--passphrase-fd", str(reader)]
-            passphrase.write(PASSPHRASE.encode() + b"\n")
-        passphrase.close()
+            pipe.write(passphrase.encode() + b"\n")
+        pipe.close()
         done = subprocess.run([*command, image, stick], pass_fds=[reader], capture_output=True,
                               text=True, check=False,
                               env=os.environ | {"LIVENG_DEPLOY_DATA": str(ROOT / "deploy/data")})
