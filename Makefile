@@ -163,7 +163,7 @@ matrix:
 pictures: all $(BUILD)/material/stamp $(BUILD)/vm/live.iso
 	/usr/bin/python3 tests/vm/pictures.py
 bench: deps
-	$(MAKE) all $(BUILD)/material/stamp $(BUILD)/vm/live.iso
+	$(MAKE) all $(BUILD)/material/stamp $(BUILD)/vm/live.iso $(BUILD)/vm/stock.iso
 	tests/bench.sh
 	tests/bench-deploy.sh
 deb:

@@ -20,6 +20,10 @@ function ratio(what, name,   i, v) {
 	for (i = 1; i <= rounds; i++) v[i] = time[i, what] / time[i, name]
 	return median(v, rounds)
 }
+function difference(what, name,   i, v) {
+	for (i = 1; i <= rounds; i++) v[i] = time[i, what] - time[i, name]
+	return median(v, rounds)
+}
 function limit(what, value, most) {
 	if (value <= most) return
 	printf script ": %s: %.3f, at most %.3f was promised\n", what, value, most > "/dev/stderr"
