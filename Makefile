@@ -141,7 +141,7 @@ $(BUILD)/hooks/%/stamp: tests/hooks/base.sh
 	tests/hooks/base.sh $* $(@D)
 
 # Live images, each built anew when what it is made of has changed: live-image.sh looks.
-IMAGE_PACKAGES = $(BUILD)/linux-image-liveng-common_*.deb $(BUILD)/linux-image-liveng-amd64_*.deb
+IMAGE_PACKAGES = $(foreach p,livengkupd linux-image-liveng-common linux-image-liveng-amd64,$(BUILD)/$p_*.deb)
 $(BUILD)/packages.stamp: $(shell git ls-files --cached --others --exclude-standard \
 		Makefile kupd deploy kernel-hooks initramfs-hooks debian 2> /dev/null)
 	debian/build.sh $(BUILD) && touch $@

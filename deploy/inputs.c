@@ -151,6 +151,7 @@ static int extend_initrd(struct inputs *inputs, bool opens, const struct observe
 		.persists = persistence != PERSISTENCE_NONE,
 		.is_kept = persistence == PERSISTENCE_KEPT,
 		.has_settings = sets_up(inputs->options),
+		.has_hostname = inputs->options->hostname,
 	};
 
 	r = opens ? keymap_make(&inputs->settings.keyboard, observer, &keymap) : 0;

@@ -344,15 +344,19 @@ static bool needs_system(const struct addition *addition)
 	       (request->opens && (request->keymap || lacks_tools(addition)));
 }
 
-/* Whether it is there, only dpkg's record says. */
+/* Whether it is there, only dpkg's record says. A name that the image has, it leaves alone. */
 static int check_live_config(const struct addition *addition)
 {
+	const struct addition_request *request = addition->request;
 	autofree char *status = NULL;
 	size_t size;
 	int r;
 
-	if (!addition->request->has_settings || !addition->source)
+	if (!addition->source || !request->has_settings)
 		return 0;
+	if (request->has_hostname && source_has(addition->source, "etc/hostname") > 0)
+		log_warning("%s: has a name in /etc/hostname, which stays: --hostname does nothing",
+			image_path(addition->image));
 	r = source_read(addition->source, DPKGSTATUS_PATH, (void **)&status, &size);
 	if (r == 0 && !dpkgstatus_has(status, "live-config"))
 		log_warning(

@@ -19,6 +19,7 @@ struct addition_request {
 	bool persists;	     /* there is one */
 	bool is_kept;	     /* from an earlier stick */
 	bool has_settings;   /* options say what live-config shall set up */
+	bool has_hostname;   /* such as a name */
 };
 
 struct addition_result {

@@ -14,6 +14,7 @@
 #include "dpkgstatus.h"
 
 #define COMMON	    "linux-image-liveng-common"
+#define PROGRAM	    "livengkupd"	  /* which that needs */
 #define META	    "linux-image-liveng-" /* and the flavour of the kernel */
 #define INIT	    "systemd-sysv"	  /* which has /sbin/init */
 #define FOLDER	    "packages"		  /* in the data of the program */
@@ -129,15 +130,16 @@ static int take_installable(struct choice *choice, struct stickpackages *package
 /* From where this machine's apt gets packages, which may be without the metapackage. */
 static int offer_download(struct choice *choice)
 {
+	autofree char *program = text_new(PROGRAM ":%s", choice->arch);
 	autofree char *common = text_new(COMMON ":%s", choice->arch);
 	autofree char *meta = text_new("%s:%s", choice->meta, choice->arch);
 	int r;
 
-	if (!common || !meta)
+	if (!program || !common || !meta)
 		return -ENOMEM;
-	r = apt_offer_download(choice->apt, (const char *const[]){common, meta, NULL});
+	r = apt_offer_download(choice->apt, (const char *const[]){program, common, meta, NULL});
 	if (r == -ENODATA)
-		r = apt_offer_download(choice->apt, (const char *const[]){common, NULL});
+		r = apt_offer_download(choice->apt, (const char *const[]){program, common, NULL});
 	return r;
 }
 

@@ -102,7 +102,8 @@ def material():
 def packages(tmp_path_factory):
     """As liveng-stick-packages has them."""
     folder = tmp_path_factory.mktemp("packages")
-    package(folder, COMMON, Depends="initramfs-tools, libc6 (>= 2.34)")
+    package(folder, "livengkupd", Depends="libc6 (>= 2.34)")
+    package(folder, COMMON, Depends="initramfs-tools, livengkupd")
     for kernel in "amd64", "686-pae", "rt-amd64":
         package(folder, f"linux-image-liveng-{kernel}", Depends=f"linux-image-{kernel}, {COMMON} (= 1.0)")
     package(folder, "of-no-use-here", Depends="libc6")

@@ -105,7 +105,7 @@ def test_what_the_first_boot_does(encrypted, segment, packages):
     """It installs what is on partition 1: the program, and the metapackage of this very kernel."""
     assert (segment / "usr/lib/live/boot/9998-liveng-first.sh").exists()
     assert {path.name for path in (segment / "usr/lib/liveng/first").iterdir()} == {"first-boot", "liveng-first.service"}
-    names = {f"{COMMON}_1.0_amd64.deb", f"{META}_1.0_amd64.deb"}
+    names = {"livengkupd_1.0_amd64.deb", f"{COMMON}_1.0_amd64.deb", f"{META}_1.0_amd64.deb"}
     assert encrypted.grub_ls("liveng", number=1) == names
     for name in names:
         assert encrypted.grub_cat(f"liveng/{name}", number=1) == (packages / name).read_bytes()
@@ -167,13 +167,13 @@ def test_without_persistence_nothing_is_installed(stock, packages, tmp_path):
 
 @pytest.mark.parametrize("installed, names", [
     (SYSTEM | {COMMON: "0.9"}, set()),                          # the image's own decision
-    ({k: v for k, v in SYSTEM.items() if k != "linux-image-amd64"}, {f"{COMMON}_1.0_amd64.deb"}),
+    ({k: v for k, v in SYSTEM.items() if k != "linux-image-amd64"}, {"livengkupd_1.0_amd64.deb", f"{COMMON}_1.0_amd64.deb"}),
 ])
 def test_what_the_image_has_decides(make_stock, packages, installed, names, tmp_path):
     result = deployer("--yes", "--json", "--packages", packages, "--size", "600M", make_stock(installed),
                       tmp_path / "stick.img")
     assert set(result.json["targets"][0]["packages"]) == names
-    assert ("linux-image-amd64" in result.err) == (len(names) == 1)
+    assert ("linux-image-amd64" in result.err) == (len(names) == 2)
 
 
 def test_without_systemd_the_first_boot_needs_help(make_stock, packages, tmp_path):
@@ -185,7 +185,7 @@ def test_without_systemd_the_first_boot_needs_help(make_stock, packages, tmp_pat
 def test_packages_that_the_image_cannot_install(make_stock, packages, tmp_path):
     """Named ones are refused, with apt's reason; what nobody asked for is a warning."""
     image = make_stock(SYSTEM | {"libc6": "2.31-13"})
-    said = [f"{COMMON} : Depends: libc6 (>= 2.34)"]
+    said = ["livengkupd : Depends: libc6 (>= 2.34)"]
     deployer("--yes", "--packages", packages, "--size", "600M", image, tmp_path / "stick.img", code=REFUSED, says=said)
     assert not (tmp_path / "stick.img").exists()
     data = tmp_path / "data"
@@ -297,7 +297,7 @@ def test_no_packages_anywhere(stock, packages, tmp_path):
 case "$*" in *" download "*) ;; *) exec /usr/bin/apt-get "$@" ;; esac
 echo "$*" >> {tmp_path}/asked
 [ -e {tmp_path}/has ] || exit 100
-cp {packages}/linux-image-liveng-common* {packages}/linux-image-liveng-amd64* .
+cp {packages}/livengkupd* {packages}/linux-image-liveng-common* {packages}/linux-image-liveng-amd64* .
 """)
     apt.chmod(0o755)
     environment = ENVIRONMENT | {"PATH": f"{apt.parent}:{ENVIRONMENT['PATH']}", "TMPDIR": str(folder)}
@@ -305,10 +305,10 @@ cp {packages}/linux-image-liveng-common* {packages}/linux-image-liveng-amd64* .
                       says="install liveng-stick-packages:amd64")
     assert result.json["targets"][0]["packages"] == []
     assert [line.split()[-2:] for line in (tmp_path / "asked").read_text().splitlines()] == [
-        [f"{COMMON}:amd64", f"{META}:amd64"], ["download", f"{COMMON}:amd64"]]  # a distribution may have no metapackage
+        [f"{COMMON}:amd64", f"{META}:amd64"], ["livengkupd:amd64", f"{COMMON}:amd64"]]  # a distribution may have no metapackage
     (tmp_path / "has").touch()
     result = deployer("--yes", "--json", "--dry-run", "--size", "600M", stock, tmp_path / "stick.img", env=environment)
-    assert len(result.json["targets"][0]["packages"]) == 2
+    assert len(result.json["targets"][0]["packages"]) == 3
     assert not list(folder.iterdir())
 
 

@@ -17,7 +17,7 @@ LIVE = "boot=live persistence"
 
 def packages():
     """The packages under test, newest build."""
-    return [p for p in sorted(BUILD.glob("linux-image-liveng-*.deb")) if "dbgsym" not in p.name]
+    return [p for name in ("livengkupd", "linux-image-liveng-*") for p in sorted(BUILD.glob(f"{name}_*.deb"))]
 
 
 def sudo(*argv, **kwargs):
@@ -71,7 +71,7 @@ class System:
 
     def install(self, **kwargs):
         """Install the packages under test, as a user does."""
-        return self.apt("install /debs/linux-image-liveng-*.deb", **kwargs)
+        return self.apt("install /debs/*.deb", **kwargs)
 
     def put(self, path, content, mode="644"):
         data = content if isinstance(content, bytes) else content.encode()

@@ -153,9 +153,12 @@ put()
 	cat > "config/includes.chroot_before_packages$1"
 }
 
-put /etc/hostname <<-END
-	liveng
-END
+# Debian's own images have no name, which live-config gives them.
+if [ ! "$stock" ]; then
+	put /etc/hostname <<-END
+		liveng
+	END
+fi
 put /etc/apt/apt.conf.d/90vm <<-END
 	Acquire::Languages "none";
 END
