@@ -93,7 +93,7 @@ FILES   = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p)
 	$(foreach f,postinst.d postrm.d,kernel-hooks/$f/zz-liveng:/etc/kernel/$f/zz-liveng) \
 	initramfs-hooks/post-update.d/zz-liveng:/etc/initramfs/post-update.d/zz-liveng \
 	initramfs-hooks/conf-hook:$(SHARE)/initramfs-tools/conf-hooks.d/liveng \
-	initramfs-hooks/liveng:$(SHARE)/initramfs-tools/hooks/liveng kernel-hooks/hooks.sh:$(SHARE)/liveng/hooks.sh \
+	initramfs-hooks/liveng:$(SHARE)/initramfs-tools/hooks/liveng kernel-hooks/hook:/usr/libexec/liveng/hook \
 	kernel-hooks/update-motd.d/80-liveng:/etc/update-motd.d/80-liveng \
 	$(foreach p,liveng liveng-deploy,initramfs-hooks/9999-liveng.sh:$(SHARE)/$p/9999-liveng.sh)
 

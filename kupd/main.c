@@ -4,7 +4,7 @@
 #include "run.h"
 
 static const struct verb verbs[] = {
-	{"update", update_verb, "root kernel initrd no-verify in-place force dry-run",
+	{"update", update_verb, "root kernel initrd rebuild no-verify in-place force dry-run",
 		"write a kernel set: RELEASE, or the newest installed one"},
 	{"status", status_verb, "root short",
 		"show the kernel sets, the room and the boot assessment"},

@@ -17,6 +17,7 @@ enum {
 	OPTION_ROOT,
 	OPTION_KERNEL,
 	OPTION_INITRD,
+	OPTION_REBUILD,
 	OPTION_NO_VERIFY,
 	OPTION_IN_PLACE,
 	OPTION_FORCE,
@@ -32,6 +33,7 @@ static const struct option table[] = {
 	{"root", required_argument, NULL, OPTION_ROOT},
 	{"kernel", required_argument, NULL, OPTION_KERNEL},
 	{"initrd", required_argument, NULL, OPTION_INITRD},
+	{"rebuild", no_argument, NULL, OPTION_REBUILD},
 	{"no-verify", no_argument, NULL, OPTION_NO_VERIFY},
 	{"in-place", no_argument, NULL, OPTION_IN_PLACE},
 	{"force", no_argument, NULL, OPTION_FORCE},
@@ -66,6 +68,7 @@ static void print_help(const struct verb *verbs)
 	     "  --root DIR               the installed system to take it from\n"
 	     "  --kernel FILE            this kernel\n"
 	     "  --initrd FILE            this initrd\n"
+	     "  --rebuild                build the initrd in /boot anew first\n"
 	     "\n"
 	     "Writing:\n"
 	     "  --no-verify              do not read back what was written\n"
@@ -203,6 +206,9 @@ static bool check_together(const struct kupd_options *options, bool booted)
 	if (strcmp(options->verb->name, "next") == 0 && !options->once)
 		arguments_misuse(
 			"next: say what to boot with --once previous, fallback or standard");
+	else if (options->rebuild && (options->root[0] || options->initrd || options->dry_run))
+		arguments_misuse("--rebuild builds the initrd of this system: it cannot be used "
+				 "with --root, --initrd or --dry-run");
 	else if (booted && options->target == STICK_RUNNING)
 		arguments_misuse("--booted needs a stick named with --disk or --partition");
 	else
@@ -247,6 +253,9 @@ static enum arguments_result take(void *data, const struct option *option, char 
 		break;
 	case OPTION_INITRD:
 		options->initrd = value;
+		break;
+	case OPTION_REBUILD:
+		options->rebuild = true;
 		break;
 	case OPTION_NO_VERIFY:
 		options->no_verify = true;

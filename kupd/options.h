@@ -28,6 +28,7 @@ struct kupd_options {
 	const char *root;	 /* "" for this system; no trailing slash */
 	const char *kernel;
 	const char *initrd;
+	bool rebuild;
 	bool no_verify;
 	bool in_place;
 	bool undo;

@@ -69,18 +69,39 @@ static bool has_initrd(const char *root, const char *release)
 }
 
 /* live-tools diverts update-initramfs; the original is next to it. */
-void packages_build_initrd(const struct kupd_run *run, const char *release)
+static int build_initrd(const char *release)
 {
 	static const char diverted[] = "/usr/sbin/update-initramfs.orig.initramfs-tools";
 	const char *argv[] = {
 		"/usr/sbin/update-initramfs", "-c", "-k", release, "-b", "/boot", NULL};
+
+	if (access(diverted, X_OK) == 0)
+		argv[0] = diverted;
+	return child_show(argv);
+}
+
+void packages_build_initrd(const struct kupd_run *run, const char *release)
+{
 	int r;
 
 	if (!is_own_system(run) || has_initrd("", release))
 		return;
-	if (access(diverted, X_OK) == 0)
-		argv[0] = diverted;
-	r = child_show(argv);
+	r = build_initrd(release);
 	if (r != 0)
 		log_warning("cannot build an initrd for %s (%d)", release, r);
+}
+
+int packages_rebuild_initrd(const char *release)
+{
+	int r;
+
+	/* Then our own hook leaves the writing to the caller. */
+	setenv("LIVENG_WORKS", "1", 1);
+	r = build_initrd(release);
+	if (r > 0)
+		return refuse(-ERR_TOOL,
+			"cannot build an initrd for %s (%d): update-initramfs "
+			"says why",
+			release, r);
+	return r < 0 ? report(r, "cannot run update-initramfs") : 0;
 }

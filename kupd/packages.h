@@ -20,3 +20,7 @@ bool packages_finish(const struct kupd_run *run);
 
 /** Build the initrd of @release if it is missing. Warns if that fails. */
 void packages_build_initrd(const struct kupd_run *run, const char *release);
+
+/** Build the initrd of @release anew, in /boot of the system that this program runs in. Reports.
+ * Returns -ERR_TOOL if that fails; -errno. */
+int packages_rebuild_initrd(const char *release);

@@ -10,6 +10,7 @@
 #include "failures.h"
 #include "inventory.h"
 #include "iso/session.h"
+#include "refusal.h"
 #include "run.h"
 #include "stick/assessment.h"
 
@@ -125,6 +126,24 @@ static void tell_failed(struct kupd_run *run)
 		json_object_array_add(list, object);
 	}
 	json_object_object_add(run->result, "failed", list);
+}
+
+/* What the hooks could not have written. */
+static void tell_refused(struct kupd_run *run)
+{
+	struct json_object *object;
+	struct refusal refusal;
+
+	if (!refusal_read(run, &refusal)) {
+		run_add(run, "refused", NULL);
+		return;
+	}
+	if (!run->options->json)
+		printf("%-11s %s  (%s)\n", "refused", refusal.release, refusal.reason);
+	object = json_object_new_object();
+	json_object_object_add(object, "release", json_object_new_string(refusal.release));
+	json_object_object_add(object, "reason", json_object_new_string(refusal.reason));
+	json_object_object_add(run->result, "refused", object);
 }
 
 static bool has_sizes_of(
@@ -276,6 +295,7 @@ int status_verb(struct kupd_run *run)
 	tell_any_set(run, "undone", inventory.has_undone, &inventory.undone, stick, NULL);
 	tell_assessment(run, stick, &inventory);
 	tell_failed(run);
+	tell_refused(run);
 	tell_update(run, stick, &inventory);
 	return 0;
 }

@@ -14,8 +14,11 @@
 #include "base/size.h"
 #include "base/util.h"
 #include "bootmark.h"
+#include "candidate/installed.h"
 #include "failures.h"
+#include "packages.h"
 #include "plan.h"
+#include "refusal.h"
 #include "rollback.h"
 #include "stick/assessment.h"
 
@@ -298,14 +301,28 @@ int update_run(
 	}
 	/* A set that --force tries again no longer counts as failed. */
 	failures_forget(run, plan.candidate->kernel_sum, plan.candidate->initrd_sum);
+	refusal_forget(run, plan.candidate->release);
 	log_info("%s: wrote %s into slot %s: the next boot runs it", stick->name,
 		plan.candidate->release, plan.slot.name);
 	return 0;
 }
 
+/* Of the release to be written, which was built before something that goes into it has changed. */
+static int rebuild(const struct kupd_run *run)
+{
+	const char *release = run->options->release;
+	char newest[KERNEL_RELEASE_MAX];
+	int r = release ? 0 : installed_newest("", NULL, newest);
+
+	if (r < 0)
+		return report(r, "there is no kernel in /boot");
+	return packages_rebuild_initrd(release ?: newest);
+}
+
 int update_verb(struct kupd_run *run)
 {
 	enum update_result result;
+	int r = run->options->rebuild ? rebuild(run) : 0;
 
-	return update_run(run, run->options->release, false, &result);
+	return r < 0 ? r : update_run(run, run->options->release, false, &result);
 }

@@ -62,6 +62,20 @@ def test_json_has_null_for_what_does_not_exist(stick):
     assert status(stick, "--json").json["current"] is None
 
 
+def test_what_the_hooks_could_not_have_written(stick, small_sets, tmp_path):
+    """Until it is written after all. It concerns the system that they are of."""
+    install(tmp_path, small_sets[1])
+    record = tmp_path / "var/lib/liveng/refused"
+    record.parent.mkdir(parents=True)
+    record.write_text(f"{small_sets[1].release}\nthe initrd lacks \33[2Jsomething\n")
+    assert re.search(rf"refused +{small_sets[1].release}  \(the initrd lacks .\[2Jsomething\)",
+                     status(stick, "--root", tmp_path).out)
+    assert status(stick, "--root", tmp_path, "--json").json["refused"]["release"] == small_sets[1].release
+    assert status(stick, "--json").json["refused"] is None
+    kupd("update", "--disk", stick.path, "--root", tmp_path, small_sets[1].release)
+    assert not record.exists()
+
+
 @pytest.mark.parametrize("tries, previous, words, state", [
     ("1", "1", "1 boot ", "trial"), ("2", "1", "2 boots", "trial"), ("0", "1", "previous", "failed"),
     ("0", "0", "fallback", "failed"), (None, "1", "proven", "proven")])

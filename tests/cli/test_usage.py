@@ -16,7 +16,7 @@ from programs import (DEPLOYER, DONE, ENVIRONMENT, FAILED, NOT_STICK, PATIENCE, 
 from proof import untouched
 
 VERBS = ["update", "status", "verify", "rollback", "next", "bless", "repair"]
-OPTIONS = ["--disk", "--partition", "--root", "--kernel", "--initrd", "--no-verify", "--in-place",
+OPTIONS = ["--disk", "--partition", "--root", "--kernel", "--initrd", "--rebuild", "--no-verify", "--in-place",
            "--force", "--undo", "--once", "--booted", "--short", "-n", "--dry-run", "-q", "-v", "--json", "--help", "--version"]
 
 

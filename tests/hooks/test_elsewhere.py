@@ -34,6 +34,13 @@ def test_installed_system(system, cmdline):
     assert_untouched(system, fire(system, system.new, cmdline=cmdline))
 
 
+@pytest.mark.parametrize("program", ["#!/no/such/interpreter\n", "\x7fELF of another machine"])
+def test_a_program_that_does_not_start(system, program):
+    """It is no stick, and dpkg goes on."""
+    system.put("/usr/sbin/livengkupd", program, mode="755")
+    assert_untouched(system, fire(system, system.new))
+
+
 def test_live_system_from_another_medium(system):
     system.put("/etc/default/liveng", "")
     assert_untouched(system, fire(system, system.new, cmdline="boot=live persistence"))

@@ -12,8 +12,8 @@ def test_encrypted_stick_wants_what_the_hook_puts_in(system, tmp_path):
     system.deploy("--encrypt", "--passphrase-file", tmp_path / "passphrase")
     system.put("/etc/cryptsetup-initramfs/conf-hook", "ASKPASS=n\n")
     system.run("chmod -x /usr/share/initramfs-tools/hooks/liveng")
-    done = system.run(f"/etc/kernel/postinst.d/zz-liveng {system.new}", check=False)
-    assert done.code == 4
+    done = system.run(f"/etc/kernel/postinst.d/zz-liveng {system.new}")
+    assert f"the stick does not get the kernel {system.new}" in done.text
     for lacks in ("module usb-storage", "module uas", "/lib/cryptsetup/askpass"):
         assert f"the initrd lacks {'the ' if 'module' in lacks else ''}{lacks}" in done.text
     assert system.current() == system.old
@@ -21,6 +21,33 @@ def test_encrypted_stick_wants_what_the_hook_puts_in(system, tmp_path):
     system.run("chmod +x /usr/share/initramfs-tools/hooks/liveng")
     assert "wrote" in system.run(f"/etc/kernel/postinst.d/zz-liveng {system.new}").text
     assert system.current() == system.new
+
+
+def in_initrd(system, **kwargs):
+    """What an initrd has that is built now, by what only this package puts into one."""
+    listed = system.run(f"mkinitramfs -o /tmp/initrd {system.new} 2> /dev/null && lsinitramfs /tmp/initrd", **kwargs).text
+    return {name: name in listed for name in ("9999-liveng.sh", "surface_hid", "boottime.kmap")}
+
+
+def test_initrds_of_other_systems_stay_as_they_are(system):
+    """But live-build makes one for a stick."""
+    system.run("apt-get -qq install console-setup > /dev/null 2>&1 || :")
+    assert set(in_initrd(system, cmdline="root=/dev/sda1").values()) == {False}
+    assert in_initrd(system)["9999-liveng.sh"] and in_initrd(system)["surface_hid"]
+    system.put("/.live-build", "")
+    assert in_initrd(system, cmdline="")["9999-liveng.sh"]
+
+
+@pytest.mark.either
+def test_update_rebuilds_the_initrd_first(system):
+    """For what no package has changed, and for a kernel without an initrd: one build, one write."""
+    system.run(f"echo nvme >> /etc/initramfs-tools/modules; rm /boot/initrd.img-{system.new}")
+    done = system.run("livengkupd --disk /stick.img update --rebuild")
+    assert system.builds() == [system.new] and done.text.count("partition 2: wrote") + done.text.count(": wrote ") == 1
+    assert "nvme.ko" in system.run(f"lsinitramfs /boot/initrd.img-{system.new}").text
+    system.run("echo 'exit 1' > /etc/initramfs-tools/hooks/broken; chmod +x /etc/initramfs-tools/hooks/broken")
+    done = system.run("livengkupd --disk /stick.img update --rebuild", check=False)
+    assert done.code == 1 and "cannot build an initrd" in done.text
 
 
 def test_files_of_live_boot_stay_as_they_are(system):

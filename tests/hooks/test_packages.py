@@ -144,3 +144,11 @@ def test_autopkgtest(system):
         system.put(f"/src/{name}", (TOP / name).read_bytes(), mode="755")
     system.apt("install xorriso mtools dosfstools e2fsprogs fdisk grub-common grub-efi-amd64-bin")
     system.run("cd /src && AUTOPKGTEST_TMP=/tmp debian/tests/hooks")
+
+
+def test_what_autoremove_leaves_alone():
+    """Metapackages and what they need; not those of one version, each of which has its kernel."""
+    pattern = re.search('"(.*)";', (TOP / "debian/apt/02liveng").read_text())[1]
+    kept = ["common", "amd64", "rt-amd64", "686-pae", "mine-16k"]
+    assert [name for name in [*kept, "6.1.0-56-amd64", "6.12.90+deb13-amd64", "6.1.0-1-mine-16k"]
+            if re.search(pattern, f"linux-image-liveng-{name}")] == kept

@@ -27,6 +27,27 @@ def test_failed_write_is_loud_and_tried_again(system):
     assert system.run("dpkg --audit").text == ""
 
 
+def test_a_refusal_is_said_and_does_not_stay_with_apt(system):
+    """It lasts: dpkg would fail, and build an initrd, in every later run. Something that changes is a reason to try."""
+    system.put("/etc/initramfs-tools/hooks/broken", """#!/bin/sh
+        [ "$1" != prereqs ] || { echo liveng; exit; }
+        find "$DESTDIR" -name 'usb-storage.ko*' -delete
+        """, mode="755")
+    done = system.apt(f"install --reinstall linux-image-{system.new}")
+    assert f"*** liveng: the stick does not get the kernel {system.new}" in done.text
+    assert "the initrd lacks the module usb-storage" in done.text.split("***")[2]
+    assert "wrote" not in done.text and system.builds() == [system.new] and system.noted() == ""
+    assert system.run("head -n 1 /var/lib/liveng/refused").text.strip() == system.new
+    assert system.run("dpkg --audit").text == ""
+    assert "liveng" not in system.apt("install --reinstall mawk").text and system.builds() == [system.new]
+    done = system.apt("install --reinstall cryptsetup-initramfs")
+    assert "does not get" in done.text and system.builds() == [system.new] * 2
+    system.run("rm /etc/initramfs-tools/hooks/broken")
+    assert "wrote" in system.apt("install --reinstall cryptsetup-initramfs").text
+    assert system.builds() == [system.new] * 3 and system.current() == system.new
+    assert "refused" not in system.run("ls /var/lib/liveng").text
+
+
 def test_wiped_stick_is_loud(system):
     """It is still a stick: nothing must pass for done."""
     table = json.loads(subprocess.run(["/sbin/sfdisk", "--json", system.stick], capture_output=True,

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+#include "refusal.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "base/util.h"
+
+#define FILE_NAME "/var/lib/liveng/refused"
+
+static bool read_line(FILE *stream, char *line, int size)
+{
+	if (!fgets(line, size, stream))
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	text_make_safe(line);
+	return true;
+}
+
+bool refusal_read(const struct kupd_run *run, struct refusal *ret_refusal)
+{
+	const struct kupd_options *options = run->options;
+	autofree char *path = text_new("%s" FILE_NAME, options->root);
+	cleanup(close_file) FILE *stream = NULL;
+	struct refusal refusal = {.reason = ""};
+
+	if (path && (options->target == STICK_RUNNING || options->root[0]))
+		stream = fopen(path, "re");
+	if (!stream || !read_line(stream, refusal.release, sizeof(refusal.release)))
+		return false;
+	(void)read_line(stream, refusal.reason, sizeof(refusal.reason));
+	*ret_refusal = refusal;
+	return true;
+}
+
+void refusal_forget(const struct kupd_run *run, const char *release)
+{
+	autofree char *path = text_new("%s" FILE_NAME, run->options->root);
+	struct refusal refusal;
+
+	if (!path || !refusal_read(run, &refusal) || strcmp(refusal.release, release) != 0)
+		return;
+	if (unlink(path) < 0 && errno != ENOENT)
+		log_warning("%s: cannot be removed: %s", path, error_text(errno));
+}
