@@ -86,10 +86,11 @@ int inputs_check_target(const struct deploy_options *options, const struct targe
 
 	for (const char *const *path = inputs.paths; *path && !is_one; path++)
 		is_one = target_is_at(target, *path);
-	return is_one ? refuse(-ERR_REFUSED,
-				"%s: is one of the files the stick is made from: name another target",
-				target->path)
-		      : 0;
+	if (!is_one)
+		return 0;
+	return refuse(-ERR_REFUSED,
+		"%s: is one of the files the stick is made from: name another target",
+		target->path);
 }
 
 int inputs_check_set(

@@ -10,9 +10,9 @@
 #include "failures.h"
 #include "inventory.h"
 #include "iso/session.h"
-#include "refusal.h"
 #include "run.h"
 #include "stick/assessment.h"
+#include "unwritten.h"
 
 /* Print one line of the table, or add the same to the JSON. */
 static void tell(struct kupd_run *run, const char *name, const char *key, const char *value)
@@ -132,17 +132,17 @@ static void tell_failed(struct kupd_run *run)
 static void tell_refused(struct kupd_run *run)
 {
 	struct json_object *object;
-	struct refusal refusal;
+	struct unwritten unwritten;
 
-	if (!refusal_read(run, &refusal)) {
+	if (!unwritten_read(run, &unwritten)) {
 		run_add(run, "refused", NULL);
 		return;
 	}
 	if (!run->options->json)
-		printf("%-11s %s  (%s)\n", "refused", refusal.release, refusal.reason);
+		printf("%-11s %s  (%s)\n", "refused", unwritten.release, unwritten.reason);
 	object = json_object_new_object();
-	json_object_object_add(object, "release", json_object_new_string(refusal.release));
-	json_object_object_add(object, "reason", json_object_new_string(refusal.reason));
+	json_object_object_add(object, "release", json_object_new_string(unwritten.release));
+	json_object_object_add(object, "reason", json_object_new_string(unwritten.reason));
 	json_object_object_add(run->result, "refused", object);
 }
 

@@ -18,9 +18,9 @@
 #include "failures.h"
 #include "packages.h"
 #include "plan.h"
-#include "refusal.h"
 #include "rollback.h"
 #include "stick/assessment.h"
+#include "unwritten.h"
 
 /* Read what the new descriptor points to, as the next boot will, and compare. */
 static int verify_written(const struct kupd_run *run, const struct stick *stick,
@@ -301,7 +301,7 @@ int update_run(
 	}
 	/* A set that --force tries again no longer counts as failed. */
 	failures_forget(run, plan.candidate->kernel_sum, plan.candidate->initrd_sum);
-	refusal_forget(run, plan.candidate->release);
+	unwritten_forget(run, plan.candidate->release);
 	log_info("%s: wrote %s into slot %s: the next boot runs it", stick->name,
 		plan.candidate->release, plan.slot.name);
 	return 0;

@@ -167,7 +167,7 @@ def test_partitions_of_a_stick_are_read_past_the_cache():
 def test_what_a_design_page_names_exists(page):
     """Each `function()`, `file.c` and test."""
     text = (TOP / page).read_text()
-    code = "\n".join(f.read_text() for f in [*PROGRAM_FILES, *(f for f in FILES if f.name.endswith(("postinst", ".sh")))])
+    code = "\n".join(f.read_text() for f in [*PROGRAM_FILES, *(f for f in FILES if f.name.endswith(("postinst", ".sh", "hook")))])
     tests = "\n".join(f"{f.stem}\n{f.read_text()}" for f in FILES if f.suffix in (".py", ".c") and "tests" in f.parts)
     for name in re.findall(r"`(\w+)\(\)`", text):
         assert re.search(rf"\b{name}\(", code + tests), f"{page}: {name}()"

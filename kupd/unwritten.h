@@ -10,14 +10,14 @@
 #include "kernel/kernel.h"
 #include "run.h"
 
-struct refusal {
+struct unwritten {
 	char release[KERNEL_RELEASE_MAX];
 	char reason[256]; /* "" if it is not known */
 };
 
 /** Read it, for the stick that the system runs from, or with --root. Returns whether there is one.
  */
-bool refusal_read(const struct kupd_run *run, struct refusal *ret_refusal);
+bool unwritten_read(const struct kupd_run *run, struct unwritten *ret_unwritten);
 
 /** @release has been written: what was refused of it is over. */
-void refusal_forget(const struct kupd_run *run, const char *release);
+void unwritten_forget(const struct kupd_run *run, const char *release);

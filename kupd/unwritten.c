@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
-#include "refusal.h"
+#include "unwritten.h"
 
 #include <string.h>
 
@@ -19,28 +19,28 @@ static bool read_line(FILE *stream, char *line, int size)
 	return true;
 }
 
-bool refusal_read(const struct kupd_run *run, struct refusal *ret_refusal)
+bool unwritten_read(const struct kupd_run *run, struct unwritten *ret_unwritten)
 {
 	const struct kupd_options *options = run->options;
 	autofree char *path = text_new("%s" FILE_NAME, options->root);
 	cleanup(close_file) FILE *stream = NULL;
-	struct refusal refusal = {.reason = ""};
+	struct unwritten unwritten = {.reason = ""};
 
 	if (path && (options->target == STICK_RUNNING || options->root[0]))
 		stream = fopen(path, "re");
-	if (!stream || !read_line(stream, refusal.release, sizeof(refusal.release)))
+	if (!stream || !read_line(stream, unwritten.release, sizeof(unwritten.release)))
 		return false;
-	(void)read_line(stream, refusal.reason, sizeof(refusal.reason));
-	*ret_refusal = refusal;
+	(void)read_line(stream, unwritten.reason, sizeof(unwritten.reason));
+	*ret_unwritten = unwritten;
 	return true;
 }
 
-void refusal_forget(const struct kupd_run *run, const char *release)
+void unwritten_forget(const struct kupd_run *run, const char *release)
 {
 	autofree char *path = text_new("%s" FILE_NAME, run->options->root);
-	struct refusal refusal;
+	struct unwritten unwritten;
 
-	if (!path || !refusal_read(run, &refusal) || strcmp(refusal.release, release) != 0)
+	if (!path || !unwritten_read(run, &unwritten) || strcmp(unwritten.release, release) != 0)
 		return;
 	if (unlink(path) < 0 && errno != ENOENT)
 		log_warning("%s: cannot be removed: %s", path, error_text(errno));
