@@ -90,7 +90,7 @@ FILES   = $(foreach p,kupd/livengkupd deploy/liveng-deploy,$(BUILD)/$(notdir $p)
 		$p.8:$(SHARE)/man/man8/$(notdir $p).8 $p.bash-completion:$(SHARE)/bash-completion/completions/$(notdir $p)) \
 	$(foreach f,grub.cfg theme/theme.txt theme/bar_c.png first/9998-liveng-first.sh first/first-boot \
 		first/liveng-first.service,deploy/data/$f:$(SHARE)/liveng-deploy/$f) \
-	$(foreach f,postinst.d postrm.d,kernel-hooks/$f/zz-liveng:/etc/kernel/$f/zz-liveng) \
+	$(foreach f,postinst.d/0-liveng postinst.d/zz-liveng postrm.d/zz-liveng,kernel-hooks/$f:/etc/kernel/$f) \
 	initramfs-hooks/post-update.d/zz-liveng:/etc/initramfs/post-update.d/zz-liveng \
 	initramfs-hooks/conf-hook:$(SHARE)/initramfs-tools/conf-hooks.d/liveng \
 	initramfs-hooks/liveng:$(SHARE)/initramfs-tools/hooks/liveng kernel-hooks/hook:/usr/libexec/liveng/hook \

@@ -27,6 +27,26 @@ def test_failed_write_is_loud_and_tried_again(system):
     assert system.run("dpkg --audit").text == ""
 
 
+def test_a_hook_of_another_package_that_fails(system):
+    """As raspi-firmware's, on each machine that is not a Raspberry Pi: before ours, and after the initrd was built."""
+    system.put("/etc/kernel/postinst.d/m-foreign", "#!/bin/sh\nexit 1\n", mode="755")
+    system.put("/etc/initramfs/post-update.d/m-foreign", "#!/bin/sh\nexit 1\n", mode="755")
+    done = system.apt(f"install --reinstall linux-image-{system.new}", check=False)
+    assert done.text.count("wrote") == 1 and system.noted() == ""
+    assert "liveng: the initrd was built, but a hook in /etc/initramfs/post-update.d failed" in done.text
+    assert "linux-image-liveng-common" not in system.run("dpkg --audit").text
+    system.run("rm /etc/kernel/postinst.d/m-foreign /etc/initramfs/post-update.d/m-foreign && dpkg --configure -a")
+    assert system.run("dpkg --audit").text == ""
+
+
+def test_held_kernels_are_named(bare):
+    """By those who made the image, for instance: no kernel would ever come, and nobody would say so."""
+    name = f"linux-image-{bare.old}"
+    bare.run(f"apt-mark hold {name}")
+    assert f"sudo apt-mark unhold {name}" in bare.install().text
+    bare.run(f"apt-mark unhold {name}")
+
+
 def test_a_refusal_is_said_and_does_not_stay_with_apt(system):
     """It lasts: dpkg would fail, and build an initrd, in every later run. Something that changes is a reason to try."""
     system.put("/etc/initramfs-tools/hooks/broken", """#!/bin/sh
