@@ -31,11 +31,11 @@ def in_initrd(system, **kwargs):
 
 def test_initrds_of_other_systems_stay_as_they_are(system):
     """But live-build makes one for a stick."""
-    system.run("apt-get -qq install console-setup > /dev/null 2>&1 || :")
-    assert set(in_initrd(system, cmdline="root=/dev/sda1").values()) == {False}
     assert in_initrd(system)["9999-liveng.sh"] and in_initrd(system)["surface_hid"]
+    system.put("/etc/default/liveng", "")
+    assert set(in_initrd(system, cmdline="root=/dev/sda1").values()) == {False}
     system.put("/.live-build", "")
-    assert in_initrd(system, cmdline="")["9999-liveng.sh"]
+    assert in_initrd(system, cmdline="root=/dev/sda1")["9999-liveng.sh"]
 
 
 @pytest.mark.either
@@ -43,7 +43,7 @@ def test_update_rebuilds_the_initrd_first(system):
     """For what no package has changed, and for a kernel without an initrd: one build, one write."""
     system.run(f"echo nvme >> /etc/initramfs-tools/modules; rm /boot/initrd.img-{system.new}")
     done = system.run("livengkupd --disk /stick.img update --rebuild")
-    assert system.builds() == [system.new] and done.text.count("partition 2: wrote") + done.text.count(": wrote ") == 1
+    assert system.builds() == [system.new] and done.text.count(": wrote ") == 1
     assert "nvme.ko" in system.run(f"lsinitramfs /boot/initrd.img-{system.new}").text
     system.run("echo 'exit 1' > /etc/initramfs-tools/hooks/broken; chmod +x /etc/initramfs-tools/hooks/broken")
     done = system.run("livengkupd --disk /stick.img update --rebuild", check=False)

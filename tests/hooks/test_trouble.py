@@ -59,12 +59,12 @@ def test_a_refusal_is_said_and_does_not_stay_with_apt(system):
     assert "wrote" not in done.text and system.builds() == [system.new] and system.noted() == ""
     assert system.run("head -n 1 /var/lib/liveng/refused").text.strip() == system.new
     assert system.run("dpkg --audit").text == ""
-    assert "liveng" not in system.apt("install --reinstall mawk").text and system.builds() == [system.new]
+    assert "liveng:" not in system.apt("install --reinstall mawk").text and system.builds() == []
     done = system.apt("install --reinstall cryptsetup-initramfs")
-    assert "does not get" in done.text and system.builds() == [system.new] * 2
+    assert "does not get" in done.text and system.builds() == [system.new]
     system.run("rm /etc/initramfs-tools/hooks/broken")
     assert "wrote" in system.apt("install --reinstall cryptsetup-initramfs").text
-    assert system.builds() == [system.new] * 3 and system.current() == system.new
+    assert system.builds() == [system.new] and system.current() == system.new
     assert "refused" not in system.run("ls /var/lib/liveng").text
 
 
