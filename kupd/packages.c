@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/child.h"
 #include "base/log.h"
@@ -93,11 +94,22 @@ void packages_build_initrd(const struct kupd_run *run, const char *release)
 
 int packages_rebuild_initrd(const char *release)
 {
+	autofree char *path = text_new("/boot/initrd.img-%s", release);
+	struct stat before = {0}, after = {0};
 	int r;
 
+	if (!path)
+		return -ENOMEM;
+	(void)stat(path, &before);
 	/* Then our own hook leaves the writing to the caller. */
 	setenv("LIVENG_WORKS", "1", 1);
 	r = build_initrd(release);
+	if (r > 0 && stat(path, &after) == 0 && after.st_ino != before.st_ino) {
+		log_warning("update-initramfs failed (%d) after it had built the initrd, which is "
+			    "used: a hook of another package",
+			r);
+		return 0;
+	}
 	if (r > 0)
 		return refuse(-ERR_TOOL,
 			"cannot build an initrd for %s (%d): update-initramfs "

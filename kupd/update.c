@@ -310,13 +310,20 @@ int update_run(
 /* Of the release to be written, which was built before something that goes into it has changed. */
 static int rebuild(const struct kupd_run *run)
 {
+	cleanup(stick_closep) struct stick *stick = NULL;
 	const char *release = run->options->release;
+	autofree char *kernel = NULL;
 	char newest[KERNEL_RELEASE_MAX];
-	int r = release ? 0 : installed_newest("", NULL, newest);
+	int r = run_open_stick(run, 0, &stick);
 
 	if (r < 0)
-		return report(r, "there is no kernel in /boot");
-	return packages_rebuild_initrd(release ?: newest);
+		return r;
+	if (!release && installed_newest("", NULL, newest) == 0)
+		release = newest;
+	kernel = release ? installed_kernel("", release) : NULL;
+	if (!kernel)
+		return refuse(-ENOENT, "there is no kernel %s in /boot", release ?: "at all");
+	return packages_rebuild_initrd(release);
 }
 
 int update_verb(struct kupd_run *run)

@@ -14,6 +14,10 @@ from system import TOP
 pytestmark = pytest.mark.either
 
 
+def writes(done):
+    return done.text.count(": wrote ")
+
+
 def test_failed_write_is_loud_and_tried_again(system):
     with open(system.stick, "rb") as stick:
         fcntl.flock(stick, fcntl.LOCK_EX)
@@ -66,6 +70,42 @@ def test_a_refusal_is_said_and_does_not_stay_with_apt(system):
     assert "wrote" in system.apt("install --reinstall cryptsetup-initramfs").text
     assert system.builds() == [system.new] and system.current() == system.new
     assert "refused" not in system.run("ls /var/lib/liveng").text
+
+
+def test_a_refused_kernel_is_not_forgotten_and_the_current_one_not_neglected(system):
+    """What changes initrds reaches the kernel that the stick boots; the refused one is tried each time."""
+    system.run(f"/etc/kernel/postinst.d/zz-liveng {system.old}")
+    assert system.current() == system.old and system.builds() == [system.old]
+    system.put("/etc/initramfs-tools/hooks/broken", f"""#!/bin/sh
+        [ "$1" != prereqs ] || {{ echo liveng; exit; }}
+        [ "$version" != {system.new} ] || find "$DESTDIR" -name 'usb-storage.ko*' -delete
+        """, mode="755")
+    done = system.apt(f"install --reinstall linux-image-{system.new}")
+    assert "does not get" in done.text and system.current() == system.old
+    system.builds()
+    done = system.apt("install --reinstall cryptsetup-initramfs")
+    assert system.builds() == [system.new, system.old] and writes(done) == 1 and system.current() == system.old
+    update = f"$(dpkg-divert --truename /usr/sbin/update-initramfs) -u -k {system.old}"
+    assert f"wrote {system.old}" in system.run(f"echo nvme >> /etc/initramfs-tools/modules; {update}").text
+    system.run("rm /etc/initramfs-tools/hooks/broken")
+    system.run("dpkg-reconfigure -fnoninteractive linux-image-liveng-common")
+    assert system.current() == system.new and "refused" not in system.run("ls /var/lib/liveng").text
+    # One that is purged is not named any more.
+    system.run(f"printf '%s\\n' {system.old} why > /var/lib/liveng/refused")
+    system.apt(f"purge linux-image-{system.old}")
+    assert "refused" not in system.run("ls /var/lib/liveng").text
+
+
+def test_a_program_that_does_not_start_within_dpkg(system):
+    """Such as between two versions of its libraries: the kernel is noted, and written later."""
+    system.run_from_stick()
+    system.run("cp /usr/sbin/livengkupd /usr/sbin/livengkupd.wrapper")
+    system.put("/etc/kernel/postinst.d/0-breaks", "#!/bin/sh\nprintf '#!/no/such/program\\n' > /usr/sbin/livengkupd\n",
+               mode="755")
+    done = system.apt(f"install --reinstall linux-image-{system.new}", check=False)
+    assert done.code != 0 and "livengkupd cannot be started" in done.text and system.noted() == system.new
+    system.run("rm /etc/kernel/postinst.d/0-breaks; cp /usr/sbin/livengkupd.wrapper /usr/sbin/livengkupd")
+    assert writes(system.run("dpkg --configure -a")) == 1 and system.noted() == ""
 
 
 def test_wiped_stick_is_loud(system):
