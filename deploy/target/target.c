@@ -297,10 +297,11 @@ static int check_same_file(const struct target *target)
 		target->path);
 }
 
-/* udev locks a drive for a moment; what another program does to a file, nobody has agreed to. */
+/* udev locks a drive for a moment. Whoever locks a file with data is changing what the user was
+ * asked about; that an empty one has got some, check_same_file() sees. */
 static int claim(struct target *target)
 {
-	const int timeout = target->kind == TARGET_DRIVE ? LOCK_TIMEOUT_MS : 0;
+	const int timeout = target->kind == TARGET_FILE && target->holds_data ? 0 : LOCK_TIMEOUT_MS;
 	int r;
 
 	r = disk_claim(target->disk);
