@@ -17,11 +17,6 @@
 #define FILE_NAME   FOLDER "/failed"
 #define NO_CHECKSUM "-"
 
-static bool is_kept(const struct kupd_run *run)
-{
-	return run->options->target == STICK_RUNNING || run->options->root[0];
-}
-
 /* RELEASE KERNEL_SUM INITRD_SUM DATE REASON */
 static bool parse(char *line, struct failure *ret_set)
 {
@@ -40,7 +35,7 @@ void failures_read(const struct kupd_run *run, struct failures *ret_failed)
 	char line[512];
 
 	*ret_failed = (struct failures){0};
-	stream = path && is_kept(run) ? fopen(path, "re") : NULL;
+	stream = path && run_knows_system(run) ? fopen(path, "re") : NULL;
 	while (stream && ret_failed->n < FAILURES_MAX && fgets(line, sizeof(line), stream))
 		ret_failed->n += parse(line, &ret_failed->sets[ret_failed->n]);
 }
@@ -139,7 +134,7 @@ void failures_note(const struct kupd_run *run, const struct kernelset *set, cons
 	struct failures failed;
 	struct tm tm;
 
-	if (!is_kept(run))
+	if (!run_knows_system(run))
 		return;
 	snprintf(entry.release, sizeof(entry.release), "%s", set->release);
 	snprintf(entry.reason, sizeof(entry.reason), "%s", reason);

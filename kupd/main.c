@@ -2,6 +2,7 @@
 
 #include "program/program.h"
 #include "run.h"
+#include "statefile.h"
 
 static const struct verb verbs[] = {
 	{"update", update_verb, "root kernel initrd rebuild no-verify in-place force dry-run",
@@ -9,8 +10,10 @@ static const struct verb verbs[] = {
 	{"status", status_verb, "root short",
 		"show the kernel sets, the room and the boot assessment"},
 	{"verify", verify_verb, "", "read the current and previous sets, compare checksums"},
-	{"rollback", rollback_verb, "undo dry-run", "make the previous set the current one"},
-	{"next", next_verb, "once dry-run", "choose what the next boot runs, for that boot only"},
+	{"rollback", rollback_verb, "root undo force dry-run",
+		"make the previous set the current one"},
+	{"next", next_verb, "root once force dry-run",
+		"choose what the next boot runs, for that boot only"},
 	{"bless", bless_verb, "root booted dry-run", "end the trial of a set that came up"},
 	{"repair", repair_verb, "root kernel initrd no-verify dry-run",
 		"restore a set that boots, with what is there"},
@@ -29,6 +32,7 @@ static int run_verb(struct program *program, const struct kupd_options *options)
 	json_object_object_add(run.result, "dry_run", json_object_new_boolean(options->dry_run));
 	r = options->verb->run(&run);
 	json_object_object_add(run.result, "changed", json_object_new_boolean(run.changed));
+	statefile_write(&run, program->errors, r);
 	return r;
 }
 

@@ -12,6 +12,7 @@
 #include "inventory.h"
 #include "run.h"
 #include "stick/assessment.h"
+#include "system.h"
 
 /* Would that entry boot, judging without reading the sets? */
 static int check_bootable(
@@ -31,6 +32,20 @@ static int check_bootable(
 	return 0;
 }
 
+/* The set that it boots must have its modules. */
+static int check_modules(const struct kupd_run *run, const struct stick *stick,
+	const struct inventory *inventory, const char *entry)
+{
+	char factory[KERNEL_RELEASE_MAX];
+
+	if (strcmp(entry, "previous") == 0)
+		return system_check_modules(run, stick, inventory->previous.release);
+	if (strcmp(entry, "standard") == 0)
+		return system_check_modules(run, stick, inventory->current.release);
+	return system_factory_release(run, factory) == 0 ? system_check_modules(run, stick, factory)
+							 : 0;
+}
+
 int next_verb(struct kupd_run *run)
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
@@ -41,6 +56,8 @@ int next_verb(struct kupd_run *run)
 	r = inventory_open(run, !run->options->dry_run, &stick, &inventory);
 	if (r == 0)
 		r = check_bootable(stick, &inventory, entry);
+	if (r == 0)
+		r = check_modules(run, stick, &inventory, entry);
 	if (r < 0)
 		return r;
 	run_add(run, "once", entry);

@@ -75,7 +75,8 @@ static void print_help(const struct verb *verbs)
 	     "  --in-place               overwrite both slots if two sets do not fit; a power\n"
 	     "                           cut meanwhile leaves only the fallback boot\n"
 	     "  --force                  write a set even if the checks refuse it, it is there\n"
-	     "                           already, or it did not come up\n"
+	     "                           already, or it did not come up; go to one whose\n"
+	     "                           modules are gone\n"
 	     "  -n, --dry-run            check everything, report what would be done\n"
 	     "\n"
 	     "Other verbs:\n"
@@ -247,6 +248,7 @@ static enum arguments_result take(void *data, const struct option *option, char 
 		for (size_t n = strlen(value); n > 0 && value[n - 1] == '/'; n--)
 			value[n - 1] = 0;
 		options->root = value;
+		options->has_root = true;
 		break;
 	case OPTION_KERNEL:
 		options->kernel = value;

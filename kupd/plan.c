@@ -287,9 +287,7 @@ int update_plan_make(const struct kupd_run *run, const struct stick *stick, bool
 	bool there = false;
 	int r;
 
-	r = inventory_read(stick, &plan->inventory);
-	if (r == 0)
-		r = candidate_digest(plan->candidate, &run->observer);
+	r = candidate_digest(plan->candidate, &run->observer);
 	if (r == 0)
 		r = check_current(run, stick, plan, tolerant || run->options->force);
 	if (r == 0)

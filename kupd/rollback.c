@@ -7,6 +7,7 @@
 #include "bootmark.h"
 #include "run.h"
 #include "stick/assessment.h"
+#include "system.h"
 
 static int refuse_unreadable(const struct stick *stick)
 {
@@ -152,12 +153,14 @@ int rollback_verb(struct kupd_run *run)
 		r = check_undo(stick, &inventory, &run->observer);
 	else
 		r = rollback_check(stick, &inventory, &run->observer);
+	release = options->undo ? inventory.undone.release : inventory.previous.release;
+	if (r == 0)
+		r = system_check_modules(run, stick, release);
 	if (r == 0)
 		r = run_release_kernel(run, stick);
 	if (r < 0)
 		return r;
 
-	release = options->undo ? inventory.undone.release : inventory.previous.release;
 	run_add(run, "release", release);
 	if (options->dry_run) {
 		log_info("%s: would switch %s to %s", stick->name,

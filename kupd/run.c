@@ -12,6 +12,11 @@ void run_add(struct kupd_run *run, const char *name, const char *value)
 	json_object_object_add(run->result, name, value ? json_text(value) : NULL);
 }
 
+bool run_knows_system(const struct kupd_run *run)
+{
+	return run->options->target == STICK_RUNNING || run->options->has_root;
+}
+
 int run_open_stick(const struct kupd_run *run, unsigned int flags, struct stick **ret_stick)
 {
 	const struct kupd_options *options = run->options;

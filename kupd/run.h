@@ -46,6 +46,10 @@ int update_run(
 /** Add text to the JSON result, or null, replacing any earlier value of that name. */
 void run_add(struct kupd_run *run, const char *name, const char *value);
 
+/** Is the system that runs from the stick known? It is the running one, or the one named with
+ * --root. */
+bool run_knows_system(const struct kupd_run *run);
+
 /** Open the stick given by the options; @flags are stick_open()'s. Reports. */
 int run_open_stick(const struct kupd_run *run, unsigned int flags, struct stick **ret_stick);
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include <string.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "base/size.h"
 #include "base/text.h"
 #include "base/util.h"
 #include "candidate/installed.h"
+#include "disk/luks.h"
 #include "failures.h"
 #include "inventory.h"
 #include "iso/session.h"
 #include "run.h"
 #include "stick/assessment.h"
+#include "system.h"
 #include "unwritten.h"
 
 /* Print one line of the table, or add the same to the JSON. */
@@ -32,15 +36,17 @@ static void tell_set(struct kupd_run *run, const char *name, const struct kernel
 	struct extent slot_b = slot_extent(stick_kernel(stick), &b);
 	const char *slot = set->kernel.extent.start >= slot_b.start ? "B" : "A";
 	struct json_object *object;
+	const bool has_modules = system_has_modules(run, set->release);
 	char date[32] = "", size[SIZE_TEXT];
 	struct tm tm;
 
 	if (!run->options->json) {
 		if (localtime_r(&set->initrd.mtime, &tm))
 			strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &tm);
-		printf("%-11s %s  (slot %s, %s, %s%s)\n", name, set->release, slot,
+		printf("%-11s %s  (slot %s, %s, %s%s%s)\n", name, set->release, slot,
 			size_text(kernelset_size(set), size), date,
-			set->has_sums ? "" : ", no checksums");
+			set->has_sums ? "" : ", no checksums",
+			has_modules ? "" : ", its modules are gone");
 		return;
 	}
 	object = json_object_new_object();
@@ -50,6 +56,8 @@ static void tell_set(struct kupd_run *run, const char *name, const struct kernel
 		object, "bytes", json_object_new_int64((int64_t)kernelset_size(set)));
 	json_object_object_add(object, "date", json_object_new_int64(set->initrd.mtime));
 	json_object_object_add(object, "has_checksums", json_object_new_boolean(set->has_sums));
+	json_object_object_add(object, "has_modules",
+		run_knows_system(run) ? json_object_new_boolean(has_modules) : NULL);
 	json_object_object_add(run->result, name, object);
 }
 
@@ -64,6 +72,27 @@ static void tell_any_set(struct kupd_run *run, const char *name, bool is_there,
 	if (none && !run->options->json)
 		printf("%-11s %s\n", name, none);
 	run_add(run, name, NULL);
+}
+
+/* What the fallback boots: on another computer nobody knows. */
+static void tell_factory(struct kupd_run *run)
+{
+	char release[KERNEL_RELEASE_MAX];
+	struct json_object *object;
+	bool has_modules;
+
+	if (system_factory_release(run, release) < 0) {
+		run_add(run, "factory", NULL);
+		return;
+	}
+	has_modules = system_has_modules(run, release);
+	if (!run->options->json)
+		printf("%-11s %s%s\n", "factory", release,
+			has_modules ? "" : "  (its modules are gone)");
+	object = json_object_new_object();
+	json_object_object_add(object, "release", json_object_new_string(release));
+	json_object_object_add(object, "has_modules", json_object_new_boolean(has_modules));
+	json_object_object_add(run->result, "factory", object);
 }
 
 static void tell_assessment(
@@ -146,6 +175,95 @@ static void tell_refused(struct kupd_run *run)
 	json_object_object_add(run->result, "refused", object);
 }
 
+/* Words separated by spaces, as a JSON array. */
+static void add_words(struct kupd_run *run, const char *name, const char *words)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t n; *(words += strspn(words, " ")); words += n) {
+		n = strcspn(words, " ");
+		json_object_array_add(list, json_object_new_string_len(words, (int)n));
+	}
+	json_object_object_add(run->result, name, list);
+}
+
+/* Kernels that apt may not upgrade. */
+static void tell_held(struct kupd_run *run)
+{
+	autofree char *names = system_held_kernels(run);
+
+	if (names && *names && !run->options->json)
+		printf("%-11s no newer kernel comes: sudo apt-mark unhold %s\n", "held", names);
+	add_words(run, "held", names ?: "");
+}
+
+/* What fills the persistence in the course of time. */
+static void tell_space(struct kupd_run *run, const struct inventory *inventory)
+{
+	autofree char *path = text_new("%s/boot", run->options->root);
+	autofree char *names = NULL;
+	char free_text[SIZE_TEXT], old_text[SIZE_TEXT];
+	uint64_t old = 0, free = 0;
+	struct statvfs fs;
+
+	names = system_old_kernels(run, inventory, &old);
+	if (run_knows_system(run) && path && statvfs(path, &fs) == 0) {
+		free = (uint64_t)fs.f_bavail * fs.f_frsize;
+		json_object_object_add(
+			run->result, "free_bytes", json_object_new_int64((int64_t)free));
+		if (!run->options->json)
+			printf("%-11s %s\n", "free", size_text(free, free_text));
+	} else {
+		run_add(run, "free_bytes", NULL);
+	}
+	if (names && *names && !run->options->json) {
+		printf("%-11s %s take %s: sudo apt purge", "old", names, size_text(old, old_text));
+		for (const char *name = names; *(name += strspn(name, " "));
+			name += strcspn(name, " "))
+			printf(" linux-image-%.*s", (int)strcspn(name, " "), name);
+		putchar('\n');
+	}
+	add_words(run, "old", names ?: "");
+	json_object_object_add(run->result, "old_bytes", json_object_new_int64((int64_t)old));
+}
+
+/* What boots now, if that is from this stick. */
+static void tell_running(struct kupd_run *run)
+{
+	static const char *const entries[] = {[HOST_BOOT_OTHER] = "other",
+		[HOST_BOOT_STANDARD] = "standard",
+		[HOST_BOOT_PREVIOUS] = "previous",
+		[HOST_BOOT_FALLBACK] = "fallback"};
+	enum host_boot boot = HOST_BOOT_OTHER;
+	struct json_object *object;
+	struct utsname running;
+
+	if (run->options->target != STICK_RUNNING || uname(&running) < 0 ||
+		host_boot(&run->host, &boot) < 0) {
+		run_add(run, "running", NULL);
+		return;
+	}
+	if (!run->options->json)
+		printf("%-11s %s  (entry %s)\n", "running", running.release, entries[boot]);
+	object = json_object_new_object();
+	json_object_object_add(object, "release", json_object_new_string(running.release));
+	json_object_object_add(object, "entry", json_object_new_string(entries[boot]));
+	json_object_object_add(run->result, "running", object);
+}
+
+static void tell_encryption(struct kupd_run *run, const struct stick *stick)
+{
+	const struct extent persistence = stick->partitions[STICK_PERSISTENCE];
+	struct luks luks;
+	int r = persistence.size > 0 ? luks_read(stick->disk, persistence, &luks) : -ENODEV;
+
+	tell(run, "persistence", "persistence",
+		r == 0	       ? "encrypted"
+		: r == -ENOENT ? "not encrypted"
+		: r == -ENODEV ? "none"
+			       : "unreadable");
+}
+
 static bool has_sizes_of(
 	const struct kernelset *set, const struct stat *kernel, const struct stat *initrd)
 {
@@ -164,7 +282,7 @@ static bool has_room(const struct stick *stick, const struct slot *slot,
 /* Describe, in @text of @size bytes, what an update without arguments would do, judging by names,
  * sizes and dates of the installed files: no set is read. Returns the same as a word for
  * programs. */
-static const char *describe_update(const struct kupd_run *run, const struct stick *stick,
+static const char *describe_update(struct kupd_run *run, const struct stick *stick,
 	const struct inventory *inventory, char *text, size_t size)
 {
 	const struct kernelset *keep = inventory_to_keep(inventory, stick);
@@ -178,7 +296,8 @@ static const char *describe_update(const struct kupd_run *run, const struct stic
 	struct stat kernel, initrd;
 	uint64_t needed;
 
-	if (installed_newest(root, NULL, release) < 0) {
+	if (installed_newest_like(root, current ? current->release : NULL, release) < 0) {
+		run_add(run, "newest", NULL);
 		/* With --disk or --partition, /boot here is not the stick's own. */
 		if (run->options->target != STICK_RUNNING && !root[0])
 			snprintf(text, size,
@@ -189,6 +308,7 @@ static const char *describe_update(const struct kupd_run *run, const struct stic
 			snprintf(text, size, "slot %s (no kernel in %s/boot)", slot.name, root);
 		return "no-kernel";
 	}
+	run_add(run, "newest", release);
 	if (installed_look(root, release, &kernel, &initrd) < 0) {
 		snprintf(text, size, "slot %s (%s has no initrd)", slot.name, release);
 		return "no-initrd";
@@ -251,9 +371,17 @@ static void tell_news(
 	const struct kupd_run *run, const struct stick *stick, const struct inventory *inventory)
 {
 	const char *current = inventory->has_current ? inventory->current.release : NULL;
+	autofree char *held = system_held_kernels(run);
 	enum host_boot boot = HOST_BOOT_OTHER;
+	struct unwritten unwritten;
 	struct failures failed;
 
+	if (held && *held)
+		printf("No newer kernels while their packages are held: sudo apt-mark unhold %s\n",
+			held);
+	if (unwritten_read(run, &unwritten))
+		printf("The stick has not got the kernel %s: %s\n", unwritten.release,
+			unwritten.reason);
 	if (run->options->target == STICK_RUNNING)
 		(void)host_boot(&run->host, &boot);
 	failures_read(run, &failed);
@@ -270,6 +398,29 @@ static void tell_news(
 		printf("The next boot takes %s; see livengkupd status.\n", current);
 }
 
+static void tell_all(
+	struct kupd_run *run, const struct stick *stick, const struct inventory *inventory)
+{
+	tell(run, "device", "device", stick->name);
+	tell(run, "label", "label", stick->label);
+	tell(run, "UUID", "uuid", stick->uuid);
+	tell_room(run, stick);
+	tell_running(run);
+	tell_any_set(run, "current", inventory->has_current, &inventory->current, stick,
+		"none, or damaged");
+	tell_any_set(run, "previous", inventory->has_previous, &inventory->previous, stick,
+		inventory->is_other_unreadable ? "unreadable" : "none");
+	tell_any_set(run, "undone", inventory->has_undone, &inventory->undone, stick, NULL);
+	tell_factory(run);
+	tell_assessment(run, stick, inventory);
+	tell_encryption(run, stick);
+	tell_failed(run);
+	tell_refused(run);
+	tell_held(run);
+	tell_space(run, inventory);
+	tell_update(run, stick, inventory);
+}
+
 int status_verb(struct kupd_run *run)
 {
 	cleanup(inventory_close) struct inventory inventory = {0};
@@ -279,23 +430,9 @@ int status_verb(struct kupd_run *run)
 	r = inventory_open(run, false, &stick, &inventory);
 	if (r < 0)
 		return r;
-	if (run->options->is_short && !run->options->json) {
+	if (run->options->is_short && !run->options->json)
 		tell_news(run, stick, &inventory);
-		return 0;
-	}
-
-	tell(run, "device", "device", stick->name);
-	tell(run, "label", "label", stick->label);
-	tell(run, "UUID", "uuid", stick->uuid);
-	tell_room(run, stick);
-	tell_any_set(run, "current", inventory.has_current, &inventory.current, stick,
-		"none, or damaged");
-	tell_any_set(run, "previous", inventory.has_previous, &inventory.previous, stick,
-		inventory.is_other_unreadable ? "unreadable" : "none");
-	tell_any_set(run, "undone", inventory.has_undone, &inventory.undone, stick, NULL);
-	tell_assessment(run, stick, &inventory);
-	tell_failed(run);
-	tell_refused(run);
-	tell_update(run, stick, &inventory);
+	else
+		tell_all(run, stick, &inventory);
 	return 0;
 }

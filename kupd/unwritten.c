@@ -26,7 +26,7 @@ bool unwritten_read(const struct kupd_run *run, struct unwritten *ret_unwritten)
 	cleanup(close_file) FILE *stream = NULL;
 	struct unwritten unwritten = {.reason = ""};
 
-	if (path && (options->target == STICK_RUNNING || options->root[0]))
+	if (path && run_knows_system(run))
 		stream = fopen(path, "re");
 	if (!stream || !read_line(stream, unwritten.release, sizeof(unwritten.release)))
 		return false;

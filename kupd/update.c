@@ -252,25 +252,44 @@ static void tell_failed_before(const struct kupd_run *run, const struct candidat
 		candidate->release, set ? set->date : "-", set ? set->reason : "-");
 }
 
+/* Not having been told which kernel, the stick stays with the flavour that it has. */
+static void tell_flavour(const char *root, const struct update_plan *plan)
+{
+	char newest[KERNEL_RELEASE_MAX];
+
+	if (installed_newest(root, NULL, newest) == 0 &&
+		installed_is_newer(newest, plan->candidate->release))
+		log_info("%s is newer, but of another flavour than the stick has (%s): name it to "
+			 "write it",
+			newest, installed_flavour(plan->candidate->release));
+}
+
 int update_run(
 	struct kupd_run *run, const char *release, bool tolerant, enum update_result *ret_result)
 {
 	cleanup(stick_closep) struct stick *stick = NULL;
 	cleanup(update_plan_clear) struct update_plan plan = {0};
 	const struct kupd_options *options = run->options;
-	const struct candidate_source source = {
+	struct candidate_source source = {
 		.root = options->root,
 		.release = release,
 		.kernel = options->kernel,
 		.initrd = options->initrd,
 	};
 	enum update_result result;
-	int r;
+	int r = 0;
 
 	log_step("looking for the kernel set to write");
-	r = candidate_find(&source, &plan.candidate);
+	if (!release && !options->kernel)
+		r = inventory_open(run, !options->dry_run, &stick, &plan.inventory);
+	if (r == 0 && plan.inventory.has_current)
+		source.like = plan.inventory.current.release;
 	if (r == 0)
-		r = run_open_stick(run, options->dry_run ? 0 : STICK_WRITABLE, &stick);
+		r = candidate_find(&source, &plan.candidate);
+	if (r == 0 && stick)
+		tell_flavour(options->root, &plan);
+	else if (r == 0)
+		r = inventory_open(run, !options->dry_run, &stick, &plan.inventory);
 	if (r == 0)
 		r = update_plan_make(run, stick, tolerant, &plan, &result);
 	if (r == -EINTR)
@@ -310,15 +329,18 @@ int update_run(
 /* Of the release to be written, which was built before something that goes into it has changed. */
 static int rebuild(const struct kupd_run *run)
 {
+	cleanup(inventory_close) struct inventory inventory = {0};
 	cleanup(stick_closep) struct stick *stick = NULL;
 	const char *release = run->options->release;
 	autofree char *kernel = NULL;
 	char newest[KERNEL_RELEASE_MAX];
-	int r = run_open_stick(run, 0, &stick);
+	int r = inventory_open(run, false, &stick, &inventory);
 
 	if (r < 0)
 		return r;
-	if (!release && installed_newest("", NULL, newest) == 0)
+	if (!release &&
+		installed_newest_like(
+			"", inventory.has_current ? inventory.current.release : NULL, newest) == 0)
 		release = newest;
 	kernel = release ? installed_kernel("", release) : NULL;
 	if (!kernel)

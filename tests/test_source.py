@@ -65,7 +65,7 @@ DEPLOY = {
     "target": "base machine disk stick",
     "image": "base disk kernel iso slots candidate output",
     "boot": "base disk kernel iso output image",
-    "stock": "base disk iso initrd image boot",
+    "stock": "base machine disk iso initrd image boot",
     "persistence": "base disk output layout target",
 }
 SHARED = f"{' '.join(LIBRARY)} program"

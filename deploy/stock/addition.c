@@ -11,7 +11,7 @@
 #include "base/util.h"
 #include "boot/datadir.h"
 #include "cryptmodules.h"
-#include "dpkgstatus.h"
+#include "machine/dpkgstatus.h"
 #include "initrd/initrd.h"
 #include "parts.h"
 #include "source.h"

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "base/util.h"
 #include "boot/datadir.h"
-#include "dpkgstatus.h"
+#include "machine/dpkgstatus.h"
 
 #define COMMON	    "linux-image-liveng-common"
 #define PROGRAM	    "livengkupd"	  /* which that needs */

@@ -15,7 +15,7 @@ import pytest
 
 import liveimage
 import luks
-from programs import (DEPLOYER, DONE, ENVIRONMENT, FAILED, PATIENCE, REFUSED, SIZE, USAGE, deploy, deployer, finish,
+from programs import (DEPLOYER, DONE, ENVIRONMENT, FAILED, PATIENCE, REFUSED, SIZE, USAGE, deploy, deployer, finish, kupd,
                       start)
 from proof import untouched
 from stick import MIB, Stick, run
@@ -70,6 +70,7 @@ def test_in_the_clear(live_image, used, tmp_path):
 
 def test_encrypted(encrypted, tmp_path):
     assert encrypted.blkid(4)["TYPE"] == "crypto_LUKS"
+    assert kupd("status", "--disk", encrypted.path, "--json").json["persistence"] == "encrypted"
     part = encrypted.save(4, tmp_path / "persistence")
     run("cryptsetup", "isLuks", "--type", "luks2", part)
     assert luks.opens(part, PASSPHRASE.encode())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from programs import VERIFY, install, kupd, update
+from programs import REFUSED, VERIFY, install, kupd, update
 from proof import damage_root, identity, untouched
 
 
@@ -74,6 +74,81 @@ def test_what_the_hooks_could_not_have_written(stick, small_sets, tmp_path):
     assert status(stick, "--json").json["refused"] is None
     kupd("update", "--disk", stick.path, "--root", tmp_path, small_sets[1].release)
     assert not record.exists()
+
+
+def give_modules(root, *sets):
+    for kernel_set in sets:
+        folder = root / "usr/lib/modules" / kernel_set.release
+        folder.mkdir(parents=True)
+        (folder / "modules.builtin").write_text("")
+
+
+def test_a_way_back_without_modules(stick, small_sets, tmp_path):
+    """As after a purge of the previous kernel: it would come up without network. Elsewhere nobody knows."""
+    root = tmp_path / "root"
+    give_modules(root, small_sets[1])
+    update(stick, small_sets[1])
+    assert re.search(rf"previous .*{small_sets[0].release}.*its modules are gone", status(stick, "--root", root).out)
+    told = status(stick, "--root", root, "--json").json
+    assert told["current"]["has_modules"] and told["previous"]["has_modules"] is False
+    assert status(stick, "--json").json["previous"]["has_modules"] is None
+    said = f"{small_sets[0].release} has no modules in /lib/modules any more"
+    with untouched(stick.path):
+        for verb in ["rollback"], ["next", "--once", "previous"]:
+            kupd(*verb, "--disk", stick.path, "--root", root, code=REFUSED, says=said)
+    kupd("next", "--once", "standard", "--disk", stick.path, "--root", root)
+    kupd("next", "--once", "previous", "--disk", stick.path, "--root", root, "--force", says=said)
+    kupd("rollback", "--disk", stick.path, "--root", root, "--force", says=said)
+    assert re.search(rf"undone .*{small_sets[1].release}.*:\d\d\)", status(stick, "--root", root).out)
+    (root / "usr/lib/modules" / small_sets[1].release / "modules.builtin").unlink()
+    assert re.search(rf"undone .*{small_sets[1].release}.*its modules", status(stick, "--root", root).out)
+    kupd("rollback", "--undo", "--disk", stick.path, "--root", root, code=REFUSED, says="has no modules")
+    kupd("rollback", "--undo", "--disk", stick.path)
+
+
+def test_the_fallbacks_kernel_may_lack_its_modules_too(stick, small_sets, tmp_path):
+    root = tmp_path / "root"
+    medium = root / "run/live/medium/live"
+    medium.mkdir(parents=True)
+    (medium / "vmlinuz").write_bytes(small_sets[2].kernel.read_bytes())
+    assert re.search(rf"factory +{small_sets[2].release}  \(its modules are gone\)", status(stick, "--root", root).out)
+    kupd("next", "--once", "fallback", "--disk", stick.path, "--root", root, code=REFUSED, says="has no modules")
+    give_modules(root, small_sets[2])
+    told = status(stick, "--root", root, "--json").json
+    assert told["factory"] == {"release": small_sets[2].release, "has_modules": True}
+    kupd("next", "--once", "fallback", "--disk", stick.path, "--root", root)
+    assert status(stick, "--json").json["factory"] is None
+
+
+def test_what_old_kernels_take(stick, small_sets, tmp_path):
+    """Not those that something boots, nor those of the image."""
+    root = tmp_path / "root"
+    for kernel_set in small_sets:
+        install(root, kernel_set)
+    give_modules(root, *small_sets)
+    update(stick, small_sets[3])
+    heavy = root / "usr/lib/modules" / small_sets[1].release / "heavy.ko"
+    heavy.write_bytes(b"x" * 5_000_000)
+    of_image = root / "run/live/rootfs/filesystem.squashfs/usr/lib/modules" / small_sets[2].release
+    of_image.mkdir(parents=True)
+    told = status(stick, "--root", root, "--json").json
+    assert told["old"] == [small_sets[1].release] and told["free_bytes"] > 0
+    assert 5_000_000 < told["old_bytes"] < 5_500_000 + sum(
+        path.stat().st_size for path in (small_sets[1].kernel, small_sets[1].initrd))
+    assert re.search(rf"old +{small_sets[1].release} take 5.\d MB: sudo apt purge linux-image-{small_sets[1].release}\n",
+                     status(stick, "--root", root).out)
+    assert status(stick, "--json").json["old"] == []
+
+
+def test_kernels_on_hold_are_named(stick, tmp_path):
+    record = tmp_path / "var/lib/dpkg/status"
+    record.parent.mkdir(parents=True)
+    record.write_text("Package: linux-image-amd64\nStatus: hold ok installed\n")
+    assert "sudo apt-mark unhold linux-image-amd64\n" in status(stick, "--root", tmp_path).out
+    assert "sudo apt-mark unhold linux-image-amd64\n" in status(stick, "--root", tmp_path, "--short").out
+    assert status(stick, "--root", tmp_path, "--json").json["held"] == ["linux-image-amd64"]
+    record.write_bytes(b"\xff" * 1000 + b"Status: hold ok installed\n\n")
+    assert status(stick, "--root", tmp_path, "--json").json["held"] == []
 
 
 @pytest.mark.parametrize("tries, previous, words, state", [

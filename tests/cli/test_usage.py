@@ -39,7 +39,7 @@ def test_version():
     ["status", "--disk", "a", "--partition", "b"], ["upate"], ["6.1.0-no-such-kernel"], ["next"],
     ["next", "--once", "pristine"], ["bless", "--booted", "previous"],
     ["bless", "--disk", "a", "--booted", "other"], ["status", "-n"], ["verify", "--kernel", "x"],
-    ["rollback", "--force"], ["update", "--once", "previous"]], ids=" ".join)
+    ["rollback", "--in-place"], ["update", "--once", "previous"]], ids=" ".join)
 def test_wrong_use_is_2_and_reported_on_stderr(arguments):
     result = kupd(*arguments, code=USAGE)
     assert result.err.endswith(": see --help\n") and not result.out

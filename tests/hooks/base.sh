@@ -6,7 +6,7 @@
 #
 #   root/        the system; apt has its lists, and all packages that the tests install
 #   live.iso     a live image with that kernel, and the initrd of an image without liveng
-#   env          OLD=, NEW= (kernel releases)
+#   env          OLDEST=, OLD=, NEW= (kernel releases; OLDEST may be missing)
 #   stamp        written last
 #
 # Packages come from where this machine's own apt has its suite from. Needs root; asks sudo for it.
@@ -41,6 +41,10 @@ codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
 main=$(mirror "$codename") security=$(mirror "$codename-security")
 [ -n "${main:+$security}" ] || { echo "$0: apt has no mirror of $codename" >&2; exit 1; }
 
+# Testing has only one kernel: the older ones are stable's.
+before=
+[ "$suite" != testing ] || before="deb $main stable main"
+
 # Nobody here asks for most of a kernel's modules; live-boot's hook would take all network drivers.
 # shellcheck disable=SC2016
 "$fetch" sh -c 'rm -rf --one-file-system "$0" && exec "$@"' "$root" \
@@ -58,14 +62,21 @@ main=$(mirror "$codename") security=$(mirror "$codename-security")
 		printf "%s\n" MODULES=list COMPRESS=zstd COMPRESSLEVEL=1 > "$1/etc/initramfs-tools/conf.d/test"
 		echo "auto_add_modules() { :; }" > "$1/etc/live/boot.conf"' \
 	--include=initramfs-tools,zstd,live-boot,live-boot-initramfs-tools,live-tools,mount \
-	"$suite" "$root" "deb $main $suite main" "deb $security $suite-security main"
+	"$suite" "$root" "deb $main $suite main" "deb $security $suite-security main" ${before:+"$before"}
 
-# The newest two releases of the suite's own series.
+# The newest three releases of the suite's own series; if there is only one, of all.
 new=$(inside apt-cache show linux-image-amd64 | sed -n 's/^Depends: linux-image-\([^ ]*\).*/\1/p' |
 	sort -V | tail -n 1)
-old=$(inside apt-cache search --names-only '^linux-image-[0-9][^ ]*[0-9]-amd64$' |
-	sed 's/^linux-image-\([^ ]*\) .*/\1/' | grep -F "$(echo "$new" | cut -d . -f 1,2)." | sort -V |
-	grep -Fx -B 1 "$new" | head -n 1)
+all=$(inside apt-cache search --names-only '^linux-image-[0-9][^ ]*[0-9]-amd64$' |
+	sed 's/^linux-image-\([^ ]*\) .*/\1/' | sort -V)
+series=$(echo "$all" | grep -F "$(echo "$new" | cut -d . -f 1,2).")
+[ "$series" != "$new" ] || series=$all
+older()
+{
+	echo "$series" | grep -Fx -B 1 "$1" | head -n 1
+}
+old=$(older "$new")
+oldest=$(older "$old")
 [ "$old" != "$new" ] || { echo "$0: $suite has no two kernels" >&2; exit 1; }
 
 # The modules of a stock image, for its initrd; afterwards the hooks have to see to them.
@@ -74,8 +85,8 @@ printf '%s\n' usb-storage uas xhci-hcd xhci-pci isofs > "$root/etc/initramfs-too
 # What the package under test depends on, and what the tests install and upgrade.
 again=$fetch
 {
-	inside apt-get -qy install "linux-image-$old" cryptsetup-initramfs libisofs6 libjson-c5
-	inside apt-get -qy --download-only install linux-image-amd64
+	inside apt-get -qy install "linux-image-$old" cryptsetup-initramfs libjson-c5
+	inside apt-get -qy --download-only install linux-image-amd64 "linux-image-$oldest"
 	inside apt-get -qy --download-only --reinstall install "linux-image-$old" cryptsetup-initramfs \
 		live-boot live-boot-initramfs-tools
 	inside apt-get -qy --download-only install xorriso mtools dosfstools e2fsprogs fdisk grub-common \
@@ -111,6 +122,6 @@ xorriso -as mkisofs -quiet -R -J -V LIVE -o "$dir/live.iso" "$image" >> "$dir/lo
 rm -r "$image" "$dir/squashfs"
 : > "$root/etc/initramfs-tools/modules"
 
-printf '%s\n' "OLD=$old" "NEW=$new" > "$dir/env"
+printf '%s\n' "OLDEST=$oldest" "OLD=$old" "NEW=$new" > "$dir/env"
 [ -z "${SUDO_UID:-}" ] || chown "$SUDO_UID:${SUDO_GID:-}" "$dir" "$dir/live.iso" "$dir/env"
 touch "$dir/stamp"

@@ -41,7 +41,7 @@ class System:
         self.work = work
         self.stick = work / "stick.img"
         work.mkdir()
-        self.old, self.new = (line.split("=")[1] for line in (self.base / "env").read_text().split())
+        self.oldest, self.old, self.new = (line.split("=")[1] for line in (self.base / "env").read_text().split())
         if below:
             subprocess.run(["cp", "--sparse=always", below / "stick.img", self.stick], check=True)
         else:
@@ -57,11 +57,11 @@ class System:
                         self.base / "live.iso", self.stick], check=True,
                        env={**os.environ, "LIVENG_DEPLOY_DATA": TOP / "deploy/data"})
 
-    def run(self, command, *, cmdline=LIVE, data=b"", check=True):
+    def run(self, command, *, cmdline=LIVE, data=b"", check=True, timeout=600):
         """Run a shell command in the machine; by default it must succeed."""
         done = subprocess.run(
             [TOP / "tests/hooks/enter.sh", self.root, self.work, cmdline, "sh", "-c", command],
-            input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600, check=False)
+            input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False)
         text = done.stdout.decode(errors="replace")
         assert not check or done.returncode == 0, text
         return Done(done.returncode, text)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """apt on a running live stick: each run that changes a kernel or an initrd writes the stick, once."""
 
+import re
+
 import pytest
 
-from system import LIVE
+from system import LIVE, TOP
 
 
 def writes(done):
@@ -163,3 +165,120 @@ def test_purge_leaves_nothing(system):
     system.apt("purge linux-image-liveng-common livengkupd")
     left = system.run("find / -xdev -name '*liveng*' ! -path '/debs*'").text
     assert left == ""
+
+
+def package(system, name, postinst):
+    """A package that brings something for the initrd, as a theme of plymouth, and has this postinst."""
+    system.put(f"/made/{name}/DEBIAN/control", f"Package: {name}\nVersion: 1\nArchitecture: all\n"
+               "Maintainer: The liveng developers <liveng@localhost>\nDescription: something\n")
+    system.put(f"/made/{name}/DEBIAN/postinst", f"#!/bin/sh\nset -e\n{postinst}\n", mode="755")
+    system.put(f"/made/{name}/usr/share/initramfs-tools/hooks/{name}",
+               f'#!/bin/sh\n[ "$1" != prereqs ] || exit 0\nmkdir -p "$DESTDIR/has-{name}"\n', mode="755")
+    system.run(f"dpkg-deb --build /made/{name} /made/{name}.deb")
+    return f"/made/{name}.deb"
+
+
+def assert_in_stick(system, name):
+    listed = system.run(f"lsinitramfs /boot/initrd.img-{system.new}").text
+    assert name in listed.splitlines()
+
+
+@pytest.mark.parametrize("call", ["update-initramfs -u", "update-initramfs -u -k all", "update-initramfs -u && update-initramfs -u",
+                                  "dpkg-trigger --no-await update-initramfs"])
+@pytest.mark.either
+def test_postinst_that_updates_the_initrd_itself(system, call):
+    """With live-tools that would say "is disabled", and exit with 0."""
+    done = system.run(f"dpkg -i {package(system, 'themed', call)}")
+    assert "disabled" not in done.text
+    assert system.builds() == [system.new] and writes(done) == 1
+    assert_in_stick(system, "has-themed")
+    assert system.noted() == "" and system.run("dpkg --audit").text == ""
+
+
+@pytest.mark.parametrize("words", ["-u", "-uk all", "-c -k $NEW", "-u -v -k $NEW -b /boot"])
+def test_update_by_hand(system, words):
+    done = system.run(f"NEW={system.new}; rm /boot/initrd.img-{system.old}; update-initramfs {words}")
+    assert system.builds()[-1:] == [system.new] and writes(done) == 1 and "disabled" not in done.text
+
+
+@pytest.mark.either
+def test_update_by_hand_is_of_what_the_stick_boots(system):
+    system.run(f"/etc/kernel/postinst.d/zz-liveng {system.old}")
+    assert system.builds() == [system.old]
+    done = system.run("update-initramfs -u")
+    assert system.builds() == [system.old] and system.current() == system.old and writes(done) == 1
+
+
+def diverted(system):
+    return system.run("dpkg-divert --list '*live-update-initramfs'; ls -l /bin/live-update-initramfs* 2> /dev/null || :").text
+
+
+def test_live_tools_is_untouched_elsewhere_and_afterwards(bare):
+    theirs = bare.run("md5sum /bin/live-update-initramfs /usr/sbin/update-initramfs; dpkg -V live-tools").text
+    bare.install()
+    assert "live-update-initramfs.live-tools" in diverted(bare)
+    bare.builds()
+    # Also if it is upgraded, or goes and comes back, meanwhile.
+    bare.apt("install --reinstall live-tools")
+    assert "wrote" in bare.run("update-initramfs -u").text and bare.builds()
+    bare.apt("remove live-tools")
+    assert "live-tools" not in diverted(bare)
+    bare.apt("install live-tools")
+    assert "wrote" in bare.run("update-initramfs -u").text and bare.builds()
+    # On a boot that is not one of a stick it is as ever.
+    bare.run_from_stick()
+    said = bare.run("update-initramfs -u", cmdline="root=/dev/sda1", check=False).text
+    assert "Generating" in said and "wrote" not in said and bare.builds()
+    bare.apt("purge linux-image-liveng-common")
+    assert "live-tools" not in bare.run("ls -l /bin/live-update-initramfs*").text
+    assert bare.run("md5sum /bin/live-update-initramfs /usr/sbin/update-initramfs; dpkg -V live-tools").text == theirs
+    assert "is disabled" in bare.run("update-initramfs -u").text
+
+
+@pytest.mark.parametrize("what", ["cryptsetup-initramfs", "cryptsetup-initramfs live-boot-initramfs-tools live-boot"])
+@pytest.mark.either
+def test_without_live_tools_there_is_one_build_too(system, what):
+    """initramfs-tools' own, which the same trigger leads to."""
+    system.apt("remove live-tools")
+    system.builds()
+    done = system.apt(f"install --reinstall {what}")
+    assert system.builds() == [system.new] and writes(done) == 1
+    done = system.run(f"dpkg -i {package(system, 'themed', 'update-initramfs -u')}")
+    assert system.builds() == [system.new] and writes(done) == 1
+    assert_in_stick(system, "has-themed")
+    # One that the newest kernel is not of.
+    system.run(f"/etc/kernel/postinst.d/zz-liveng {system.old}")
+    system.builds()
+    done = system.apt("install --reinstall cryptsetup-initramfs")
+    assert system.builds() == [system.new, system.old] and writes(done) == 1 and system.current() == system.old
+
+
+@pytest.mark.either
+def test_the_hook_knows_the_same_flavours(system):
+    """As the program: tests/unit/candidate.c."""
+    table = re.findall(r'{"([^"]*)", "([^"]*)"},', (TOP / "tests/unit/candidate.c").read_text())
+    assert len(table) > 9
+    script = "eval \"$(sed -n '/^flavour_of()/,/^}/p' /usr/libexec/liveng/hook)\"; for r; do flavour_of $r; done"
+    system.put("/flavours", script)
+    said = system.run("sh /flavours " + " ".join(release for release, _ in table)).text
+    assert said.splitlines() == [flavour for _, flavour in table]
+
+
+@pytest.mark.either
+def test_a_kernel_of_another_flavour_stays_away(system):
+    """Which beats the plain one of the same version by its name, or comes a day sooner."""
+    version = system.new.removesuffix("-amd64")
+    for release in f"{version}-rt-amd64", f"{version}-cloud-amd64":
+        system.run(f"touch /boot/vmlinuz-{release}")
+        done = system.run(f"/etc/kernel/postinst.d/zz-liveng {release}")
+        assert f"liveng: the stick stays with kernels like {system.new}" in done.text
+        assert f"sudo livengkupd update {release}" in done.text
+    system.run("touch /boot/vmlinuz-99-rt-amd64")
+    assert "stays with" in system.run("/etc/kernel/postinst.d/zz-liveng 99-rt-amd64").text
+    done = system.run("livengkupd --disk /stick.img update")
+    assert f"{system.new} is there already" in done.text and "99-rt-amd64 is newer" in done.text
+    assert system.builds() == []
+    # The first of its kind here, and newer: somebody wants it.
+    system.run("touch /boot/vmlinuz-99-1-mine")
+    done = system.run("/etc/kernel/postinst.d/zz-liveng 99-1-mine", check=False)
+    assert "stays with" not in done.text and "99-1-mine" in system.builds()[0]

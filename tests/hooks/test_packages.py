@@ -152,3 +152,31 @@ def test_what_autoremove_leaves_alone():
     kept = ["common", "amd64", "rt-amd64", "686-pae", "mine-16k"]
     assert [name for name in [*kept, "6.1.0-56-amd64", "6.12.90+deb13-amd64", "6.1.0-1-mine-16k"]
             if re.search(pattern, f"linux-image-liveng-{name}")] == kept
+
+
+@pytest.mark.either
+def test_the_removal_from_a_stick_is_asked_about(system):
+    """Nobody to ask: a notice is enough."""
+    question = "linux-image-liveng-common linux-image-liveng-common/remove boolean"
+    system.run(f"echo {question} false | debconf-set-selections")
+    done = system.apt("remove linux-image-liveng-common", check=False)
+    assert done.code != 0 and "is not removed, as you said" in done.text
+    assert "install ok installed" in system.run("dpkg-query -Wf '${Status}' linux-image-liveng-common").text
+    assert "wrote" in system.run("update-initramfs -u").text
+    done = system.apt("remove linux-image-liveng-common")
+    assert f"the stick continues to boot {system.new}" in done.text
+
+
+@pytest.mark.either
+def test_grml_keeps_its_backend(bare):
+    """Its live-boot-grml-initramfs-tools excludes Debian's live-boot-initramfs-tools."""
+    bare.put("/made/grml/DEBIAN/control", "Package: live-boot-grml-initramfs-tools\nVersion: 1\nArchitecture: all\n"
+             "Maintainer: The liveng developers <liveng@localhost>\nProvides: live-boot-backend\n"
+             "Conflicts: live-boot-backend, live-boot-initramfs-tools\nReplaces: live-boot-initramfs-tools\n"
+             "Description: as Grml's\n")
+    bare.run("cp -a --parents $(dpkg -L live-boot-initramfs-tools | grep initramfs-tools/) /made/grml 2> /dev/null; "
+             "dpkg-deb -b /made/grml /made/grml.deb")
+    bare.apt("install /made/grml.deb")
+    done = bare.install()
+    assert "live-boot-grml-initramfs-tools" not in done.text and "wrote" in done.text
+    assert "ok installed" in bare.run("dpkg-query -Wf '${Status}' live-boot-grml-initramfs-tools").text

@@ -109,12 +109,58 @@ static void what_was_set_aside_is_not_a_release(void **state)
 	}
 }
 
+/* The hook's flavour_of() says the same of these: tests/hooks/test_apt.py. */
+static void a_flavour_follows_the_version(void **state)
+{
+	static const char *const flavours[][2] = {
+		{"6.1.0-50-amd64", "amd64"},
+		{"6.1.0-50-rt-amd64", "rt-amd64"},
+		{"6.1.0-50-686-pae", "686-pae"},
+		{"6.1.0-686", "686"},
+		{"6.12.90+deb13-cloud-arm64", "cloud-arm64"},
+		{"6.12-rc1-amd64", "amd64"},
+		{"6.13~rc7-amd64", "amd64"},
+		{"6.5.0-13parrot1-amd64", "amd64"},
+		{"6.12.8-1-liquorix-amd64", "liquorix-amd64"},
+		{"5.10.57-antix.1-amd64-smp", "antix.1-amd64-smp"},
+		{"7.0", "7.0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(flavours); i++)
+		assert_string_equal(installed_flavour(flavours[i][0]), flavours[i][1]);
+}
+
+static void the_flavour_of_the_stick_wins(void **state)
+{
+	char newest[KERNEL_RELEASE_MAX];
+
+	(void)state;
+	put_kernel("6.1.0-50-cloud-amd64");
+	put_kernel("6.1.0-50-amd64");
+	put_kernel("6.1.0-49-amd64");
+	put_kernel("6.1.0-51-rt-amd64");
+	assert_int_equal(installed_newest_like(ROOT, "6.1.0-9-amd64", newest), 0);
+	assert_string_equal(newest, "6.1.0-50-amd64");
+	assert_int_equal(installed_newest_like(ROOT, "6.1.0-9-cloud-amd64", newest), 0);
+	assert_string_equal(newest, "6.1.0-50-cloud-amd64");
+	assert_int_equal(installed_newest_like(ROOT, "6.1.0-9-arm64", newest), 0);
+	assert_string_equal(newest, "6.1.0-51-rt-amd64");
+	assert_int_equal(installed_newest_like(ROOT, NULL, newest), 0);
+	assert_string_equal(newest, "6.1.0-51-rt-amd64");
+	while (installed_newest(ROOT, NULL, newest) == 0)
+		unlink(kernel_path(newest));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(releases_have_an_order, make_root, remove_root),
 		cmocka_unit_test_setup_teardown(
 			what_was_set_aside_is_not_a_release, make_root, remove_root),
+		cmocka_unit_test(a_flavour_follows_the_version),
+		cmocka_unit_test_setup_teardown(
+			the_flavour_of_the_stick_wins, make_root, remove_root),
 	};
 
 	return cmocka_run_group_tests_name("candidate", tests, NULL, NULL);

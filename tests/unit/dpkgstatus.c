@@ -4,7 +4,7 @@
  * dpkg's record of a system, which may come from a hostile image.
  */
 
-#include "stock/dpkgstatus.h"
+#include "machine/dpkgstatus.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,6 +34,24 @@ static void only_whole_packages_are_installed(void **state)
 	assert_false(dpkgstatus_has(STATUS, "dpk"));
 	assert_false(dpkgstatus_has("", "dpkg"));
 	assert_false(dpkgstatus_has("\n\n\n", "dpkg"));
+}
+
+static void kernels_on_hold_are_named(void **state)
+{
+	static const char held[] =
+		"Package: linux-image-amd64\nStatus: hold ok installed\n\n"
+		"Package: mawk\nStatus: hold ok installed\n\n"
+		"Package: linux-image-6.1.0-50-amd64\nStatus: install ok installed\n\n"
+		"Status: hold ok installed\n\n"
+		"Status: hold ok installed\nPackage: linux-image-6.1.0-49-amd64\n";
+	char *names = dpkgstatus_held(held, "linux-image-");
+
+	(void)state;
+	assert_string_equal(names, "linux-image-amd64 linux-image-6.1.0-49-amd64");
+	free(names);
+	names = dpkgstatus_held(STATUS, "linux-image-");
+	assert_string_equal(names, "");
+	free(names);
 }
 
 static void the_architecture_is_a_word(void **state)
@@ -67,6 +85,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_whole_packages_are_installed),
+		cmocka_unit_test(kernels_on_hold_are_named),
 		cmocka_unit_test(the_architecture_is_a_word),
 		cmocka_unit_test(many_paragraphs_take_no_longer_each),
 	};

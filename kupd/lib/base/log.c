@@ -67,6 +67,8 @@ __attribute__((format(printf, 3, 0))) static void print(
 	int saved_errno = errno;
 	char text[2048], safe[2048];
 
+	if (!log_shows(LOG_QUIET))
+		return;
 	vsnprintf(text, sizeof(text), format, arguments);
 	strcpy(safe, text);
 	show(prefix, safe);
@@ -156,6 +158,8 @@ void log_step(const char *format, ...)
 {
 	va_list arguments;
 
+	if (!log_shows(LOG_QUIET))
+		return;
 	va_start(arguments, format);
 	vsnprintf(logger.step, sizeof(logger.step), format, arguments);
 	va_end(arguments);

@@ -8,6 +8,7 @@
  */
 
 enum log_level {
+	LOG_SILENT,  /* nothing; the sinks get nothing either */
 	LOG_QUIET,   /* errors and warnings */
 	LOG_NORMAL,  /* also what was done */
 	LOG_VERBOSE, /* also every step */

@@ -65,7 +65,7 @@ static int choose_release(
 	}
 	if (source->kernel)
 		return release_of_file(source->kernel, ret_release);
-	if (installed_newest(source->root, NULL, ret_release) < 0)
+	if (installed_newest_like(source->root, source->like, ret_release) < 0)
 		return refuse(-ERR_REFUSED,
 			"%s/boot: no kernel found: install one with apt, or name another system "
 			"with --root, or files with --kernel and --initrd",

@@ -32,6 +32,7 @@ struct candidate {
 struct candidate_source {
 	const char *root;    /* of the installed system; "" for this one */
 	const char *release; /* NULL: that of @kernel if given, else the newest installed */
+	const char *like;    /* of the flavour of this release, if there is one */
 	const char *kernel;
 	const char *initrd;
 };

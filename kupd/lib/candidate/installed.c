@@ -2,6 +2,8 @@
 
 #include "installed.h"
 
+#include <fts.h>
+#include <regex.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -52,6 +54,21 @@ bool installed_is_newer(const char *a, const char *b)
 	return order > 0;
 }
 
+const char *installed_flavour(const char *release)
+{
+	/* 6.1.0-50-, 6.12-rc1-, 6.12.90+deb13-, 6.5.0-13parrot1- */
+	static const char version[] = "^[0-9.]+(-rc[0-9]+)?([+~][^-]*)?(-[0-9][^-]*)?-";
+	regmatch_t match = {.rm_eo = 0};
+	regex_t regex;
+
+	if (regcomp(&regex, version, REG_EXTENDED) != 0)
+		return release;
+	if (regexec(&regex, release, 1, &match, 0) != 0)
+		match.rm_eo = 0;
+	regfree(&regex);
+	return release + match.rm_eo;
+}
+
 /* A file set aside by dpkg or by the administrator is not a release. */
 static bool is_set_aside(const char *name)
 {
@@ -63,7 +80,7 @@ static bool is_set_aside(const char *name)
 
 /* Find the newest release among the names in a folder that begin with @prefix and have a kernel. */
 static void scan(const char *root, const char *folder_name, const char *prefix, const char *before,
-	char newest[KERNEL_RELEASE_MAX])
+	const char *flavour, char newest[KERNEL_RELEASE_MAX])
 {
 	cleanup(close_folder) DIR *folder = NULL;
 	autofree char *path = text_new("%s%s", root, folder_name);
@@ -79,23 +96,76 @@ static void scan(const char *root, const char *folder_name, const char *prefix, 
 			continue;
 		if (before && !installed_is_newer(before, release))
 			continue;
+		if (flavour && strcmp(installed_flavour(release), flavour) != 0)
+			continue;
 		kernel = installed_kernel(root, release);
 		if (kernel && (!newest[0] || installed_is_newer(release, newest)))
 			snprintf(newest, KERNEL_RELEASE_MAX, "%s", release);
 	}
 }
 
-int installed_newest(const char *root, const char *before, char ret_release[KERNEL_RELEASE_MAX])
+static int find_newest(const char *root, const char *before, const char *flavour,
+	char ret_release[KERNEL_RELEASE_MAX])
 {
 	char newest[KERNEL_RELEASE_MAX] = "";
 
-	scan(root, "/boot", "vmlinuz-", before, newest);
-	scan(root, "/usr/lib/modules", "", before, newest);
-	scan(root, "/lib/modules", "", before, newest);
+	scan(root, "/boot", "vmlinuz-", before, flavour, newest);
+	scan(root, "/usr/lib/modules", "", before, flavour, newest);
+	scan(root, "/lib/modules", "", before, flavour, newest);
 	if (!newest[0])
 		return -ENOENT;
 	memcpy(ret_release, newest, sizeof(newest));
 	return 0;
+}
+
+int installed_newest(const char *root, const char *before, char ret_release[KERNEL_RELEASE_MAX])
+{
+	return find_newest(root, before, NULL, ret_release);
+}
+
+int installed_newest_like(const char *root, const char *like, char ret_release[KERNEL_RELEASE_MAX])
+{
+	int r = like ? find_newest(root, NULL, installed_flavour(like), ret_release) : -ENOENT;
+
+	return r == -ENOENT ? find_newest(root, NULL, NULL, ret_release) : r;
+}
+
+bool installed_has_modules(const char *root, const char *release)
+{
+	autofree char *merged = text_new("%s/usr/lib/modules/%s/modules.builtin", root, release);
+	autofree char *split = text_new("%s/lib/modules/%s/modules.builtin", root, release);
+
+	return (merged && access(merged, F_OK) == 0) || (split && access(split, F_OK) == 0);
+}
+
+static uint64_t size_of_tree(char *path)
+{
+	char *const paths[] = {path, NULL};
+	uint64_t size = 0;
+	FTSENT *entry;
+	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
+
+	while (tree && (entry = fts_read(tree)))
+		if (entry->fts_info == FTS_F || entry->fts_info == FTS_D ||
+			entry->fts_info == FTS_SL)
+			size += (uint64_t)entry->fts_statp->st_blocks * SECTOR_SIZE;
+	if (tree)
+		fts_close(tree);
+	return size;
+}
+
+uint64_t installed_size(const char *root, const char *release)
+{
+	static const char *const places[] = {"/usr/lib/modules/", "/boot/vmlinuz-",
+		"/boot/initrd.img-", "/boot/System.map-", "/boot/config-"};
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		autofree char *path = text_new("%s%s%s", root, places[i], release);
+
+		size += path ? size_of_tree(path) : 0;
+	}
+	return size;
 }
 
 int installed_look(

@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/util.h"
+
 #define INSTALLED "install ok installed"
+#define HELD	  "hold ok installed"
 
 /* A field of one paragraph, and where that ends. */
 struct field {
@@ -34,14 +37,21 @@ static bool is_value(const struct field *field, const char *text)
 	       strncmp(field->value, text, field->length) == 0;
 }
 
+/* The end of the paragraph that begins there: the blank line after it, or @stop. */
+static const char *end_of(const char *paragraph, const char *stop)
+{
+	const char *blank = memmem(paragraph, (size_t)(stop - paragraph), "\n\n", 2);
+
+	return blank ? blank : stop;
+}
+
 /* The paragraph of an installed package; NULL: it is not installed. */
 static const char *find_installed(const char *status, const char *name, const char **ret_end)
 {
 	const char *stop = status + strlen(status);
 
 	for (const char *paragraph = status; *paragraph;) {
-		const char *blank = memmem(paragraph, (size_t)(stop - paragraph), "\n\n", 2);
-		const char *end = blank ? blank : stop;
+		const char *end = end_of(paragraph, stop);
 		struct field package = find_field(paragraph, end, "Package: ");
 		struct field state = find_field(paragraph, end, "Status: ");
 
@@ -59,6 +69,33 @@ bool dpkgstatus_has(const char *status, const char *name)
 	const char *end;
 
 	return find_installed(status, name, &end) != NULL;
+}
+
+char *dpkgstatus_held(const char *status, const char *prefix)
+{
+	const char *stop = status + strlen(status);
+	char *names = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&names, &size);
+
+	if (!stream)
+		return NULL;
+	for (const char *paragraph = status; *paragraph;) {
+		const char *end = end_of(paragraph, stop);
+		struct field package = find_field(paragraph, end, "Package: ");
+		struct field state = find_field(paragraph, end, "Status: ");
+
+		if (is_value(&state, HELD) && package.length >= strlen(prefix) &&
+			strncmp(package.value, prefix, strlen(prefix)) == 0)
+			fprintf(stream, "%s%.*s", ftell(stream) > 0 ? " " : "", (int)package.length,
+				package.value);
+		paragraph = end + strspn(end, "\n");
+	}
+	if (fclose(stream) != 0) {
+		free(names);
+		return NULL;
+	}
+	return names;
 }
 
 void dpkgstatus_arch(const char *status, char ret_arch[DPKGSTATUS_ARCH])

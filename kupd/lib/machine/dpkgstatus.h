@@ -13,5 +13,10 @@
 /** Is the package @name installed there? */
 bool dpkgstatus_has(const char *status, const char *name);
 
+/** The names of the packages put on hold (apt-mark hold) that begin with @prefix, separated by
+ * spaces;
+ * "" if there are none. NULL: no memory. The caller frees it. */
+char *dpkgstatus_held(const char *status, const char *prefix);
+
 /** The architecture of the system, which is that of dpkg; "" if it is not known. */
 void dpkgstatus_arch(const char *status, char ret_arch[DPKGSTATUS_ARCH]);
