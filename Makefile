@@ -124,7 +124,7 @@ check: IMAGES = live.iso
 check: check-build
 	$(PYTEST) -m 'not full' tests/vm tests/hooks tests/cli tests/unit tests/test_source.py
 check-vm: IMAGES = live.iso live-trixie.iso stock.iso stock-newer.iso bare.iso stock-trixie.iso
-check-vm: check-build
+check-vm: check-build $(BUILD)/hooks/testing/stamp
 	LIVENG_MODEL_STATES=1200 $(PYTEST) --resume $(if $(PART),--part $(PART)) tests; \
 		status=$$?; /usr/bin/python3 tests/vm/matrix.py && exit $$status
 

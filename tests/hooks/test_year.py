@@ -99,3 +99,15 @@ def test_the_next_release_of_debian(bookworm, live_tools):
     assert "live-tools" not in bare.run("dpkg-divert --list '*live-update*'; ls /bin/live-update-initramfs*").text
     if live_tools:
         assert "is disabled" in bare.run("update-initramfs -u").text and bare.run("dpkg -V live-tools").text == ""
+
+
+@pytest.mark.full
+def test_with_sysvinit(bare):
+    """The same services, as init scripts."""
+    life = Life(bare)
+    bare.apt("install sysvinit-core")
+    life.costs(f"{APT} install /debs/*.deb", [bare.new], 1)
+    assert bare.run("ls /etc/rc2.d").text.count("liveng-") == 3
+    life.costs(f"{APT} install --reinstall linux-image-{bare.new} cryptsetup-initramfs", [bare.new], 1)
+    bare.apt("purge linux-image-liveng-common")
+    assert bare.run("ls /etc/init.d /etc/rc?.d | grep liveng || :").text == ""

@@ -67,6 +67,11 @@ def status(machine):
     return json.loads(machine.run("livengkupd --json status", 120))
 
 
+def state(machine):
+    """What anyone may read of it, without the device."""
+    return json.loads(machine.run("setpriv --reuid 65534 --regid 65534 --clear-groups cat /run/liveng/status.json"))
+
+
 def identity(machine):
     """What an update must leave as it is: the UUIDs of the stick's partitions and file systems."""
     return machine.run("disk=/dev/$(lsblk -no PKNAME $(findmnt -no SOURCE /run/live/medium))"
@@ -103,14 +108,21 @@ def finish_upgrade(machine):
     return said
 
 
+def noise(said):
+    """What apt said that looks like something wrong."""
+    return [line for line in said.splitlines() if re.search(r"^(W|E): |warning|error|cannot|can't|couldn't", line, re.I)]
+
+
 def upgrade(machine, packages="--with-new-pkgs upgrade"):
-    """Have apt upgrade the kernel. Returns the release that the stick was given."""
+    """Have apt upgrade the kernel, or the initrd. Returns the release that the stick was given."""
     begin_upgrade(machine, packages)
     said = finish_upgrade(machine)
     built = re.findall(BUILDING, said)
     written = re.findall(WRITTEN, said)
     if len(built) != 1 or len(written) != 1:
         raise Failure(f"{len(built)} initrds were built, {len(written)} kernel sets written:\n{said}")
+    if noise(said):
+        raise Failure("apt said what is not so:\n" + "\n".join(noise(said)))
     return written[0][0]
 
 

@@ -49,6 +49,20 @@ def test_a_stick_upgrades_itself_from_its_first_boot(folder, record_property, im
     assert story.kupd(stick, "verify")["errors"] == []
 
 
+def test_plymouth_that_updates_the_initrd_itself(folder):
+    """By hand, as it were, in its postinst: live-tools would say that this is disabled."""
+    stick = folder / "stick.img"
+    story.deploy(BUILD / "vm/stock.iso", stick)
+    with Machine(stick, folder, "boot", "uefi") as machine:
+        machine.wait_for_boot()
+        before = story.wait_for_first_boot(machine)
+        assert story.upgrade(machine, "install --reinstall plymouth") == before
+        assert story.status(machine)["previous"]["release"] == before
+        machine.reboot()
+        story.wait_until_blessed(machine)
+        machine.power_off()
+
+
 def test_what_is_set_at_deployment_holds_from_the_first_passphrase_on(folder):
     """The keys of a German keyboard, pressed; then what live-config has made of the other options."""
     stick = folder / "stick.img"

@@ -49,7 +49,19 @@ def test_an_encrypted_stick_boots_the_kernel_that_apt_brought_under_secure_boot(
     assert upgraded.before != upgraded.after
     assert not re.findall(story.BUILDING, upgraded.said)  # no second one
     assert re.findall(story.WRITTEN, upgraded.said) == [(upgraded.after, "B")]
+    assert story.noise(upgraded.said) == []
     assert (upgraded.kept, upgraded.ids_kept) == ("kept", True)
     assert upgraded.guards == {"Secure Boot": True, "lockdown": True, "LUKS": True}
     assert upgraded.self_blessed == "trial"  # the boot that wrote a set says nothing of it (K12)
     assert story.kupd(upgraded.image, "verify")["errors"] == []
+
+
+def test_what_happened_is_there_for_anyone_to_read(upgraded):
+    state, before, after = upgraded.state, upgraded.before, upgraded.after
+    assert state["running"] == {"release": after, "entry": "standard"}
+    assert (state["current"]["release"], state["previous"]["release"]) == (after, before)
+    assert state["factory"] == {"release": before, "has_modules": True}
+    assert (state["assessment_state"], state["persistence"], state["tries"]) == ("proven", "encrypted", None)
+    assert state["free_bytes"] > 0 and state["schema_version"] == 1
+    assert {name: state["last"][name] for name in ("verb", "exit_code", "release", "errors")} == {
+        "verb": "bless", "exit_code": 0, "release": after, "errors": []}

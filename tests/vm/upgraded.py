@@ -24,7 +24,7 @@ WATCH = ("(until pgrep -f '^[^ ]*livengkupd .*update' > /dev/null; do sleep 0.2;
 class Upgraded:
     """@building and @writing: snapshots of the machine in `stick.qcow2`, and how many seconds it then
     took to the end of that. @said: what apt said from the initrd's build on. @self_blessed: the assessment
-    after a `bless` by the boot that wrote the set. `upgraded.img` is the stick after the first boot of the
+    after a `bless` by the boot that wrote the set. @state: status.json, as anyone may read it. `upgraded.img` is the stick after the first boot of the
     new kernel."""
 
     before: str
@@ -37,6 +37,7 @@ class Upgraded:
     guards: dict
     self_blessed: str
     tested: dict
+    state: dict
     run: str = ""
 
     firmware = "secureboot"
@@ -83,11 +84,12 @@ class Upgraded:
             self_blessed = story.status(machine)["assessment_state"]
             machine.reboot(story.PASSPHRASE)
             after = story.release(machine)
+            tested = story.tested(machine, cls.firmware, True, "bookworm", before, after)
+            story.wait_until_blessed(machine)
             made = cls(before, after, said, times[1] - times[0], times[2] - times[1],
                        machine.run("cat /root/kept"), story.identity(machine) == ids,
                        story.guards(machine), self_blessed,
-                       story.tested(machine, cls.firmware, True, "bookworm", before, after))
-            story.wait_until_blessed(machine)
+                       tested, story.state(machine))
             machine.power_off()
         subprocess.run(["qemu-img", "convert", "-O", "raw", cls.stick, cls.image], check=True)
         return made
