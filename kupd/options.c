@@ -259,6 +259,7 @@ static enum arguments_result take(void *data, const struct option *option, char 
 		break;
 	case OPTION_REBUILD:
 		options->rebuild = true;
+		options->has_root = true;
 		break;
 	case OPTION_NO_VERIFY:
 		options->no_verify = true;

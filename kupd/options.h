@@ -26,7 +26,7 @@ struct kupd_options {
 	enum stick_target target;
 	const char *target_path; /* NULL with STICK_RUNNING */
 	const char *root;	 /* "" for this system; no trailing slash */
-	bool has_root;		 /* it was given, if only as "/" */
+	bool has_root;		 /* it was given, if only as "/" or by --rebuild */
 	const char *kernel;
 	const char *initrd;
 	bool rebuild;

@@ -41,15 +41,20 @@ codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
 main=$(mirror "$codename") security=$(mirror "$codename-security")
 [ -n "${main:+$security}" ] || { echo "$0: apt has no mirror of $codename" >&2; exit 1; }
 
-# Testing has only one kernel: the older ones are stable's.
+# Testing has only one kernel: the older ones are stable's. A mirror may have it as it was a while ago.
 before=
-[ "$suite" != testing ] || before="deb $main stable main"
+stale=
+if [ "$suite" = testing ]; then
+	before="deb $main stable main"
+	stale=yes
+fi
 
 # Nobody here asks for most of a kernel's modules; live-boot's hook would take all network drivers.
 # shellcheck disable=SC2016
 "$fetch" sh -c 'rm -rf --one-file-system "$0" && exec "$@"' "$root" \
 	mmdebstrap --quiet --mode=root --variant=apt --skip=cleanup/apt/lists,check/qemu \
 	--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
+	${stale:+--aptopt='Acquire::Check-Valid-Until "false"'} \
 	--aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
 	--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' \
 	--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \

@@ -174,7 +174,7 @@ def test_grml_keeps_its_backend(bare):
              "Maintainer: The liveng developers <liveng@localhost>\nProvides: live-boot-backend\n"
              "Conflicts: live-boot-backend, live-boot-initramfs-tools\nReplaces: live-boot-initramfs-tools\n"
              "Description: as Grml's\n")
-    bare.run("cp -a --parents $(dpkg -L live-boot-initramfs-tools | grep initramfs-tools/) /made/grml 2> /dev/null; "
+    bare.run("for file in $(dpkg -L live-boot-initramfs-tools); do [ -d $file ] || cp --parents $file /made/grml; done; "
              "dpkg-deb -b /made/grml /made/grml.deb")
     bare.apt("install /made/grml.deb")
     done = bare.install()
