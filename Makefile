@@ -123,7 +123,7 @@ check check-vm: export LIVENG_PROGRAMS = build/san
 check: IMAGES = live.iso
 check: check-build
 	$(PYTEST) -m 'not full' tests/vm tests/hooks tests/cli tests/unit tests/test_source.py
-check-vm: IMAGES = live.iso live-trixie.iso stock.iso stock-newer.iso bare.iso stock-trixie.iso
+check-vm: IMAGES = live.iso live-trixie.iso stock.iso stock-newer.iso bare.iso stock-trixie.iso live-sysvinit.iso
 check-vm: check-build $(BUILD)/hooks/testing/stamp
 	LIVENG_MODEL_STATES=1200 $(PYTEST) --resume $(if $(PART),--part $(PART)) tests; \
 		status=$$?; /usr/bin/python3 tests/vm/matrix.py && exit $$status
@@ -146,6 +146,7 @@ $(BUILD)/packages.stamp: $(shell git ls-files --cached --others --exclude-standa
 		Makefile kupd deploy kernel-hooks initramfs-hooks debian 2> /dev/null)
 	debian/build.sh $(BUILD) && touch $@
 %-trixie.iso: IMAGE = --suite trixie
+%-sysvinit.iso: IMAGE = --init sysvinit
 $(addprefix $(BUILD)/vm/,stock.iso stock-newer.iso bare.iso stock-trixie.iso): IMAGE_PACKAGES =
 $(BUILD)/vm/stock.iso: IMAGE = --stock "plymouth lvm2 cryptsetup"
 $(BUILD)/vm/stock-newer.iso: IMAGE = --newest yes --stock "plymouth lvm2 cryptsetup"

@@ -124,10 +124,13 @@ static void tell_assessment(
 			assessment_has_previous(stick) ? "previous" : "fallback");
 	} else {
 		state = "proven";
-		snprintf(text, sizeof(text), "the current set is proven");
+		snprintf(text, sizeof(text), "the current set is proven%s",
+			stick->has_trials ? "" : "; a new one gets no trial, nothing would end it");
 	}
 	tell(run, "assessment", "assessment", text);
 	run_add(run, "assessment_state", state);
+	json_object_object_add(
+		run->result, "has_trials", json_object_new_boolean(stick->has_trials));
 	if (assessment_once(stick))
 		tell(run, "once", "once", assessment_once(stick));
 	else

@@ -323,6 +323,10 @@ int update_run(
 	unwritten_forget(run, plan.candidate->release);
 	log_info("%s: wrote %s into slot %s: the next boot runs it", stick->name,
 		plan.candidate->release, plan.slot.name);
+	if (!stick->has_trials && stick->grubenv)
+		log_info("%s: without a trial, which nothing would end here: livengkupd(8), A GOOD "
+			 "BOOT",
+			stick->name);
 	return 0;
 }
 

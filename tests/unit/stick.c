@@ -411,7 +411,7 @@ static void the_assessment_is_one_write(void **state)
 {
 	struct disk disk = {0};
 	struct grubenv grubenv = {0};
-	struct stick stick = {.disk = &disk, .grubenv = &grubenv};
+	struct stick stick = {.disk = &disk, .grubenv = &grubenv, .has_trials = true};
 
 	(void)state;
 	assert_int_equal(assessment_begin_trial(&stick, PREVIOUS_PROVEN, 0), 0);
@@ -423,6 +423,10 @@ static void the_assessment_is_one_write(void **state)
 	grubenv = (struct grubenv){0};
 	assert_int_equal(assessment_begin_trial(&stick, PREVIOUS_GONE, 'B'), 0);
 	assert_string_equal(grubenv.set, "liveng_tries=3 liveng_previous=0 liveng_proven=B ");
+	stick.has_trials = false;
+	grubenv = (struct grubenv){0};
+	assert_int_equal(assessment_begin_trial(&stick, PREVIOUS_DOUBTED, 'B'), 0);
+	assert_string_equal(grubenv.set, "liveng_tries=- liveng_previous=2 liveng_proven=- ");
 	stick.grubenv = NULL;
 	assert_int_equal(assessment_begin_trial(&stick, PREVIOUS_PROVEN, 0), 0);
 }
@@ -432,7 +436,7 @@ static void a_full_block_is_reported(void **state)
 {
 	struct disk disk = {0};
 	struct grubenv grubenv = {.set_error = -ERR_FULL};
-	struct stick stick = {.disk = &disk, .grubenv = &grubenv};
+	struct stick stick = {.disk = &disk, .grubenv = &grubenv, .has_trials = true};
 	int old = begin_listening(), r;
 
 	(void)state;

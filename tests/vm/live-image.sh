@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# live-image.sh [--suite SUITE] [--stock PACKAGES] [--newest yes] OUT.iso [PACKAGE.deb]...: build the live image
+# live-image.sh [--suite SUITE] [--init INIT] [--stock PACKAGES] [--newest yes] OUT.iso [PACKAGE.deb]...: build the live image
 # that the tests in virtual machines boot: that of debian/examples/live-build, small, with the oldest kernel that the
 # archive has, so that there is a newer one to upgrade to. The packages come from a repository, as a distribution's
 # would.
 #
-# --newest: with the newest kernel.
+# --newest: with the newest kernel. --init sysvinit: with that instead of systemd.
 #
 # --stock: instead an image like Debian's own, with live-config and these packages, of people who have not heard
 # of liveng: its initrd cannot open an encrypted persistence.
@@ -21,28 +21,31 @@ set -eu
 suite=bookworm
 stock=
 newest_wanted=
+init=systemd
 while :; do
 	case ${1-} in
 	--suite) suite=$2 ;;
 	--stock) stock=$2 ;;
 	--newest) newest_wanted=$2 ;;
+	--init) init=$2 ;;
 	*) break ;;
 	esac
 	shift 2
 done
-[ $# -ge 1 ] || { echo "usage: $0 [--suite SUITE] [--stock PACKAGES] [--newest yes] OUT.iso [PACKAGE.deb]..." >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: $0 [--suite SUITE] [--init INIT] [--stock PACKAGES] [--newest yes] OUT.iso [PACKAGE.deb]..." >&2; exit 2; }
 
 example=$(cd "$(dirname "$0")/../.." && pwd)/debian/examples/live-build
 mkdir -p "$(dirname "$1")"
 out=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
-inputs=$({ echo "$suite $stock $newest_wanted ${DEMO_MODULES-}" && cat "$0" && shift && cat /dev/null "$@" &&
+inputs=$({ echo "$suite $init $stock $newest_wanted ${DEMO_MODULES-}" && cat "$0" && shift && cat /dev/null "$@" &&
 	find "$example" -type f -print0 | sort -z | xargs -0 cat; } | sha256sum)
 if [ -e "$out" ] && [ "$inputs" = "$(cat "$out.inputs" 2> /dev/null)" ]; then
 	exit
 fi
-[ "$(id -u)" = 0 ] || exec sudo --preserve-env=DEMO_MODULES -- "$0" --suite "$suite" --stock "$stock" --newest "$newest_wanted" "$@"
+[ "$(id -u)" = 0 ] || exec sudo --preserve-env=DEMO_MODULES -- "$0" --suite "$suite" --init "$init" --stock "$stock" \
+	--newest "$newest_wanted" "$@"
 # What live-build mounts goes with it, even if it is killed.
-[ "${LIVENG_INSIDE-}" ] || exec env LIVENG_INSIDE=1 unshare --mount -- "$0" --suite "$suite" --stock "$stock" \
+[ "${LIVENG_INSIDE-}" ] || exec env LIVENG_INSIDE=1 unshare --mount -- "$0" --suite "$suite" --init "$init" --stock "$stock" \
 	--newest "$newest_wanted" "$@"
 unset LIVENG_INSIDE
 
@@ -108,7 +111,11 @@ lb config \
 	--chroot-squashfs-compression-type lz4 \
 	--firmware-chroot false --firmware-binary false --memtest none --debian-installer none \
 	--checksums none --zsync false --win32-loader false > lb-config.log 2>&1
-echo "live-boot systemd-sysv login zstd iproute2 procps ca-certificates" > config/package-lists/live.list.chroot
+case $init in
+systemd) packages=systemd-sysv ;;
+sysvinit) packages="sysvinit-core orphan-sysvinit-scripts" ;;
+esac
+echo "live-boot $packages login zstd iproute2 procps ca-certificates" > config/package-lists/live.list.chroot
 if [ "$stock" ]; then
 	rm config/package-lists/liveng.list.chroot
 	echo "live-tools live-config live-config-systemd sudo user-setup console-setup locales $stock" \
@@ -217,9 +224,17 @@ put /etc/systemd/network/vm.network <<-END
 	[Network]
 	DHCP=ipv4
 END
+put /root/inittab <<-END
+	T0:23:respawn:/sbin/agetty --autologin root --noclear --keep-baud 115200 ttyS0 dumb
+	ne:2:wait:/bin/sh -c 'cd /sys/class/net && for n in e*; do ip link set \$n up; ip addr add 10.0.2.15/24 dev \$n; ip route add default via 10.0.2.2; done'
+END
 cat > config/hooks/normal/9900-vm.hook.chroot <<-END
 	#!/bin/sh
 	set -e
+	if [ -e /etc/inittab ]; then
+		cat /root/inittab >> /etc/inittab
+		exit
+	fi
 	systemctl enable systemd-networkd.service
 	systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer \
 		dpkg-db-backup.timer systemd-networkd-wait-online.service getty@tty1.service

@@ -201,7 +201,7 @@ class Machine(Console):
 
     def reboot(self, passphrase=None):
         """Restart as a user does, and wait for the shell."""
-        self.send("systemctl reboot\n")
+        self.send("reboot\n")
         return self.wait_for_boot(passphrase)
 
     def login(self):
@@ -213,7 +213,7 @@ class Machine(Console):
 
     def power_off(self):
         """Shut down as a user does, and wait until the machine is off."""
-        self.send("systemctl poweroff\n")
+        self.send("poweroff\n")
         try:
             self._process.wait(patience(180))
         except subprocess.TimeoutExpired:

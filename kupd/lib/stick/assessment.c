@@ -91,7 +91,8 @@ static int set_all(struct stick *stick, int tries, enum assessment_previous prev
 
 int assessment_begin_trial(struct stick *stick, enum assessment_previous previous, char proven)
 {
-	return set_all(stick, ASSESSMENT_TRIES, previous, proven);
+	return stick->has_trials ? set_all(stick, ASSESSMENT_TRIES, previous, proven)
+				 : assessment_end_trial(stick, previous);
 }
 
 int assessment_end_trial(struct stick *stick, enum assessment_previous previous)

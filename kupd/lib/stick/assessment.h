@@ -37,7 +37,8 @@ char assessment_proven_slot(const struct stick *stick);
  * grubenv has no room; -errno.
  */
 
-/** Put the current set on trial, with all its boots; @previous applies to the `.old` set, and
+/** Put the current set on trial, with all its boots, or if nothing would end that (has_trials),
+ * take it for proven; @previous applies to the `.old` set, and
  * @proven is the slot ('A', 'B') of a set that is proven during the trial, 0: none is. */
 int assessment_begin_trial(struct stick *stick, enum assessment_previous previous, char proven);
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "disk/probe.h"
+#include "machine/init.h"
 #include "machine/live.h"
 #include "stickmount.h"
 
@@ -299,6 +300,8 @@ int stick_open(const struct host *host, enum stick_target target, const char *pa
 	if (r < 0)
 		return r;
 
+	/* A stick named by hand will be booted by whoever knows what system. */
+	stick->has_trials = target != STICK_RUNNING || init_ends_trials(host);
 	snprintf(stick->name, sizeof(stick->name), "%s", disk_name);
 	if (stick->is_whole) {
 		r = find_kernel_partition(stick);

@@ -31,6 +31,7 @@ struct stick {
 	char label[48];
 	char uuid[48];
 	struct grubenv *grubenv; /* NULL: none that can be used, the boot assessment is off */
+	bool has_trials; /* a new set is on trial; false: the running system would not end it */
 	bool grubenv_damaged; /* it exists, but is not an environment block, or its FAT is damaged
 			       */
 	char *esp_point; /* where partition 3 is mounted; NULL: nowhere, or not STICK_WRITABLE */
