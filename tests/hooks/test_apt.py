@@ -28,6 +28,8 @@ def test_install_brings_the_newest_kernel_to_the_stick(bare):
 @pytest.mark.either
 def test_install_with_the_medium_in_memory(bare):
     """toram: writable, but without room. If live-tools tried to write there, the kernel's own postinst would fail."""
+    bare.run("mv /usr/sbin/blkid /usr/sbin/blkid.true")
+    bare.put("/usr/sbin/blkid", '#!/bin/sh\n[ "$*" != "-L LIVENG_SYSTEM2" ] || exit 0\nexec $0.true "$@"\n', mode="755")
     done = bare.run("""
         mount -t tmpfs -o size=1m /dev/shm /run/live/medium
         mkdir /run/live/medium/live
