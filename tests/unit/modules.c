@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "archive.h"
+#include "kconfig.h"
 #include "said.h"
 
 #define RELEASE "6.1.0-99-amd64"
@@ -27,6 +28,8 @@ static const struct index_line dependencies[] = {
 	{"dm_mod", "kernel/dm-mod.ko:"},
 	{"essiv", "kernel/essiv.ko:"},
 	{"ext4", "kernel/fs/ext4/ext4.ko: kernel/fs/mbcache.ko kernel/fs/jbd2.ko"},
+	{"hid", "kernel/hid.ko:"},
+	{"hid_generic", "kernel/hid-generic.ko: kernel/hid.ko"},
 	{"isofs", "kernel/isofs.ko:"},
 	{"jbd2", "kernel/fs/jbd2.ko:"},
 	{"loop", "kernel/loop.ko:"},
@@ -37,6 +40,7 @@ static const struct index_line dependencies[] = {
 	{"squashfs", "kernel/squashfs.ko:"},
 	{"uas", "kernel/uas.ko: kernel/usb-storage.ko"},
 	{"usb_storage", "kernel/usb-storage.ko:"},
+	{"usbhid", "kernel/usbhid.ko: kernel/hid.ko"},
 	{"vfat", "kernel/vfat.ko:"},
 	{"xhci_hcd", "kernel/xhci-hcd.ko:"},
 	{"xhci_pci", "kernel/xhci-pci.ko: kernel/xhci-hcd.ko"},
@@ -95,11 +99,25 @@ static struct bytes make_initrd(const char *const *left_out)
 	return archive;
 }
 
-#define check(luks, ...) check_without(luks, (const char *const[]){__VA_ARGS__, NULL})
+#define check(luks, ...) check_kernel("", luks, __VA_ARGS__)
+#define check_kernel(lines, luks, ...) \
+	check_without(lines, luks, (const char *const[]){__VA_ARGS__, NULL})
 
-/* Returns how many things are reported as missing, and checks that the result agrees. */
-static unsigned int check_without(const struct luks *luks, const char *const *left_out)
+static char warned[1024];
+
+static void note_warning(void *data, const char *text)
 {
+	(void)data;
+	snprintf(warned, sizeof(warned), "%s", text);
+}
+
+/* An initrd in which that is left out, for a kernel with these lines in its configuration (NULL: it
+ * has none). Returns how many things are reported as missing, and checks that the result agrees. */
+static unsigned int check_without(
+	const char *lines, const struct luks *luks, const char *const *left_out)
+{
+	cleanup(kconfig_freep) struct kconfig *config = lines ? kconfig_with(lines) : NULL;
+	const struct abilities abilities = {"vmlinuz", RELEASE, config};
 	cleanup(bytes_clear) struct bytes file = make_initrd(left_out);
 	cleanup(initrd_freep) struct initrd *initrd = NULL;
 	autoclose int fd = file_with(file.data, file.size);
@@ -107,7 +125,10 @@ static unsigned int check_without(const struct luks *luks, const char *const *le
 
 	assert_int_equal(initrd_read(fd, "initrd.img", NULL, NULL, &initrd), 0);
 	old = begin_listening();
-	r = modules_check(initrd, "initrd.img", luks);
+	warned[0] = '\0';
+	log_set_warning_sink(note_warning, NULL);
+	r = modules_check(initrd, "initrd.img", luks, &abilities);
+	log_set_warning_sink(NULL, NULL);
 	end_listening(old);
 	assert_int_equal(r, said_count > 0 ? -ERR_REFUSED : 0);
 	return said_count;
@@ -220,6 +241,86 @@ static void the_header_names_the_ciphers(void **state)
 	assert_int_equal(check(&capi, NULL), 0);
 }
 
+#define OFF(option) "# CONFIG_" option " is not set\n"
+
+static void what_the_kernel_was_built_without_is_its_own_lack(void **state)
+{
+	static const char *const options[][2] = {{"USB_STORAGE", "usb_storage"}, {"USB_UAS", "uas"},
+		{"USB_XHCI_PCI", "xhci_pci"}, {"ISO9660_FS", "isofs"}, {"BLK_DEV_LOOP", "loop"},
+		{"SQUASHFS", "squashfs"}, {"OVERLAY_FS", "overlay"}, {"EXT4_FS", "ext4"},
+		{"VFAT_FS", "vfat"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		char line[64], text[128];
+
+		snprintf(line, sizeof(line), OFF("%s"), options[i][0]);
+		snprintf(text, sizeof(text),
+			"vmlinuz: the kernel was built without CONFIG_%s, which a", options[i][0]);
+		/* A second message is of uas, which needs usb-storage. */
+		assert_in_range(check_kernel(line, NULL, options[i][1]), 1, 2);
+		if (i > 0)
+			assert_said(text);
+		/* Even if there is such a module. */
+		assert_int_equal(check_kernel(line, NULL, NULL), 1);
+		assert_said(text);
+		assert_said("install linux-image-amd64 instead");
+	}
+	assert_int_equal(check_kernel(OFF("DM_CRYPT"), NULL, "dm_crypt"), 0);
+	assert_int_equal(check_kernel(OFF("DM_CRYPT"), &aes, "dm_crypt"), 1);
+	assert_said("without CONFIG_DM_CRYPT");
+}
+
+static void a_kernel_without_usb_is_told_once(void **state)
+{
+	(void)state;
+	assert_int_equal(check_kernel(OFF("USB"), &aes, "usb_storage", "uas", "xhci_hcd",
+				 "xhci_pci", "cryptsetup"),
+		1);
+	assert_said("vmlinuz: the kernel has no USB, as it was built for virtual machines");
+	assert_said("install linux-image-amd64 instead");
+	assert_null(strstr(said, "initramfs"));
+}
+
+/* An option may get another name in a later kernel: what is there counts. */
+static void an_option_that_is_not_mentioned_is_no_lack(void **state)
+{
+	static const char text[] = "CONFIG_BLK_DEV_INITRD=y\n";
+	cleanup(kconfig_freep) struct kconfig *config = NULL;
+	struct abilities abilities = {"vmlinuz", RELEASE, NULL};
+
+	(void)state;
+	assert_int_equal(kconfig_from(text, strlen(text), &config), 0);
+	abilities.config = config;
+	assert_false(abilities_lack(&abilities, "SQUASHFS", true));
+	assert_true(abilities_lack(&abilities, "SQUASHFS", false));
+}
+
+static void without_a_configuration_it_is_the_initrd_s_lack(void **state)
+{
+	(void)state;
+	assert_int_equal(check_kernel(NULL, NULL, NULL), 0);
+	assert_int_equal(check_kernel(NULL, NULL, "squashfs"), 1);
+	assert_said("the initrd lacks the module squashfs");
+}
+
+static void usb_keyboard_is_only_a_warning(void **state)
+{
+	static const char *const modules[] = {"usbhid", "hid_generic", "hid"};
+
+	(void)state;
+	assert_int_equal(check(&aes, NULL), 0);
+	assert_string_equal(warned, "");
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++) {
+		assert_int_equal(check(&aes, modules[i]), 0);
+		assert_non_null(strstr(warned, "initrd.img: the initrd lacks the module"));
+		assert_non_null(strstr(warned, "cannot be typed on a USB keyboard: add usbhid and "
+					       "hid-generic to /etc/initramfs-tools/modules"));
+		assert_int_equal(check(NULL, modules[i]), 0);
+		assert_string_equal(warned, "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +332,11 @@ int main(void)
 		cmocka_unit_test(without_an_index_nothing_is_known),
 		cmocka_unit_test(encryption_needs_more),
 		cmocka_unit_test(the_header_names_the_ciphers),
+		cmocka_unit_test(what_the_kernel_was_built_without_is_its_own_lack),
+		cmocka_unit_test(a_kernel_without_usb_is_told_once),
+		cmocka_unit_test(an_option_that_is_not_mentioned_is_no_lack),
+		cmocka_unit_test(without_a_configuration_it_is_the_initrd_s_lack),
+		cmocka_unit_test(usb_keyboard_is_only_a_warning),
 	};
 
 	return cmocka_run_group_tests_name("modules", tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "abilities.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -73,6 +74,19 @@ static int choose_release(
 	return 0;
 }
 
+/* Of a kernel that was given, the configuration next to it; else that of the installed one. */
+static char *find_config(const struct candidate_source *source, const char *release)
+{
+	autofree char *path = NULL;
+	const char *name;
+
+	if (!source->kernel)
+		return installed_config(source->root, release);
+	name = strrchr(source->kernel, '/') ? strrchr(source->kernel, '/') + 1 : source->kernel;
+	path = text_new("%.*sconfig-%s", (int)(name - source->kernel), source->kernel, release);
+	return path && access(path, F_OK) == 0 ? steal_pointer(path) : NULL;
+}
+
 int candidate_find(const struct candidate_source *source, struct candidate **ret_candidate)
 {
 	cleanup(candidate_freep) struct candidate *candidate = calloc(1, sizeof(*candidate));
@@ -97,6 +111,7 @@ int candidate_find(const struct candidate_source *source, struct candidate **ret
 		candidate->initrd_path = strdup(source->initrd);
 	else
 		candidate->initrd_path = installed_initrd(source->root, candidate->release);
+	candidate->config_path = find_config(source, candidate->release);
 	way_out = text_new(
 		": build it with " INITRD_BUILD ", or name one with --initrd", candidate->release);
 	if (!candidate->initrd_path || !way_out)
@@ -153,6 +168,7 @@ void candidate_free(struct candidate *candidate)
 	close_fd(&candidate->initrd_fd);
 	free(candidate->kernel_path);
 	free(candidate->initrd_path);
+	free(candidate->config_path);
 	free(candidate);
 }
 
@@ -220,20 +236,39 @@ static int check_kernel(const struct candidate *candidate, const struct host *ho
 	return 0;
 }
 
+/* NULL: the kernel has none, or it says nothing about the kernel. */
+static struct kconfig *read_config(const struct candidate *candidate)
+{
+	struct kconfig *config = NULL;
+	int r;
+
+	r = candidate->config_path ? kconfig_read(candidate->config_path, &config) : -ENOENT;
+	if (r < 0 && r != -ENOENT)
+		log_warning("%s: cannot be read as the configuration of a kernel, so what this one "
+			    "can do is not checked: %s",
+			candidate->config_path, error_text(r));
+	return config;
+}
+
 static int check_initrd(
 	const struct candidate *candidate, const struct luks *luks, const struct observer *observer)
 {
 	cleanup(initrd_freep) struct initrd *initrd = NULL;
+	cleanup(kconfig_freep) struct kconfig *config = NULL;
+	struct abilities abilities = {
+		.kernel = candidate->kernel_path, .release = candidate->release};
 	const char *path = candidate->initrd_path;
-	int r, s;
+	int r, s, t;
 
 	r = initrd_read(candidate->initrd_fd, path, observer ? observer->interrupted : NULL,
 		observer ? observer->data : NULL, &initrd);
 	if (r < 0)
 		return r;
-	r = initrd_check(initrd, path, candidate->release);
-	s = modules_check(initrd, path, luks);
-	return r < 0 ? r : s;
+	abilities.config = config = read_config(candidate);
+	r = abilities_check(&abilities, initrd, path);
+	s = initrd_check(initrd, path, candidate->release);
+	t = modules_check(initrd, path, luks, &abilities);
+	return r < 0 ? r : s < 0 ? s : t;
 }
 
 int candidate_check(const struct candidate *candidate, const struct host *host,

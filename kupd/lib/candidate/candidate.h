@@ -18,6 +18,7 @@ struct candidate {
 	char release[KERNEL_RELEASE_MAX];
 	char *kernel_path;
 	char *initrd_path;
+	char *config_path; /* NULL: there is none */
 	int kernel_fd;
 	int initrd_fd;
 	struct stat kernel_stat; /* when they were opened */
@@ -39,9 +40,10 @@ struct candidate_source {
 
 /**
  * Find and open the files of a set: ROOT/boot/vmlinuz-RELEASE, else
- * ROOT/usr/lib/modules/RELEASE/vmlinuz; ROOT/boot/initrd.img-RELEASE. Reports. Returns -ERR_REFUSED
- * if there is none, or a file is missing or empty; -errno. The caller frees the candidate with
- * candidate_free().
+ * ROOT/usr/lib/modules/RELEASE/vmlinuz; ROOT/boot/initrd.img-RELEASE; and of a kernel that has one,
+ * its configuration: installed_config(), or config-RELEASE next to the kernel that was given.
+ * Reports. Returns -ERR_REFUSED if there is no set, or a file is missing or empty; -errno. The
+ * caller frees the candidate with candidate_free().
  */
 int candidate_find(const struct candidate_source *source, struct candidate **ret_candidate);
 
@@ -63,9 +65,11 @@ int candidate_digest(struct candidate *candidate, const struct observer *observe
 
 /**
  * Check that the set can start this stick: the kernel (kernel_read()), of that release, signed if
- * @host (may be NULL) enforces Secure Boot; the initrd (initrd_read(), initrd_check()); the modules
+ * @host (may be NULL) enforces Secure Boot; the initrd (initrd_read(), initrd_check()); what the
+ * kernel was built to do, if it has a configuration (abilities_check()); the modules
  * (modules_check()), with @luks (may be NULL) also those for encrypted persistence. Reports
- * everything that is wrong. Returns -ERR_REFUSED; -EINTR; -errno of reading.
+ * everything that is wrong; a configuration that cannot be read is only a warning. Returns
+ * -ERR_REFUSED; -EINTR; -errno of reading.
  */
 int candidate_check(const struct candidate *candidate, const struct host *host,
 	const struct luks *luks, const struct observer *observer);

@@ -9,21 +9,30 @@
 #include "base/text.h"
 #include "base/util.h"
 
+/* A file of a kernel's package, in the first of its places: /boot, or the modules' folder. */
+static char *find_file(const char *root, const char *name, const char *release)
+{
+	char *const paths[] = {text_new("%s/boot/%s-%s", root, name, release),
+		text_new("%s/usr/lib/modules/%s/%s", root, release, name),
+		text_new("%s/lib/modules/%s/%s", root, release, name)};
+	char *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (!found && paths[i] && access(paths[i], F_OK) == 0)
+			found = paths[i];
+		else
+			free(paths[i]);
+	return found;
+}
+
 char *installed_kernel(const char *root, const char *release)
 {
-	static const struct {
-		const char *before, *after; /* the release */
-	} places[] = {{"/boot/vmlinuz-", ""}, {"/usr/lib/modules/", "/vmlinuz"},
-		{"/lib/modules/", "/vmlinuz"}};
+	return find_file(root, "vmlinuz", release);
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		autofree char *path =
-			text_new("%s%s%s%s", root, places[i].before, release, places[i].after);
-
-		if (!path || access(path, F_OK) == 0)
-			return steal_pointer(path);
-	}
-	return NULL;
+char *installed_config(const char *root, const char *release)
+{
+	return find_file(root, "config", release);
 }
 
 char *installed_initrd(const char *root, const char *release)

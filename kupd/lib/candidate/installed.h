@@ -16,6 +16,9 @@
  * caller frees it. */
 char *installed_kernel(const char *root, const char *release);
 
+/** The configuration it was built with, in the same places: ROOT/boot/config-RELEASE. */
+char *installed_config(const char *root, const char *release);
+
 /** ROOT/boot/initrd.img-RELEASE, whether or not it exists. NULL: no memory. The caller frees it. */
 char *installed_initrd(const char *root, const char *release);
 

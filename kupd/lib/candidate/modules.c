@@ -12,16 +12,22 @@
 
 /* What a stick needs from the kernel's start until persistence is mounted, whatever it is plugged
  * into. */
-static const char *const needed[] = {
-	"usb-storage", "uas", /* both kinds of USB storage */
-	"xhci-hcd",	      /* its PCI or platform half is checked below */
-	"sd_mod",	      /* disks on top of USB storage */
-	"isofs",	      /* partitions 1 and 2 */
-	"loop", "squashfs",   /* the system's image */
-	"overlay",	      /* the writable layer on top of it */
-	"ext4",		      /* persistence */
-	"vfat",		      /* partition 3 */
+static const struct needed {
+	const char *module;
+	const char *option; /* the kernel's, that makes it */
+} needed[] = {
+	{"usb-storage", "USB_STORAGE"}, {"uas", "USB_UAS"}, /* both kinds of USB storage */
+	{"xhci-hcd", "USB_XHCI_HCD"},			    /* its other half is checked below */
+	{"sd_mod", "BLK_DEV_SD"},			    /* disks on top of USB storage */
+	{"isofs", "ISO9660_FS"},			    /* partitions 1 and 2 */
+	{"loop", "BLK_DEV_LOOP"}, {"squashfs", "SQUASHFS"}, /* the system's image */
+	{"overlay", "OVERLAY_FS"},			    /* the writable layer on top of it */
+	{"ext4", "EXT4_FS"},				    /* persistence */
+	{"vfat", "VFAT_FS"},				    /* partition 3 */
 };
+
+/* What a USB keyboard needs on top of that. */
+static const char *const keyboard[] = {"usbhid", "hid-generic"};
 
 #define MODULE_NAME	 256u	     /* with the final 0 */
 #define DEPENDENCIES_MAX (64u * MIB) /* of text, from an index of at most MODINDEX_MAX */
@@ -29,6 +35,7 @@ static const char *const needed[] = {
 struct check {
 	const struct initrd *initrd;
 	const char *name;
+	const struct abilities *abilities;
 	struct kmod_ctx *kmod;
 	char *dependencies; /* of all modules: lines of `name path: path path` */
 	bool failed;
@@ -192,6 +199,17 @@ static void check_module(struct check *check, const char *module)
 	}
 }
 
+/* The same, unless the kernel was built without it: then no initrd can help. */
+static void check_needed(struct check *check, const char *module, const char *option)
+{
+	if (!abilities_lack(check->abilities, option, is_present(check, module))) {
+		check_module(check, module);
+		return;
+	}
+	check->failed = true;
+	abilities_report(check->abilities, option);
+}
+
 /* USB 3 controllers are on PCI; on arm64 boards also elsewhere. A kernel without any xhci-pci can
  * do with the platform driver. */
 static void check_xhci(struct check *check)
@@ -201,7 +219,7 @@ static void check_xhci(struct check *check)
 	if (look_up(check, "xhci-pci", lacks) == UNKNOWN &&
 		look_up(check, "xhci-plat-hcd", lacks) == FOUND)
 		return;
-	check_module(check, "xhci-pci");
+	check_needed(check, "xhci-pci", "USB_XHCI_PCI");
 }
 
 /* A cipher, mode or hash of the kernel's crypto API, by the aliases with which the kernel itself
@@ -279,13 +297,47 @@ static void check_program(struct check *check, const char *path)
 	check->has_way_out = true;
 }
 
-int modules_check(const struct initrd *initrd, const char *name, const struct luks *luks)
+/* Only a warning: the keyboard may be another kind. */
+static void warn_about_keyboard(const struct check *check)
+{
+	char lacks[MODULE_NAME];
+
+	for (size_t i = 0; i < ARRAY_SIZE(keyboard); i++)
+		if (look_up(check, keyboard[i], lacks) != FOUND) {
+			log_warning("%s: the initrd lacks the module %s: the passphrase cannot be "
+				    "typed on a USB keyboard: add %s and %s to "
+				    "/etc/initramfs-tools/modules",
+				check->name, keyboard[i], keyboard[0], keyboard[1]);
+			return;
+		}
+}
+
+static void check_luks(struct check *check, const struct luks *luks)
+{
+	check_program(check, "sbin/cryptsetup");
+	check_program(check, "lib/cryptsetup/askpass");
+	check_needed(check, "dm-crypt", "DM_CRYPT");
+	for (size_t i = 0; i < LUKS_CIPHERS_MAX && luks->ciphers[i][0]; i++)
+		check_cipher(check, luks->ciphers[i]);
+	warn_about_keyboard(check);
+}
+
+/* None at all: a kernel for virtual machines. */
+static bool has_no_usb(const struct check *check)
+{
+	bool is_there = is_present(check, "usb-storage") || is_present(check, "usbcore");
+
+	return abilities_lack(check->abilities, "USB", is_there);
+}
+
+int modules_check(const struct initrd *initrd, const char *name, const struct luks *luks,
+	const struct abilities *abilities)
 {
 	const char *const no_config = NULL;
 	const char *index = initrd_module_index(initrd);
 	cleanup(kmod_unrefp) struct kmod_ctx *kmod = NULL;
 	autofree char *dependencies = NULL;
-	struct check check = {.initrd = initrd, .name = name};
+	struct check check = {.initrd = initrd, .name = name, .abilities = abilities};
 	const char *const *releases;
 	int r;
 
@@ -305,15 +357,14 @@ int modules_check(const struct initrd *initrd, const char *name, const struct lu
 	check.kmod = kmod;
 	check.dependencies = dependencies;
 
-	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-		check_module(&check, needed[i]);
-	check_xhci(&check);
-	if (luks) {
-		check_program(&check, "sbin/cryptsetup");
-		check_program(&check, "lib/cryptsetup/askpass");
-		check_module(&check, "dm-crypt");
-		for (size_t i = 0; i < LUKS_CIPHERS_MAX && luks->ciphers[i][0]; i++)
-			check_cipher(&check, luks->ciphers[i]);
+	if (has_no_usb(&check)) {
+		abilities_report_no_usb(abilities);
+		return -ERR_REFUSED;
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		check_needed(&check, needed[i].module, needed[i].option);
+	check_xhci(&check);
+	if (luks)
+		check_luks(&check, luks);
 	return check.failed ? -ERR_REFUSED : 0;
 }

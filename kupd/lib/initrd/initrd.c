@@ -16,6 +16,7 @@
 #define RELEASES_MAX 8u
 #define LINKS_MAX    32u
 #define LINK_SIZE    64u /* of a name or target, with the final 0 */
+#define PACKINGS_MAX 8u
 
 /* A symbolic link in the root: "lib" to "usr/lib". */
 struct link {
@@ -32,6 +33,8 @@ struct initrd {
 	struct link links[LINKS_MAX];
 	size_t link_count;
 	const char *packing; /* of the last segment that is compressed */
+	const char *packings[PACKINGS_MAX];
+	size_t packing_count;
 };
 
 /* The state of reading one initrd. */
@@ -201,10 +204,16 @@ static int on_content(void *data, const uint8_t *bytes, size_t size)
 
 static void on_segment(void *data, const char *format)
 {
-	struct reading *reading = data;
+	struct initrd *initrd = ((struct reading *)data)->initrd;
 
-	if (format)
-		reading->initrd->packing = format;
+	if (!format)
+		return;
+	initrd->packing = format;
+	for (size_t i = 0; i < initrd->packing_count; i++)
+		if (strcmp(initrd->packings[i], format) == 0)
+			return;
+	if (initrd->packing_count < PACKINGS_MAX)
+		initrd->packings[initrd->packing_count++] = format;
 }
 
 /* Make sure that libkmod can read what was copied for it. */
@@ -342,6 +351,12 @@ int initrd_walk(const struct initrd *initrd, const char *start,
 const char *initrd_packing(const struct initrd *initrd)
 {
 	return initrd->packing;
+}
+
+size_t initrd_packings(const struct initrd *initrd, const char *const **ret_formats)
+{
+	*ret_formats = initrd->packings;
+	return initrd->packing_count;
 }
 
 bool initrd_has_module(const struct initrd *initrd, const char *module)

@@ -52,6 +52,10 @@ int initrd_walk(const struct initrd *initrd, const char *start,
 /** How its last compressed segment is compressed ("zstd"); NULL: none is. */
 const char *initrd_packing(const struct initrd *initrd);
 
+/** How its compressed segments are compressed, each format once; @ret_formats is owned by the
+ * initrd. */
+size_t initrd_packings(const struct initrd *initrd, const char *const **ret_formats);
+
 /** Does it contain a module of this name (`-` and `_` are the same, suffixes do not count)? */
 bool initrd_has_module(const struct initrd *initrd, const char *module);
 
