@@ -60,28 +60,39 @@ void abilities_report_no_usb(const struct abilities *abilities)
 		abilities->kernel, plain_kernel(abilities->release));
 }
 
-static bool can_unpack(const struct kconfig *config, const char *packing)
+static enum kconfig_answer can_unpack(const struct kconfig *config, const char *packing)
 {
 	char option[32];
 
 	snprintf(option, sizeof(option), "RD_%s", packing);
 	for (char *p = option; *p; p++)
 		*p = (char)toupper((unsigned char)*p);
-	return kconfig_get(config, option) == KCONFIG_ON;
+	return kconfig_get(config, option);
 }
 
-/* Another packing that the kernel can unpack; NULL: there is none. */
-static const char *choose_packing(const struct kconfig *config)
+/* The first packing with this answer; NULL: there is none. */
+static const char *find_packing(const struct kconfig *config, enum kconfig_answer answer)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(packings); i++)
-		if (can_unpack(config, packings[i]))
+		if (can_unpack(config, packings[i]) == answer)
 			return packings[i];
 	return NULL;
 }
 
+/* A kernel that mentions some packings, but not this one, is older than it. If it mentions none, it
+ * may have got other names for them. */
+static bool cannot_unpack(const struct kconfig *config, const char *packing)
+{
+	enum kconfig_answer answer = can_unpack(config, packing);
+
+	if (answer != KCONFIG_UNSAID)
+		return answer == KCONFIG_OFF;
+	return find_packing(config, KCONFIG_ON) || find_packing(config, KCONFIG_OFF);
+}
+
 static int refuse_packing(const struct abilities *abilities, const char *name, const char *packing)
 {
-	const char *other = choose_packing(abilities->config);
+	const char *other = find_packing(abilities->config, KCONFIG_ON);
 
 	if (!other)
 		return refuse(-ERR_REFUSED,
@@ -106,12 +117,12 @@ int abilities_check(
 			abilities_report(abilities, needed[i]);
 			r = -ERR_REFUSED;
 		}
-	if (abilities_lack(abilities, "BLK_DEV_INITRD", false)) {
+	if (abilities_lack(abilities, "BLK_DEV_INITRD", true)) {
 		abilities_report(abilities, "BLK_DEV_INITRD");
 		return -ERR_REFUSED;
 	}
 	for (size_t n = initrd_packings(initrd, &formats); n > 0; n--)
-		if (!can_unpack(abilities->config, formats[n - 1]))
+		if (cannot_unpack(abilities->config, formats[n - 1]))
 			r = refuse_packing(abilities, name, formats[n - 1]);
 	return r;
 }

@@ -49,7 +49,7 @@ int kconfig_read(const char *path, struct kconfig **ret_config)
 	config->text = data;
 	if (strlen(config->text) < size)
 		return -ERR_DAMAGED;
-	if (kconfig_get(config, "BLK_DEV_INITRD") == KCONFIG_UNSAID)
+	if (!find_line(config->text, "CONFIG_"))
 		return -ERR_FOREIGN;
 	*ret_config = steal_pointer(config);
 	return 0;

@@ -21,8 +21,7 @@ struct kconfig;
 /**
  * Read the file @path. Does not report. Returns -ENOENT if there is none; -EINVAL if it is not a
  * regular file; -ERR_TOO_LARGE; -ERR_DAMAGED if it has zeros in it, as after a power cut;
- * -ERR_FOREIGN if it does not even say whether the kernel takes an initrd; -errno. The caller frees
- * it with kconfig_free().
+ * -ERR_FOREIGN if it names no option; -errno. The caller frees it with kconfig_free().
  */
 int kconfig_read(const char *path, struct kconfig **ret_config);
 
