@@ -26,7 +26,7 @@ class Material:
         lines = (folder / "env").read_text().splitlines()
         names = dict(line.split("=", 1) for line in lines)
         self.old_release, self.release = names["OLD"], names["NEW"]
-        self.arm_release, self.i386_release = names["ARM"], names["I386"]  # or empty
+        self.arm_release, self.i386_release, self.cloud_release = names["ARM"], names["I386"], names["CLOUD"]  # or empty
         self.old = self.set(self.old_release)
         self.new = self.set(self.release)
 
@@ -35,6 +35,9 @@ class Material:
 
     def kernel(self, release, variant=""):
         return self.folder / f"vmlinuz-{release}{variant}"
+
+    def config(self, release):
+        return self.folder / f"config-{release}"
 
     def initrd(self, release=None, variant=""):
         return self.folder / f"initrd.img-{release or self.release}{variant}"

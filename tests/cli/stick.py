@@ -21,7 +21,7 @@ BLOCK = 2048
 MIB = 1024 * 1024
 PVD = 32768  # the primary volume descriptor, in bytes from the start of the partition
 MODULES = ("usb-storage uas xhci-hcd xhci-pci sd_mod isofs squashfs overlay loop ext4 vfat "
-           "scsi_mod usbcore nls_ascii nls_utf8 dm-crypt dm-mod xts aes_generic sha256_generic")
+           "scsi_mod usbcore nls_ascii nls_utf8 dm-crypt dm-mod xts aes_generic sha256_generic usbhid hid-generic")
 
 
 def run(*argv, **kwargs):
@@ -69,9 +69,9 @@ def tiny_kernel(release, size=150_000, seed=1, efi=True):
     return bytes(image)
 
 
-def tiny_initrd(folder, release, size=200_000, seed=1):
+def tiny_initrd(folder, release, size=200_000, seed=1, builtin=MODULES):
     """The bytes of a gzip-compressed cpio with live-boot's scripts, the programs for LUKS and a
-    modules folder in which all that a stick needs is built in. `folder` is for scratch files."""
+    modules folder in which all that a stick needs is `builtin`. `folder` is for scratch files."""
     root = Path(folder, f"initrd-{release}-{seed}")
     shutil.rmtree(root, ignore_errors=True)
     modules = root / "usr/lib/modules" / release
@@ -83,7 +83,7 @@ def tiny_initrd(folder, release, size=200_000, seed=1):
         path.write_text(f"#!/bin/sh\n# {name}\n")
         path.chmod(0o755)
     (root / "lib").symlink_to("usr/lib")
-    names = [name.replace("-", "_") for name in MODULES.split()]
+    names = [name.replace("-", "_") for name in builtin.split()]
     (modules / "modules.builtin").write_text("".join(f"kernel/tiny/{n}.ko\n" for n in names))
     (modules / "modules.order").write_text("")
     run("depmod", "-b", root, release)

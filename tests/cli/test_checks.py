@@ -5,12 +5,14 @@ Each refusal has exit code 4, names what is wrong, and writes nothing.
 """
 
 import os
+import re
 
 import pytest
 
 import luks
 import stick as sticks
-from programs import REFUSED, kupd, update
+from material import RealSet
+from programs import REFUSED, install, kupd, update
 from proof import untouched
 from stick import MIB
 
@@ -201,6 +203,100 @@ def test_one_run_reports_everything_that_is_wrong(roomy, material, tmp_path):
             ["vmlinuz-bad", "usb-storage"])
 
 
+# What the kernel was built to do
+
+def system_with(folder, kernel_set, config=None, place="boot/config-{}"):
+    """A system with that kernel, its initrd and its configuration."""
+    install(folder, kernel_set)
+    if config is not None:
+        path = folder / place.format(kernel_set.release)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(config)
+    return folder
+
+
+def without(config, *options):
+    """The configuration with these options switched off."""
+    for option in options:
+        config, count = re.subn(rf"^CONFIG_{option}=.*$", f"# CONFIG_{option} is not set", config, flags=re.MULTILINE)
+        assert count == 1
+    return config
+
+
+def refused_system(stick, root, says):
+    with untouched(stick.path):
+        return kupd("update", "--disk", stick.path, "--root", root, code=REFUSED, says=says)
+
+
+@pytest.fixture
+def config(material):
+    return material.config(material.release).read_text()
+
+
+def test_cloud_kernel_is_refused_with_advice_that_fits(roomy, material, tmp_path):
+    if not material.cloud_release:
+        pytest.skip("apt had no cloud kernel to download")
+    cloud = material.set(material.cloud_release)
+    root = system_with(tmp_path, cloud, material.config(cloud.release).read_text())
+    result = refused_system(roomy, root, ["vmlinuz-", "no USB", "install linux-image-amd64 instead"])
+    assert result.err.count("\n") == 1 and "initramfs" not in result.err
+
+
+def test_cloud_kernel_without_a_configuration_lacks_modules(roomy, material, tmp_path):
+    if not material.cloud_release:
+        pytest.skip("apt had no cloud kernel to download")
+    refused_system(roomy, system_with(tmp_path, material.set(material.cloud_release)), "the module usb-storage")
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=["zstd", "gzip", "xz", "lz4"])
+def test_debians_configuration_passes(roomy, material, tmp_path, config, variant):
+    root = system_with(tmp_path, material.set(material.release, initrd=material.initrd(variant=variant)), config)
+    kupd("update", "-n", "--disk", roomy.path, "--root", root, says=material.release)
+
+
+@pytest.mark.parametrize("variant, option", [("", "ZSTD"), (".gzip", "GZIP"), (".xz", "XZ"), (".lz4", "LZ4")])
+def test_initrd_that_the_kernel_cannot_unpack(roomy, material, tmp_path, config, variant, option):
+    initrd = material.set(material.release, initrd=material.initrd(variant=variant))
+    root = system_with(tmp_path, initrd, without(config, f"RD_{option}"))
+    refused_system(roomy, root, [f"cannot unpack this initrd, which is compressed with {option}",
+                                 f"put COMPRESS={'gzip' if option != 'GZIP' else 'zstd'} into"])
+
+
+@pytest.mark.parametrize("option", ["BLK_DEV_INITRD", "SQUASHFS", "OVERLAY_FS", "ISO9660_FS", "BLK_DEV_LOOP",
+                                    "USB_STORAGE", "USB_XHCI_PCI", "EXT4_FS", "DEVTMPFS"])
+def test_kernel_that_was_built_without_it(roomy, material, tmp_path, config, option):
+    root = system_with(tmp_path, material.new, without(config, option))
+    refused_system(roomy, root, [f"built without CONFIG_{option},", "install linux-image-amd64 instead"])
+
+
+@pytest.mark.parametrize("place", ["usr/lib/modules/{}/config", "lib/modules/{}/config"])
+def test_configuration_in_the_folder_of_the_modules(roomy, material, tmp_path, config, place):
+    root = system_with(tmp_path, material.new, without(config, "SQUASHFS"), place)
+    refused_system(roomy, root, "CONFIG_SQUASHFS")
+
+
+def test_configuration_next_to_a_kernel_that_is_named(roomy, material, tmp_path, config):
+    root = system_with(tmp_path, material.new, without(config, "SQUASHFS"))
+    refused(roomy, material.set(material.release, kernel=root / f"boot/vmlinuz-{material.release}"),
+            "CONFIG_SQUASHFS")
+    # That of an installed kernel says nothing about another one.
+    (root / "vmlinuz").write_bytes(material.new.kernel.read_bytes())
+    named = material.set(material.release, kernel=root / "vmlinuz")
+    update(roomy, named, "-n", "--root", root)
+
+
+@pytest.mark.parametrize("content", ["", "rubbish\n", "CONFIG_BLK_DEV_INITRD=y\n\0\0\0",
+                                     "CONFIG_BLK_DEV_INITRD=n\n" + "#" * (5 * MIB), None],
+                         ids=["empty", "rubbish", "zeros", "huge", "fifo"])
+def test_what_is_not_a_configuration_is_a_warning(roomy, material, tmp_path, content):
+    root = system_with(tmp_path, material.new, content)
+    if content is None:
+        os.mkfifo(root / f"boot/config-{material.release}")
+    with untouched(roomy.path):
+        done = kupd("update", "-n", "--disk", roomy.path, "--root", root, "--json").json
+    assert len(done["warnings"]) == 1 and "cannot be read as the configuration of a kernel" in done["warnings"][0]
+
+
 # Encrypted persistence
 
 def encrypt(stick, tmp_path, *options):
@@ -257,6 +353,19 @@ def test_encrypted_stick_asks_for_the_cipher_of_a_keyslot(roomy, material, tmp_p
     luks.set_keyslot_cipher(header, "serpent-xts-plain64")
     roomy.write(4, 0, header)
     refused(roomy, material.new, "serpent")
+
+
+def test_encrypted_stick_warns_of_an_initrd_without_usb_keyboards(new_stick, small_sets, tmp_path):
+    small = small_sets[1]
+    stick = encrypt(new_stick(), tmp_path, *LUKS2)
+    assert update(stick, small, "-n", "--json").json["warnings"] == []
+    modules = sticks.MODULES.replace("usbhid", "").replace("hid-generic", "")
+    (tmp_path / "initrd").write_bytes(sticks.tiny_initrd(tmp_path, small.release, builtin=modules))
+    set_without = RealSet(small.release, small.kernel, tmp_path / "initrd")
+    warnings = update(stick, set_without, "--json").json["warnings"]
+    assert len(warnings) == 1 and "add usbhid and hid-generic to /etc/initramfs-tools/modules" in warnings[0]
+    assert stick.grub_has(set_without)
+    assert update(new_stick("plain.img"), set_without, "--json").json["warnings"] == []
 
 
 def test_a_plain_stick_takes_an_initrd_without_cryptsetup(roomy, material):

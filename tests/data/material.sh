@@ -7,8 +7,10 @@
 # needed and nothing else is changed. The initrds are made by the real mkinitramfs, in a folder of
 # unpacked packages that serves as its root. DIR then holds
 #
-#   env                     OLD=, NEW= (the two newest releases), ARM=, I386= (of arm64 and i386, or empty)
-#   vmlinuz-OLD, -NEW       signed kernels; vmlinuz-NEW.unsigned, vmlinuz-ARM, -I386
+#   env                     OLD=, NEW= (the two newest releases), ARM=, I386= (of arm64 and i386, or empty),
+#                           CLOUD= (like NEW, for virtual machines, or empty)
+#   vmlinuz-OLD, -NEW       signed kernels; vmlinuz-NEW.unsigned, vmlinuz-ARM, -I386, -CLOUD
+#   config-NEW, -CLOUD      their configurations
 #   initrd.img-OLD, -NEW    live-boot with our hook, cryptsetup, a short list of modules; one zstd segment
 #   initrd.img-NEW.most     the same with MODULES=most: what users have
 #   initrd.img-NEW.gzip     and .xz, .lz4: an uncompressed early archive, then that compression
@@ -17,6 +19,7 @@
 #   initrd.img-NEW.nousb    without the usb-storage module
 #   initrd.img-NEW.stock    without our hook, cryptsetup and its modules, as of an ordinary live image
 #   initrd.img-ARM.stock    and -I386.stock: the same of these kernels
+#   initrd.img-CLOUD        like initrd.img-NEW
 #   system.squashfs         of the system those are from: cryptsetup, its libraries, the modules of NEW
 #   system.arm64.squashfs   and system.i386.squashfs
 #   bootaa64.efi, grubaa64.efi  what an arm64 image boots by: shim and GRUB, signed
@@ -45,7 +48,7 @@ live="live-boot live-boot-initramfs-tools"
 crypt="cryptsetup cryptsetup-initramfs"
 
 short="usb-storage uas xhci-pci xhci-hcd ehci-pci sd_mod sr_mod isofs squashfs overlay loop ext4 vfat
-nls_cp437 nls_iso8859-1 nls_utf8 nls_ascii ahci virtio_pci virtio_blk dm-crypt dm-mod aes_generic
+usbhid hid_generic nls_cp437 nls_iso8859-1 nls_utf8 nls_ascii ahci virtio_pci virtio_blk dm-crypt dm-mod aes_generic
 aesni_intel xts cbc ecb essiv sha256_generic sha512_generic algif_skcipher"
 
 # As if nothing were installed here: apt then names every package that is needed.
@@ -233,6 +236,15 @@ done
 PATH=$PATH:/usr/sbin:/sbin depmod -b "$work/base" "$new"
 kernel "archives/linux-image-$new-unsigned" "vmlinuz-$new" "vmlinuz-$new.unsigned"
 
+# Not every mirror has one.
+cloud=${new%-amd64}-cloud-amd64
+if (cd "$work/archives" && apt-cache show "linux-image-$cloud" &&
+	"$fetch" apt-get -q -o APT::Sandbox::User= download "linux-image-$cloud") > "$work/log/cloud" 2>&1; then
+	kernel "archives/linux-image-$cloud" "vmlinuz-$cloud" "vmlinuz-$cloud"
+else
+	cloud=
+fi
+
 # shellcheck disable=SC2086
 {
 	variant most base $live $crypt
@@ -242,7 +254,9 @@ kernel "archives/linux-image-$new-unsigned" "vmlinuz-$new" "vmlinuz-$new.unsigne
 	variant stock base $live
 	variant nocrypt base $live
 	variant nolive base $crypt
+	[ ! "$cloud" ] || variant cloud base $live $crypt "linux-image-$cloud"
 }
+cp "$work/base/boot/config-$new" .
 # All but the stock one as in images made for liveng.
 for root in most full nocrypt; do
 	cp "$hook" "$work/$root/usr/lib/live/boot/"
@@ -256,6 +270,11 @@ lane1=$!
 	initrd nocrypt "$new" "$short" "initrd.img-$new.nocrypt"
 	initrd nolive "$new" "$short" "initrd.img-$new.nolive"
 	initrd stock "$new" "${short%%dm-crypt*}" "initrd.img-$new.stock"
+	if [ "$cloud" ]; then
+		cp "$work/cloud/boot/config-$cloud" .
+		small cloud "$cloud"
+		initrd cloud "$cloud" "$short" "initrd.img-$cloud"
+	fi
 } &
 lane2=$!
 system full "$new" system.squashfs
@@ -289,5 +308,5 @@ if [ "$arm" ]; then
 	cp "$work/arm64.system/usr/lib/grub/arm64-efi-signed/gcdaa64.efi.signed" grubaa64.efi
 fi
 ready i386 $i386
-printf '%s\n' "OLD=$old" "NEW=$new" "ARM=$arm" "I386=$release" > ./env
+printf '%s\n' "OLD=$old" "NEW=$new" "ARM=$arm" "I386=$release" "CLOUD=$cloud" > ./env
 touch stamp
