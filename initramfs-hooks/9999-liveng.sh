@@ -4,8 +4,8 @@
 # In the initrd of a liveng stick, sourced after live-boot's own functions: look for persistence only on the
 # disk of the live medium, not on all disks. live-boot would ask for the passphrase of every LUKS partition
 # it finds, and use any partition named `persistence`. It calls storage_devices to get the devices to look
-# at; nothing else is changed. With a medium that is not a liveng stick, live-boot's own function is sourced
-# again and used instead of ours.
+# at. With a medium that is not a liveng stick, live-boot's own function is sourced again and used instead of
+# ours. Nothing else is changed, but that Netbase does not complain.
 
 # The disk of the live medium, as a folder in sysfs: found by the mounted partition, or if the medium was
 # copied to memory (toram), by the partition named on the kernel command line.
@@ -59,4 +59,20 @@ storage_devices()
 	for liveng_node in $liveng_node $(liveng_partitions "$liveng_disk"); do
 		is_in_space_sep_list "$liveng_node" "${1-}" || echo "$liveng_node"
 	done
+}
+
+# Netbase: the system's /etc/network/interfaces. Without ifupdown there is no such folder, and live-boot could only
+# say so at each boot, for each interface. A name server or what the network gave is for another file.
+Netbase()
+{
+	if ! [ -d /root/etc/network ] && ! [ -e /netboot.config ] && ! [ "${STATICIP-}${NONETWORKING-}" ]; then
+		udevadm trigger
+		udevadm settle
+		return
+	fi
+	(
+		# shellcheck source=/dev/null
+		. /lib/live/boot/9990-netbase.sh
+		Netbase
+	)
 }

@@ -2,6 +2,8 @@
 """The initramfs hook adds what a stick needs, even an encrypted one, whatever the system's own configuration
 leaves out."""
 
+import re
+
 import pytest
 
 
@@ -54,3 +56,34 @@ def test_files_of_live_boot_stay_as_they_are(system):
     system.run(f"unmkinitramfs /boot/initrd.img-{system.new} /initrd")
     done = system.run("diff -r /usr/lib/live/boot /initrd/usr/lib/live/boot || :")
     assert done.text == "Only in /initrd/usr/lib/live/boot: 9999-liveng.sh\n"
+
+
+# cryptsetup-initramfs looks for the disk that / is on, even if no line in crypttab is about it. Nothing but that
+# file's absence keeps it from that.
+CRYPTROOT = ["cryptsetup: ERROR: Couldn't resolve device overlay", "cryptsetup: WARNING: Couldn't determine root device"]
+FSTAB = "overlay / overlay rw 0 0\ntmpfs /tmp tmpfs nosuid,nodev 0 0\n"  # live-boot's
+
+
+def complaints(system):
+    done = system.run(f"mkinitramfs -o /tmp/initrd {system.new}")
+    return [line for line in done.text.splitlines() if re.match("W:|E:|warning|error|cryptsetup:", line, re.I)]
+
+
+def test_a_build_on_a_stick_complains_of_nothing_that_is_right(system):
+    system.put("/etc/fstab", FSTAB)
+    assert complaints(system) == CRYPTROOT
+    system.run("mv /etc/crypttab /etc/crypttab.not")
+    assert complaints(system) == []
+    assert "fsck" not in system.run("lsinitramfs /tmp/initrd").text
+
+
+def test_file_systems_that_are_to_be_checked_stay_so(system):
+    """By the system's own settings, and where / is a file system."""
+    system.put("/etc/fstab", FSTAB)
+    system.put("/etc/initramfs-tools/conf.d/fsck", "FSTYPE=own\n")
+    system.put("/usr/sbin/fsck.own", "#!/bin/sh\n", mode="755")
+    assert complaints(system) == CRYPTROOT
+    assert "fsck.own" in system.run("lsinitramfs /tmp/initrd").text
+    system.run("rm /etc/initramfs-tools/conf.d/fsck")
+    system.put("/etc/fstab", "UUID=6b2e2e3e-0000-4000-8000-000000000001 / ext4 defaults 0 1\n")
+    assert any("type of root file system" in line for line in complaints(system))

@@ -130,3 +130,40 @@ def test_devices_beside_another_medium_are_those_that_live_boot_names(initrd, li
     initrd.run("rm -r /initrd/sys/block/zram0")
     initrd.put("/initrd/scene", SCENE)
     assert named[0] == named[1]
+
+
+# What live-boot writes for the network, and says.
+NETBASE = r"""
+. /usr/bin/live-boot
+udevadm() { echo "udevadm $*"; }
+log_begin_msg() { :; }
+log_end_msg() { :; }
+rm -rf /root/etc /root/var /netboot.config
+mkdir -p /root/etc /root/var/log /sys/class/net/eth0
+%s
+Netbase 2>&1
+cd /root && find . -type f | sort | while read -r file; do echo "$file:"; cat "$file"; done
+"""
+
+
+def netbase(initrd, settings, without=False):
+    initrd.put("/initrd/netbase", NETBASE % settings)
+    initrd.run("mv /initrd/usr/lib/live/boot/9999-liveng.sh /initrd/aside" if without else ":")
+    try:
+        return initrd.run("chroot /initrd /bin/sh /netbase").text
+    finally:
+        initrd.run("mv /initrd/aside /initrd/usr/lib/live/boot/9999-liveng.sh" if without else ":")
+
+
+def test_a_system_without_ifupdown_boots_without_a_complaint(initrd):
+    assert "can't create /root/etc/network/interfaces" in netbase(initrd, "", without=True)
+    assert netbase(initrd, "") == "udevadm trigger\nudevadm settle\n"
+
+
+@pytest.mark.parametrize("settings", [
+    "mkdir /root/etc/network", "mkdir /root/etc/network; NODHCP=true",
+    "mkdir /root/etc/network; STATICIP=eth0:192.0.2.2:255.255.255.0:192.0.2.1:192.0.2.53",
+    "STATICIP=eth0:192.0.2.2:255.255.255.0:192.0.2.1:192.0.2.53", "NONETWORKING=true", "STATICIP=frommedia",
+    "NETBOOT=nfs; echo 'dns0 : 192.0.2.53 dns1 : 0.0.0.0' > /netboot.config"])
+def test_what_live_boot_sets_up_for_the_network_stays_so(initrd, settings):
+    assert netbase(initrd, settings) == netbase(initrd, settings, without=True)
