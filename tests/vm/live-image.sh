@@ -224,15 +224,12 @@ put /etc/systemd/network/vm.network <<-END
 	[Network]
 	DHCP=ipv4
 END
-put /root/inittab <<-END
-	T0:23:respawn:/sbin/agetty --autologin root --noclear --keep-baud 115200 ttyS0 dumb
-	ne:2:wait:/bin/sh -c 'cd /sys/class/net && for n in e*; do ip link set \$n up; ip addr add 10.0.2.15/24 dev \$n; ip route add default via 10.0.2.2; done'
-END
 cat > config/hooks/normal/9900-vm.hook.chroot <<-END
 	#!/bin/sh
 	set -e
 	if [ -e /etc/inittab ]; then
-		cat /root/inittab >> /etc/inittab
+		echo 'T0:23:respawn:/sbin/agetty --autologin root --noclear --keep-baud 115200 ttyS0 dumb' \
+			>> /etc/inittab
 		exit
 	fi
 	systemctl enable systemd-networkd.service

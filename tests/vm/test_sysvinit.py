@@ -27,6 +27,8 @@ def test_a_trial_is_ended_by_the_init_script(folder):
     with Machine(stick, folder, "boot", "uefi") as machine:
         machine.wait_for_boot()
         assert machine.run("cat /proc/1/comm") == "init"
+        machine.run("cd /sys/class/net && ip link set e* up && ip addr add 10.0.2.15/24 dev e*"
+                    " && ip route add default via 10.0.2.2")
         before = story.release(machine)
         assert wait_for(machine, "bless")["has_trials"]
         written = story.upgrade(machine)
