@@ -89,7 +89,7 @@ def test_the_next_release_of_debian(bookworm, live_tools):
     done = bare.run(f"{APT} full-upgrade && {APT} install linux-image-amd64", timeout=1800)
     current = bare.current()
     assert current.startswith("6.12.") and bare.noted() == ""
-    print(f"{done.text.count(': wrote ')} writes, builds: {bare.builds()}")
+    print(f"{done.text.count(': wrote ')} writes, builds: {bare.builds()}")  # pytest -s
     assert bare.run("dpkg --audit").text == ""
     if live_tools:
         assert "wrote" in bare.run("update-initramfs -u").text and bare.builds() == [current]
@@ -97,7 +97,8 @@ def test_the_next_release_of_debian(bookworm, live_tools):
     bare.apt("purge linux-image-liveng-common")
     assert "live-tools" not in bare.run("dpkg-divert --list '*live-update*'; ls /bin/live-update-initramfs*").text
     if live_tools:
-        assert "is disabled" in bare.run("update-initramfs -u").text and bare.run("dpkg -V live-tools").text == ""
+        assert "is disabled" in bare.run("update-initramfs -u").text
+        assert bare.run("dpkg -V live-tools | grep -v /usr/share/ || :").text == ""
 
 
 @pytest.mark.full
