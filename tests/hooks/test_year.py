@@ -95,7 +95,7 @@ def test_the_next_release_of_debian(bookworm, live_tools):
         assert "wrote" in bare.run("update-initramfs -u").text and bare.builds() == [current]
         assert "diversion of /usr/bin/live-update-initramfs" in bare.run("dpkg-divert --list '*live-update*'").text
     bare.apt("purge linux-image-liveng-common")
-    assert "live-tools" not in bare.run("dpkg-divert --list '*live-update*'; ls /bin/live-update-initramfs*").text
+    assert "live-tools" not in bare.run("dpkg-divert --list '*live-update*'; ls /bin").text
     if live_tools:
         assert "is disabled" in bare.run("update-initramfs -u").text
         assert bare.run("dpkg -V live-tools | grep -v /usr/share/ || :").text == ""
