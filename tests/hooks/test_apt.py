@@ -277,6 +277,8 @@ def test_a_kernel_of_another_flavour_stays_away(system):
         assert f"sudo livengkupd update {release}" in done.text
     system.run("touch /boot/vmlinuz-99-rt-amd64")
     assert "stays with" in system.run("/etc/kernel/postinst.d/zz-liveng 99-rt-amd64").text
+    system.run("DPKG_RUNNING_VERSION=1 /etc/kernel/postinst.d/0-liveng 99-rt-amd64")
+    assert system.noted() == ""
     done = system.run("livengkupd --disk /stick.img update")
     assert f"{system.new} is there already" in done.text and "99-rt-amd64 is newer" in done.text
     assert system.builds() == []

@@ -74,3 +74,17 @@ def test_boot_that_persists_nothing(system):
     assert done.text.count("liveng: nothing from this boot persists") == 1
     assert system.builds() == []
     assert system.status() == before
+
+
+@pytest.mark.either
+def test_live_tools_in_a_tree_of_live_build(bare):
+    """In whatever order an image gets them: its stick needs an update-initramfs that works."""
+    bare.put("/.live-build", "")
+    bare.put("/etc/default/liveng", "")
+    bare.apt("remove live-tools", cmdline="")
+    bare.install(cmdline="")
+    bare.apt("install live-tools", cmdline="")
+    assert "/usr/libexec/liveng/hook" in bare.run("readlink /bin/live-update-initramfs").text
+    bare.builds()
+    bare.run("update-initramfs -u", cmdline="")
+    assert bare.builds() == [bare.new]
