@@ -54,7 +54,7 @@ def main():
         stick = Path(folder, "stick.img")
         story.deploy(BUILD / "vm/live.iso", stick, size="8G")
         layout(stick)
-        newer = max((BUILD / "material").glob("vmlinuz-*-amd64"))
+        newer = max((BUILD / "material").glob("vmlinuz-*[0-9]-amd64"))
         story.kupd(stick, "update", "--kernel", newer, "--initrd",
                    newer.with_name(newer.name.replace("vmlinuz", "initrd.img")))
         boot_menu(stick, Path(folder))

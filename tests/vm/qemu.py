@@ -43,7 +43,7 @@ NO_BOOT = r"Kernel panic|\(initramfs\)|You are in emergency mode"
 def accelerator():
     """KVM where its guests really run, else emulation. An open /dev/kvm proves nothing, nor does a
     guest that only gets through the boot loader: so a kernel has to come up to where it finds no root."""
-    kernel = min((BUILD / "material").glob("vmlinuz-*-amd64"), default=None)
+    kernel = min((BUILD / "material").glob("vmlinuz-*[0-9]-amd64"), default=None)
     if kernel is None or not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return TCG
     probe = ["qemu-system-x86_64", *KVM, "-m", "512M", "-display", "none", "-nodefaults",

@@ -93,7 +93,7 @@ def drives(folder):
 def fixture_listed(tmp_path_factory):
     """The disks of the list."""
     folder = tmp_path_factory.mktemp("disks")
-    kernel = max(MATERIAL.glob("vmlinuz-*-amd64"))
+    kernel = max(MATERIAL.glob("vmlinuz-*[0-9]-amd64"))
     content = (MATERIAL / f"initrd.img-{kernel.name[len('vmlinuz-'):]}.most").read_bytes()
     content += bytes(-len(content) % 512)
     (folder / "initrd").write_bytes(content + archive(folder / "tree"))
