@@ -40,8 +40,9 @@ static int check_modules(const struct kupd_run *run, const struct stick *stick,
 
 	if (strcmp(entry, "previous") == 0)
 		return system_check_modules(run, stick, inventory->previous.release);
+	/* Which is what the menu boots anyway: to choose it cancels a choice. */
 	if (strcmp(entry, "standard") == 0)
-		return system_check_modules(run, stick, inventory->current.release);
+		return 0;
 	return system_factory_release(run, factory) == 0 ? system_check_modules(run, stick, factory)
 							 : 0;
 }

@@ -110,7 +110,7 @@ char *system_old_kernels(
 			memcpy(newer, release, sizeof(newer));
 			if (is_needed(run, inventory, release))
 				continue;
-			fprintf(stream, "%s%s", *ret_bytes > 0 ? " " : "", release);
+			fprintf(stream, "%s%s", ftell(stream) > 0 ? " " : "", release);
 			*ret_bytes += installed_size(root, release);
 		}
 	}

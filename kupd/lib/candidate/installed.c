@@ -101,7 +101,8 @@ static void scan(const char *root, const char *folder_name, const char *prefix, 
 		autofree char *kernel = NULL;
 
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 || release[0] == '.' ||
-			strlen(release) >= KERNEL_RELEASE_MAX || is_set_aside(release))
+			strlen(release) >= KERNEL_RELEASE_MAX ||
+			!kernel_is_release(release, strlen(release)) || is_set_aside(release))
 			continue;
 		if (before && !installed_is_newer(before, release))
 			continue;
