@@ -86,6 +86,8 @@ char *dpkgstatus_held(const char *status, const char *prefix)
 		struct field state = find_field(paragraph, end, "Status: ");
 
 		if (is_value(&state, HELD) && package.length >= strlen(prefix) &&
+			strspn(package.value, "abcdefghijklmnopqrstuvwxyz0123456789+-.") >=
+				package.length &&
 			strncmp(package.value, prefix, strlen(prefix)) == 0)
 			fprintf(stream, "%s%.*s", ftell(stream) > 0 ? " " : "", (int)package.length,
 				package.value);
