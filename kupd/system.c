@@ -29,13 +29,14 @@ int system_check_modules(const struct kupd_run *run, const struct stick *stick, 
 	if (system_has_modules(run, release))
 		return 0;
 	if (run->options->force) {
-		log_warning(
-			"%s: %s has no modules in /lib/modules any more: going on because of --force",
+		log_warning("%s: %s has no modules in /lib/modules any more: going on "
+			    "because of --force",
 			stick->name, release);
 		return 0;
 	}
 	return refuse(-ERR_REFUSED,
-		"%s: %s has no modules in /lib/modules any more, and would come up without network, "
+		"%s: %s has no modules in /lib/modules any more, and would come up "
+		"without network, "
 		"sound and more: install linux-image-%s first, or use --force",
 		stick->name, release, release);
 }
