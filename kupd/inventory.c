@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/util.h"
+#include "bootmark.h"
 #include "stick/assessment.h"
 
 static bool is_damage(int error)
@@ -117,9 +118,11 @@ int inventory_open(const struct kupd_run *run, bool writable, struct stick **ret
 	r = run_open_stick(run, writable ? STICK_WRITABLE : 0, &stick);
 	if (r == 0)
 		r = inventory_read(stick, ret_inventory);
-	if (r == 0)
-		*ret_stick = steal_pointer(stick);
-	return r;
+	if (r < 0)
+		return r;
+	ret_inventory->is_unseen = !stick->has_trials && bootmark_is_written(run->host.root);
+	*ret_stick = steal_pointer(stick);
+	return 0;
 }
 
 const struct kernelset *inventory_other(const struct inventory *inventory)
@@ -150,7 +153,8 @@ const struct kernelset *inventory_to_keep(
 	const struct inventory *inventory, const struct stick *stick)
 {
 	if (!inventory->has_current || is_named(stick, slot_other(inventory->slot)) ||
-		(inventory->has_previous && !inventory_is_proven(inventory, stick)))
+		(inventory->has_previous &&
+			(inventory->is_unseen || !inventory_is_proven(inventory, stick))))
 		return inventory_other(inventory);
 	return NULL;
 }

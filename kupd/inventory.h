@@ -28,6 +28,9 @@ struct inventory {
 	struct kernelset undone;
 	struct pvd other_pvd;
 	bool is_other_unreadable; /* neither is known because reading failed: there may be one */
+	/* The current set was written during this boot, and gets no trial: whether it comes up is
+	 * not known, though the assessment takes it for proven. */
+	bool is_unseen;
 };
 
 /**
@@ -61,6 +64,7 @@ bool inventory_doubts_other(const struct inventory *inventory, const struct stic
  * The set of the other slot if it must become current before a new one is written, else NULL. That
  * is so if there is no current one, or it is on trial and nothing shows that it is the better one:
  * then the set known to boot, if any, is the other one, and its slot must not be overwritten (K2).
+ * The same without trials, where the other one is what this boot ran.
  */
 const struct kernelset *inventory_to_keep(
 	const struct inventory *inventory, const struct stick *stick);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
+#include <stdio.h>
+
 #include "program/program.h"
 #include "run.h"
 #include "statefile.h"
@@ -32,6 +34,10 @@ static int run_verb(struct program *program, const struct kupd_options *options)
 	json_object_object_add(run.result, "dry_run", json_object_new_boolean(options->dry_run));
 	r = options->verb->run(&run);
 	json_object_object_add(run.result, "changed", json_object_new_boolean(run.changed));
+	program_report(program, r);
+	/* Whoever waits for the result need not wait for this. */
+	if (!options->json)
+		(void)fflush(stdout);
 	statefile_write(&run, program->errors, r);
 	return r;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include <string.h>
-#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <time.h>
 
@@ -14,6 +13,7 @@
 #include "inventory.h"
 #include "iso/session.h"
 #include "run.h"
+#include "statussystem.h"
 #include "stick/assessment.h"
 #include "system.h"
 #include "unwritten.h"
@@ -178,58 +178,6 @@ static void tell_refused(struct kupd_run *run)
 	json_object_object_add(run->result, "refused", object);
 }
 
-/* Words separated by spaces, as a JSON array. */
-static void add_words(struct kupd_run *run, const char *name, const char *words)
-{
-	struct json_object *list = json_object_new_array();
-
-	for (size_t n; *(words += strspn(words, " ")); words += n) {
-		n = strcspn(words, " ");
-		json_object_array_add(list, json_object_new_string_len(words, (int)n));
-	}
-	json_object_object_add(run->result, name, list);
-}
-
-/* Kernels that apt may not upgrade. */
-static void tell_held(struct kupd_run *run)
-{
-	autofree char *names = system_held_kernels(run);
-
-	if (names && *names && !run->options->json)
-		printf("%-11s no newer kernel comes: sudo apt-mark unhold %s\n", "held", names);
-	add_words(run, "held", names ?: "");
-}
-
-/* What fills the persistence in the course of time. */
-static void tell_space(struct kupd_run *run, const struct inventory *inventory)
-{
-	autofree char *path = text_new("%s/boot", run->options->root);
-	autofree char *names = NULL;
-	char free_text[SIZE_TEXT], old_text[SIZE_TEXT];
-	uint64_t old = 0, free = 0;
-	struct statvfs fs;
-
-	names = system_old_kernels(run, inventory, &old);
-	if (run_knows_system(run) && path && statvfs(path, &fs) == 0) {
-		free = (uint64_t)fs.f_bavail * fs.f_frsize;
-		json_object_object_add(
-			run->result, "free_bytes", json_object_new_int64((int64_t)free));
-		if (!run->options->json)
-			printf("%-11s %s\n", "free", size_text(free, free_text));
-	} else {
-		run_add(run, "free_bytes", NULL);
-	}
-	if (names && *names && !run->options->json) {
-		printf("%-11s %s take %s: sudo apt purge", "old", names, size_text(old, old_text));
-		for (const char *name = names; *(name += strspn(name, " "));
-			name += strcspn(name, " "))
-			printf(" linux-image-%.*s", (int)strcspn(name, " "), name);
-		putchar('\n');
-	}
-	add_words(run, "old", names ?: "");
-	json_object_object_add(run->result, "old_bytes", json_object_new_int64((int64_t)old));
-}
-
 /* What boots now, if that is from this stick. */
 static void tell_running(struct kupd_run *run)
 {
@@ -380,7 +328,7 @@ static void tell_news(
 	struct failures failed;
 
 	if (held && *held)
-		printf("No newer kernels while their packages are held: sudo apt-mark unhold %s\n",
+		printf("apt does not upgrade kernel packages that are on hold: sudo apt-mark unhold %s\n",
 			held);
 	if (unwritten_read(run, &unwritten))
 		printf("The stick has not got the kernel %s: %s\n", unwritten.release,
@@ -419,8 +367,7 @@ static void tell_all(
 	tell_encryption(run, stick);
 	tell_failed(run);
 	tell_refused(run);
-	tell_held(run);
-	tell_space(run, inventory);
+	status_tell_system(run, inventory);
 	tell_update(run, stick, inventory);
 }
 

@@ -57,16 +57,51 @@ int system_factory_release(const struct kupd_run *run, char ret_release[KERNEL_R
 	return n < 0 ? -errno : kernel_release(head, (uint64_t)n, ret_release);
 }
 
-char *system_held_kernels(const struct kupd_run *run)
+/* What dpkg has recorded; NULL: not known. The caller frees it. */
+static char *read_dpkg_status(const struct kupd_run *run)
 {
 	autofree char *path = text_new("%s/" DPKGSTATUS_PATH, run->options->root);
-	autofree void *status = NULL;
+	void *status = NULL;
 	size_t size;
 
 	if (!path || !run_knows_system(run) ||
 		file_read_whole(path, DPKG_STATUS_MAX, &status, &size) < 0)
-		return strdup("");
-	return dpkgstatus_held(status, "linux-image-");
+		return NULL;
+	return status;
+}
+
+char *system_held_kernels(const struct kupd_run *run)
+{
+	autofree char *status = read_dpkg_status(run);
+
+	return status ? dpkgstatus_held(status, "linux-image-") : strdup("");
+}
+
+char *system_packages_of(const struct kupd_run *run, const char *releases)
+{
+	static const char *const kinds[] = {"", "-unsigned"};
+	autofree char *status = read_dpkg_status(run);
+	char *packages = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&packages, &size);
+
+	if (!stream)
+		return NULL;
+	for (size_t n; status && *(releases += strspn(releases, " ")); releases += n) {
+		n = strcspn(releases, " ");
+		for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+			autofree char *name =
+				text_new("linux-image-%.*s%s", (int)n, releases, kinds[i]);
+
+			if (name && dpkgstatus_has(status, name))
+				fprintf(stream, "%s%s", ftell(stream) > 0 ? " " : "", name);
+		}
+	}
+	if (fclose(stream) != 0) {
+		free(packages);
+		return NULL;
+	}
+	return packages;
 }
 
 static bool is_in_image(const struct kupd_run *run, const char *release)

@@ -32,3 +32,7 @@ char *system_held_kernels(const struct kupd_run *run);
  */
 char *system_old_kernels(
 	const struct kupd_run *run, const struct inventory *inventory, uint64_t *ret_bytes);
+
+/** The installed packages of the kernels @releases, both separated by spaces; "" if dpkg knows of
+ * none. NULL: no memory. The caller frees it. */
+char *system_packages_of(const struct kupd_run *run, const char *releases);

@@ -99,10 +99,15 @@ static enum exit_code end(struct program *program, enum exit_code code)
 	return code;
 }
 
-enum exit_code program_end(struct program *program, int error)
+void program_report(const struct program *program, int error)
 {
 	if (error < 0 && json_object_array_length(program->errors) == 0)
 		report_step(error);
+}
+
+enum exit_code program_end(struct program *program, int error)
+{
+	program_report(program, error);
 	return end(program, exit_code_of(error));
 }
 

@@ -34,6 +34,9 @@ int program_begin(struct program *program, const char *name);
  * shown. */
 void program_run(struct program *program, enum log_level level);
 
+/** Report what the work returned, if that was an error that nothing was said of yet. */
+void program_report(const struct program *program, int error);
+
 /** Finish with what the work returned: print the result if requested, and return the code to exit
  * with, EXIT_FAILED if the result, or anything else on standard output, could not be written. An
  * error that was not reported yet is reported here. */

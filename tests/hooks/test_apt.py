@@ -185,7 +185,8 @@ def assert_in_stick(system, name):
     assert name in listed.splitlines()
 
 
-@pytest.mark.parametrize("call", ["update-initramfs -u", "update-initramfs -u -k all", "update-initramfs -u && update-initramfs -u",
+@pytest.mark.parametrize("call", ["update-initramfs -u", "update-initramfs -u -k all",
+                                  "update-initramfs -u && update-initramfs -u",
                                   "dpkg-trigger --no-await update-initramfs"])
 @pytest.mark.either
 def test_postinst_that_updates_the_initrd_itself(system, call):
@@ -212,7 +213,8 @@ def test_update_by_hand_is_of_what_the_stick_boots(system):
 
 
 def diverted(system):
-    return system.run("dpkg-divert --list '*live-update-initramfs'; ls -l /bin/live-update-initramfs* 2> /dev/null || :").text
+    name = "/bin/live-update-initramfs"
+    return system.run(f"dpkg-divert --list '*{name}'; ls -l {name}* 2> /dev/null || :").text
 
 
 def test_live_tools_is_untouched_elsewhere_and_afterwards(bare):

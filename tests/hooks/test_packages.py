@@ -168,6 +168,21 @@ def test_the_removal_from_a_stick_is_asked_about(system):
 
 
 @pytest.mark.either
+def test_a_downgrade_leaves_nothing_that_the_older_version_does_not_know(system):
+    """One that does not stand in for live-tools' program."""
+    system.run("""
+        dpkg-deb -R /debs/linux-image-liveng-common_*.deb /older
+        sed -i 's/^Version: .*/Version: 0.0.1/' /older/DEBIAN/control
+        echo '#!/bin/sh' > /older/DEBIAN/postinst && dpkg-deb -b /older /older.deb""")
+    assert "liveng" in system.run("dpkg-divert --list '*live-update-initramfs*'").text
+    system.run("dpkg -i --force-depends /older.deb")
+    assert system.run("dpkg-divert --list '*live-update-initramfs*'").text == ""
+    assert "is disabled" in system.run("update-initramfs -u").text
+    system.run("dpkg -i /debs/linux-image-liveng-common_*.deb")
+    assert "wrote" in system.run("update-initramfs -u").text
+
+
+@pytest.mark.either
 def test_grml_keeps_its_backend(bare):
     """Its live-boot-grml-initramfs-tools excludes Debian's live-boot-initramfs-tools."""
     bare.put("/made/grml/DEBIAN/control", "Package: live-boot-grml-initramfs-tools\nVersion: 1\nArchitecture: all\n"

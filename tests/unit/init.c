@@ -8,7 +8,7 @@
 
 #include "machine/init.h"
 
-static void systemd_does(void **state)
+static void systemd_does_if_the_unit_is_enabled(void **state)
 {
 	(void)state;
 	assert_false(init_ends_trials(&host));
@@ -17,7 +17,11 @@ static void systemd_does(void **state)
 	put_text(at("proc/1/comm"), "dinit\n");
 	assert_false(init_ends_trials(&host));
 	at("run/systemd/system/");
+	assert_false(init_ends_trials(&host));
+	put_text(at("etc/systemd/system/multi-user.target.wants/liveng-bless.service"), "");
 	assert_true(init_ends_trials(&host));
+	assert_int_equal(symlink("/dev/null", at("etc/systemd/system/liveng-bless.service")), 0);
+	assert_false(init_ends_trials(&host));
 }
 
 static void sysvinit_does_if_the_service_is_enabled(void **state)
@@ -60,7 +64,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(systemd_does),
+		TEST(systemd_does_if_the_unit_is_enabled),
 		TEST(sysvinit_does_if_the_service_is_enabled),
 		TEST(others_do_not_for_its_folders),
 		TEST(openrc_does_if_the_service_is_enabled),

@@ -14,8 +14,7 @@
 bool dpkgstatus_has(const char *status, const char *name);
 
 /** The names of the packages put on hold (apt-mark hold) that begin with @prefix, separated by
- * spaces;
- * "" if there are none. NULL: no memory. The caller frees it. */
+ * spaces; "" if there are none. NULL: no memory. The caller frees it. */
 char *dpkgstatus_held(const char *status, const char *prefix);
 
 /** The architecture of the system, which is that of dpkg; "" if it is not known. */

@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "base/util.h"
 
+#define UNIT "liveng-bless.service"
+
 /* Is there anything at that path, a pattern of glob(3) below the root? */
 static bool is_there(const struct host *host, const char *path)
 {
@@ -18,6 +20,20 @@ static bool is_there(const struct host *host, const char *path)
 	return pattern && glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
 }
 
+/* systemd.unit(5). A masked unit is a link to /dev/null. */
+static bool is_enabled_unit(const struct host *host)
+{
+	autofree char *mask = text_new("%s/etc/systemd/system/" UNIT, host->root);
+	char target[sizeof("/dev/null")] = "";
+
+	if (mask && readlink(mask, target, sizeof(target) - 1) > 0 &&
+		strcmp(target, "/dev/null") == 0)
+		return false;
+	return is_there(host, "/etc/systemd/system/*.wants/" UNIT) ||
+	       is_there(host, "/usr/lib/systemd/system/*.wants/" UNIT) ||
+	       is_there(host, "/lib/systemd/system/*.wants/" UNIT);
+}
+
 bool init_ends_trials(const struct host *host)
 {
 	autofree char *path = text_new("%s/proc/1/comm", host->root);
@@ -25,7 +41,7 @@ bool init_ends_trials(const struct host *host)
 
 	/* sd_booted(3) */
 	if (is_there(host, "/run/systemd/system"))
-		return true;
+		return is_enabled_unit(host);
 	if (is_there(host, "/run/openrc") && is_there(host, "/etc/runlevels/*/liveng-bless"))
 		return true;
 	/* Other init systems have that folder, too; only sysvinit has this pipe. */
