@@ -137,7 +137,7 @@ check-build: deps
 
 $(BUILD)/material/stamp: tests/data/material.sh
 	tests/data/material.sh $(BUILD)/material
-$(BUILD)/hooks/%/stamp: tests/hooks/base.sh
+$(BUILD)/hooks/%/stamp: tests/hooks/base.sh tests/hooks/mkinitramfs
 	tests/hooks/base.sh $* $(@D)
 
 # Live images, each built anew when what it is made of has changed: live-image.sh looks.

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
+    # What a shell starts in the background ignores it. A worker of xdist may run in a second thread, which cannot.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "full: left out of `make check`, part of `make check-vm`")
     config.addinivalue_line("markers", "either: `full` in all suites but the first")
     config.addinivalue_line("markers", "slow: left out of `make check-fast`")

@@ -2,6 +2,7 @@
 
 #include "table.h"
 
+#include <assert.h>
 #include <libfdisk.h>
 #include <string.h>
 
@@ -14,6 +15,18 @@
 #define TYPE_LINUX "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 #define TYPE_ESP   "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
 #define TYPE_BIOS  "21686148-6449-6E6F-744E-656564454649"
+
+/* UEFI 5.2.1, table 5-2 */
+struct mbr_entry {
+	uint8_t status;
+	uint8_t first_chs[3];
+	uint8_t type;
+	uint8_t last_chs[3];
+	uint8_t start[4]; /* little-endian, as is sectors */
+	uint8_t sectors[4];
+};
+static_assert(sizeof(struct mbr_entry) == 16, "UEFI 5.2.1");
+#define MBR_TABLE 446u
 
 static const struct {
 	const char *name;
@@ -108,6 +121,23 @@ static int make_in_file(int fd, const struct layout *layout, const struct ids *i
 	return fdisk_deassign_device(context, 1) < 0 && r == 0 ? -ERR_TOOL : r;
 }
 
+/*
+ * Some BIOSes boot a disk only if an entry of its MBR is active. The protective one may not be:
+ * some UEFI firmware then takes the table for no GPT. So a second one is, which describes nothing:
+ * type 0, one sector long, at sector 0.
+ */
+static void add_active_entry(uint8_t mbr[SECTOR_SIZE])
+{
+	static const struct mbr_entry entry = {
+		.status = 0x80,
+		.first_chs = {0, 1, 0},
+		.last_chs = {0, 1, 0},
+		.sectors = {1, 0, 0, 0},
+	};
+
+	memcpy(mbr + MBR_TABLE + sizeof(entry), &entry, sizeof(entry));
+}
+
 int table_make(const struct layout *layout, const struct ids *ids, struct table *ret_table)
 {
 	autoclose int fd = -1;
@@ -123,6 +153,7 @@ int table_make(const struct layout *layout, const struct ids *ids, struct table 
 		r = file_read(fd, table.backup, sizeof(table.backup), table_backup_offset(layout));
 	if (r < 0)
 		return report(r, "cannot make the partition table");
+	add_active_entry(table.primary);
 	*ret_table = table;
 	return 0;
 }

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -349,6 +350,21 @@ def test_bios_finds_grub(deployed, tmp_path):
     assert mbr[450] == 0xee, "a protective MBR"
     assert core[:4] == Path("/usr/lib/grub/i386-pc/diskboot.img").read_bytes()[:4]
     assert int.from_bytes(core[500:508], "little") == 35
+
+
+def test_an_entry_of_the_mbr_is_active(deployed):
+    """For BIOSes that want one, as xorriso's --mbr-force-bootable has it. Not the protective one: some UEFI firmware
+    would no longer see a GPT."""
+    with open(deployed.path, "rb") as f:
+        mbr = f.read(512)
+    entries = [mbr[start:start + 16] for start in range(446, 510, 16)]
+    assert (entries[0][0], entries[0][4]) == (0, 0xee)
+    assert entries[1] == bytes([0x80, 0, 1, 0, 0, 0, 1, 0]) + struct.pack("<II", 0, 1)
+    assert entries[2:] == [bytes(16)] * 2
+    assert_table_is_sound(deployed.path)
+    table = json.loads(run("sfdisk", "--json", deployed.path))["partitiontable"]
+    assert (table["label"], len(table["partitions"])) == ("gpt", 5)
+    assert run("blkid", "-p", "-s", "PTTYPE", "-o", "value", deployed.path) == b"gpt\n"
 
 
 # Ids

@@ -40,6 +40,11 @@ case " $cmdline " in
 	mount -t tmpfs tmpfs "$machine/run/live/persistence/stick4"
 	;;
 esac
+# Initrds that were built before, of this suite.
+initrds=${root##*:}
+initrds=${initrds%/root}/initrds
+mkdir -p "$initrds" "$machine/run/initrds"
+mount --bind "$initrds" "$machine/run/initrds"
 if [ -e "$work/stick.img" ]; then
 	touch "$machine/stick.img"
 	mount --bind "$work/stick.img" "$machine/stick.img"

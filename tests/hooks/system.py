@@ -113,7 +113,7 @@ def installed(suite):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not work.exists():
             for old in work.parent.glob("installed-*"):
-                sudo("rm", "-rf", "--one-file-system", old)
+                sudo("rm", "-rf", "--one-file-system", old, work.parent / "initrds")
             machine = System(suite, work.with_suffix(".new"))
             machine.install()
             assert machine.builds() == [machine.new]

@@ -29,29 +29,34 @@ def test_on_the_stick_they_do_work(system):
 
 
 @pytest.mark.parametrize("cmdline", ["", "root=/dev/sda1 notboot=live", "boot=live-not persistence"])
+@pytest.mark.either
 def test_installed_system(system, cmdline):
     system.run_from_stick()
     assert_untouched(system, fire(system, system.new, cmdline=cmdline))
 
 
 @pytest.mark.parametrize("program", ["#!/no/such/interpreter\n", "\x7fELF of another machine"])
+@pytest.mark.either
 def test_a_program_that_does_not_start(system, program):
     """It is no stick, and dpkg goes on."""
     system.put("/usr/sbin/livengkupd", program, mode="755")
     assert_untouched(system, fire(system, system.new))
 
 
+@pytest.mark.either
 def test_live_system_from_another_medium(system):
     system.put("/etc/default/liveng", "")
     assert_untouched(system, fire(system, system.new, cmdline="boot=live persistence"))
 
 
+@pytest.mark.either
 def test_tree_of_live_build(system):
     system.run_from_stick()
     system.put("/.live-build", "")
     assert_untouched(system, fire(system, system.new))
 
 
+@pytest.mark.either
 def test_chroot_on_a_stick(system):
     """live-build on a stick: the tree sees the /proc of the machine."""
     system.run_from_stick()
@@ -66,6 +71,7 @@ def test_chroot_on_a_stick(system):
     assert_untouched(system, done)
 
 
+@pytest.mark.either
 def test_boot_that_persists_nothing(system):
     """Without persistence the modules are gone at the next boot: the stick keeps its kernel, and apt goes on."""
     system.run_from_stick()

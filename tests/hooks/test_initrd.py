@@ -32,6 +32,7 @@ def in_initrd(system, **kwargs):
     return {name: name in listed for name in ("9999-liveng.sh", "surface_hid", "boottime.kmap")}
 
 
+@pytest.mark.either
 def test_initrds_of_other_systems_stay_as_they_are(system):
     """But live-build makes one for a stick."""
     assert in_initrd(system)["9999-liveng.sh"] and in_initrd(system)["surface_hid"]
@@ -81,6 +82,7 @@ def test_a_build_on_a_stick_complains_of_nothing_that_is_right(system):
     assert "fsck" not in system.run("lsinitramfs /tmp/initrd").text
 
 
+@pytest.mark.either
 def test_file_systems_that_are_to_be_checked_stay_so(system):
     """By the system's own settings, and where / is a file system."""
     system.put("/etc/fstab", FSTAB)
