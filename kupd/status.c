@@ -328,7 +328,7 @@ static void tell_news(
 	struct failures failed;
 
 	if (held && *held)
-		printf("apt does not upgrade kernel packages that are on hold: sudo apt-mark unhold %s\n",
+		printf("apt does not upgrade kernel packages on hold: sudo apt-mark unhold %s\n",
 			held);
 	if (unwritten_read(run, &unwritten))
 		printf("The stick has not got the kernel %s: %s\n", unwritten.release,
