@@ -14,8 +14,9 @@
 #include "base/util.h"
 #include "secret.h"
 
-#define TRIES	     3	 /* to type a valid one, twice the same */
-#define ADVISED_SIZE 12u /* characters */
+#define TRIES	     3		    /* to type a valid one, twice the same */
+#define ADVISED_SIZE 12u	    /* characters */
+#define BOM	     "\xef\xbb\xbf" /* of UTF-8: some editors put it ahead of a text */
 
 /* Signals are held while we wait: terminating the program must not leave a terminal without echo.
  * They are not consumed, so that code that polls for them afterwards still sees them. */
@@ -98,6 +99,9 @@ static const char *find_fault(const struct passphrase *passphrase)
 		return "the passphrase is empty";
 	if (passphrase->size > PASSPHRASE_MAX)
 		return "the passphrase has more than 512 bytes";
+	if (passphrase->size >= strlen(BOM) && memcmp(passphrase->text, BOM, strlen(BOM)) == 0)
+		return "the passphrase begins with a byte order mark, which cannot be typed at "
+		       "boot: save the file without one";
 	for (size_t i = 0; i < passphrase->size; i++)
 		if ((unsigned char)passphrase->text[i] < ' ' || passphrase->text[i] == 0x7f)
 			return "the passphrase has more than one line, or characters that cannot "
@@ -279,6 +283,8 @@ void passphrase_warn(const struct passphrase *passphrase, const struct keyboard 
 		log_warning("the passphrase has %zu characters: %u or more are recommended, five "
 			    "random words are better",
 			characters, ADVISED_SIZE);
+	if (passphrase->text[0] == ' ' || passphrase->text[passphrase->size - 1] == ' ')
+		log_warning("the passphrase begins or ends with a blank, which must be typed, too");
 	if (!plain)
 		log_warning("the passphrase has non-ASCII characters: the prompt at boot may not "
 			    "accept them");

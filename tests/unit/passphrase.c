@@ -70,7 +70,10 @@ static void what_cannot_be_typed_is_refused(void **state)
 		const char *content;
 		size_t size;
 	} bad[] = {{"", 0}, {"\n", 1}, {GOOD "\n\n", sizeof(GOOD) + 1}, {"one\ntwo\n", 8},
-		{"dos\r\n", 5}, {"a\0b", 3}, {"tab\there", 8}, {"\x7f", 1}};
+		{"dos\r\n", 5}, {"a\0b", 3}, {"tab\there", 8}, {"\x7f", 1},
+		/* As editors on Windows save it: UTF-8, UTF-16. */
+		{"\xef\xbb\xbf" GOOD, sizeof(GOOD) + 2}, {"\xef\xbb\xbf", 3},
+		{"\xff\xfeg\0o\0", 6}};
 	struct passphrase *passphrase = NULL;
 
 	(void)state;
@@ -234,6 +237,10 @@ static void weak_and_hard_to_type_ones_cause_warnings(void **state)
 	warnings_of("z\xc3\xa4hlbar eleven", "", text);
 	assert_null(strstr(text, "recommended"));
 	assert_non_null(strstr(text, "ASCII"));
+	warnings_of(" " GOOD, "", text);
+	assert_non_null(strstr(text, "begins or ends with a blank"));
+	warnings_of(GOOD " ", "", text);
+	assert_non_null(strstr(text, "begins or ends with a blank"));
 	warnings_of(GOOD, "XKBLAYOUT=de\n", text);
 	assert_non_null(strstr(text, "(de)"));
 }
