@@ -331,8 +331,10 @@ static void tell_news(
 		printf("apt does not upgrade kernel packages on hold: sudo apt-mark unhold %s\n",
 			held);
 	if (unwritten_read(run, &unwritten))
-		printf("The stick has not got the kernel %s: %s\n", unwritten.release,
-			unwritten.reason);
+		printf("The stick has not got %s %s: %s\n",
+			current && strcmp(current, unwritten.release) == 0 ? "a new initrd of"
+									   : "the kernel",
+			unwritten.release, unwritten.reason);
 	if (run->options->target == STICK_RUNNING)
 		(void)host_boot(&run->host, &boot);
 	failures_read(run, &failed);

@@ -28,7 +28,8 @@ static void tell_held(struct kupd_run *run)
 	autofree char *names = system_held_kernels(run);
 
 	if (names && *names && !run->options->json)
-		printf("%-11s apt does not upgrade them: sudo apt-mark unhold %s\n", "held", names);
+		printf("%-11s %s  (apt does not upgrade: sudo apt-mark unhold %s)\n", "held", names,
+			names);
 	add_words(run, "held", names ?: "");
 }
 
@@ -59,7 +60,7 @@ static void tell_old(struct kupd_run *run, const struct inventory *inventory)
 	names = system_old_kernels(run, inventory, &size);
 	packages = names ? system_packages_of(run, names) : NULL;
 	if (names && *names && !run->options->json)
-		printf("%-11s %s take %s%s%s\n", "old", names, size_text(size, text),
+		printf("%-11s %s  (%s%s%s)\n", "old", names, size_text(size, text),
 			packages && *packages ? ": sudo apt purge " : "", packages ?: "");
 	add_words(run, "old", names ?: "");
 	json_object_object_add(run->result, "old_bytes", json_object_new_int64((int64_t)size));

@@ -280,7 +280,7 @@ def test_a_kernel_of_another_flavour_stays_away(system):
         system.run(f"touch /boot/vmlinuz-{release}")
         done = system.run(f"/etc/kernel/postinst.d/zz-liveng {release}")
         assert f"liveng: the stick stays with kernels like {system.new}" in done.text
-        assert f"sudo livengkupd update --rebuild {release}" in done.text
+        assert f"sudo livengkupd --disk /stick.img update --rebuild {release}" in done.text
     system.run("touch /boot/vmlinuz-99-rt-amd64")
     assert "stays with" in system.run("/etc/kernel/postinst.d/zz-liveng 99-rt-amd64").text
     system.run("DPKG_RUNNING_VERSION=1 /etc/kernel/postinst.d/0-liveng 99-rt-amd64")

@@ -67,7 +67,7 @@ def test_a_year_on_a_stick(bare):
 
     # What nothing boots goes, which makes room; what the stick boots stays.
     bare.run(f"apt-mark auto linux-image-{first} linux-image-{second}")
-    assert re.search(rf"old +{re.escape(first)} take .*: sudo apt purge linux-image-{re.escape(first)}$", told, re.M)
+    assert re.search(rf"old +{re.escape(first)}  \(.*: sudo apt purge linux-image-{re.escape(first)}\)$", told, re.M)
     bare.put("/etc/apt/apt.conf.d/99test", 'APT::Protect-Kernels "false";\n')
     life.costs(f"{APT} autoremove --purge", [third], 1)
     assert "refused" not in bare.run("livengkupd --disk /stick.img --root / status").text
@@ -79,6 +79,11 @@ def test_a_year_on_a_stick(bare):
     told = bare.run("livengkupd --disk /stick.img --root / status").text
     assert re.search(rf"previous +{re.escape(second)} .*its modules are gone", told)
     assert bare.run("livengkupd --disk /stick.img --root / rollback", check=False).code == 4
+    # As advised: the modules come back, and it stays what it is.
+    said = life.costs(f"{APT} install linux-image-{second}", [], 0)
+    assert f"the stick has {second} as a way back, and stays with {third}" in said
+    told = bare.run("livengkupd --disk /stick.img --root / status").text
+    assert re.search(rf"previous +{re.escape(second)} ", told) and "modules are gone" not in told
     assert bare.run("dpkg --audit").text == ""
 
 
