@@ -59,7 +59,7 @@ def test_kernel_and_initrd_packages_in_one_run_make_one_write(system):
     assert writes(done) == 1
 
 
-@pytest.mark.either
+@pytest.mark.full
 def test_of_two_kernels_in_one_run_the_newer_counts(system):
     """In whatever order dpkg configures them."""
     packages = [f"/var/cache/apt/archives/linux-image-{release}_*.deb" for release in (system.new, system.old)]
@@ -221,6 +221,7 @@ def diverted(system):
     return system.run(f"dpkg-divert --list '*{name}'; ls -l {name}* 2> /dev/null || :").text
 
 
+@pytest.mark.either
 def test_live_tools_is_untouched_elsewhere_and_afterwards(bare):
     theirs = bare.run("md5sum /bin/live-update-initramfs /usr/sbin/update-initramfs; dpkg -V live-tools").text
     bare.install()
@@ -243,7 +244,8 @@ def test_live_tools_is_untouched_elsewhere_and_afterwards(bare):
     assert "is disabled" in bare.run("update-initramfs -u").text
 
 
-@pytest.mark.parametrize("what", ["cryptsetup-initramfs", "cryptsetup-initramfs live-boot-initramfs-tools live-boot"])
+@pytest.mark.parametrize("what", ["cryptsetup-initramfs", pytest.param(
+    "cryptsetup-initramfs live-boot-initramfs-tools live-boot", marks=pytest.mark.full)])
 @pytest.mark.either
 def test_without_live_tools_there_is_one_build_too(system, what):
     """initramfs-tools' own, which the same trigger leads to."""

@@ -82,7 +82,7 @@ def test_boot_that_persists_nothing(system):
     assert system.status() == before
 
 
-@pytest.mark.either
+@pytest.mark.full
 def test_live_tools_in_a_tree_of_live_build(bare):
     """In whatever order an image gets them: its stick needs an update-initramfs that works."""
     bare.put("/.live-build", "")

@@ -176,7 +176,7 @@ def in_initrd(machine, release, *names):
 NEEDED = "sbin/cryptsetup", "lib/cryptsetup/askpass"
 
 
-@pytest.mark.either
+@pytest.mark.full
 def test_initrds_have_cryptsetup_in_any_case(first):
     """Without cryptsetup-initramfs the system's own; without any, the one that liveng-deploy brought."""
     machine = first.machine

@@ -74,6 +74,7 @@ def complaints(system):
     return [line for line in done.text.splitlines() if re.match("W:|E:|warning|error|cryptsetup:", line, re.I)]
 
 
+@pytest.mark.either
 def test_a_build_on_a_stick_complains_of_nothing_that_is_right(system):
     system.put("/etc/fstab", FSTAB)
     assert complaints(system) == CRYPTROOT
@@ -82,7 +83,7 @@ def test_a_build_on_a_stick_complains_of_nothing_that_is_right(system):
     assert "fsck" not in system.run("lsinitramfs /tmp/initrd").text
 
 
-@pytest.mark.either
+@pytest.mark.full
 def test_file_systems_that_are_to_be_checked_stay_so(system):
     """By the system's own settings, and where / is a file system."""
     system.put("/etc/fstab", FSTAB)

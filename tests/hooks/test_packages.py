@@ -72,7 +72,7 @@ def test_udev_takes_the_rule(system):
         system.run(f"udevadm verify {rule.split()[0]}")
 
 
-@pytest.mark.either
+@pytest.mark.full
 def test_packages_of_ones_own_kernel(system, tmp_path):
     """Installed, and installed again: each time the stick gets the kernel with a new initrd."""
     abi, arch = system.new.rsplit("-", 1)
@@ -138,7 +138,7 @@ def test_live_build_takes_the_example(tmp_path):
     assert "linux-image-liveng-amd64" in (folder / "config/package-lists/liveng.list.chroot").read_text()
 
 
-@pytest.mark.either
+@pytest.mark.full
 def test_autopkgtest(system):
     """debian/tests/hooks in the machine, as Debian's own testbeds run it. What it needs base.sh has fetched."""
     for name in ("debian/tests/hooks", "tests/data/published-stick.sh"):
@@ -183,7 +183,7 @@ def test_a_downgrade_leaves_nothing_that_the_older_version_does_not_know(system)
     assert "wrote" in system.run("update-initramfs -u").text
 
 
-@pytest.mark.either
+@pytest.mark.full
 def test_grml_keeps_its_backend(bare):
     """Its live-boot-grml-initramfs-tools excludes Debian's live-boot-initramfs-tools."""
     bare.put("/made/grml/DEBIAN/control", "Package: live-boot-grml-initramfs-tools\nVersion: 1\nArchitecture: all\n"

@@ -159,6 +159,7 @@ def test_power_cut_that_emptied_the_index_of_the_modules(bare):
     assert bare.current() == bare.new
 
 
+@pytest.mark.full
 def test_depmods_output_is_synced_before_the_kernel_counts_as_configured(system):
     system.run("mv /bin/sync /bin/sync.true")
     system.put("/bin/sync", '#!/bin/sh\necho "$*" >> /sync.log\nexec $0.true "$@"\n', mode="755")
