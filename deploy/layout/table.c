@@ -122,9 +122,9 @@ static int make_in_file(int fd, const struct layout *layout, const struct ids *i
 }
 
 /*
- * Some BIOSes boot a disk only if an entry of its MBR is active. The protective one may not be:
- * some UEFI firmware then takes the table for no GPT. So a second one is, which describes nothing:
- * type 0, one sector long, at sector 0.
+ * Some BIOSes boot a disk only if an entry of its MBR is active. It may not be the protective one:
+ * with that some UEFI firmware does not take the table for a GPT. So the second one is, which
+ * describes nothing: type 0, one sector long, at sector 0.
  */
 static void add_active_entry(uint8_t mbr[SECTOR_SIZE])
 {

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The partition table: GPT with a protective MBR (UEFI 5.2.3, 5.3), made by libfdisk.
+ * The partition table: GPT with a protective MBR (UEFI 5.2.3, 5.3), made by libfdisk, and in that
+ * MBR an active entry for BIOSes.
  */
 
 #include <stdint.h>

@@ -21,10 +21,10 @@ static bool is_there(const struct host *host, const char *path)
 }
 
 /* systemd.unit(5). A masked unit is a link to /dev/null. */
-static bool is_enabled_unit(const struct host *host)
+static bool is_unit_enabled(const struct host *host)
 {
 	autofree char *mask = text_new("%s/etc/systemd/system/" UNIT, host->root);
-	char target[sizeof("/dev/null")] = "";
+	char target[16] = "";
 
 	if (mask && readlink(mask, target, sizeof(target) - 1) > 0 &&
 		strcmp(target, "/dev/null") == 0)
@@ -41,7 +41,7 @@ bool init_ends_trials(const struct host *host)
 
 	/* sd_booted(3) */
 	if (is_there(host, "/run/systemd/system"))
-		return is_enabled_unit(host);
+		return is_unit_enabled(host);
 	if (is_there(host, "/run/openrc") && is_there(host, "/etc/runlevels/*/liveng-bless"))
 		return true;
 	/* Other init systems have that folder, too; only sysvinit has this pipe. */
